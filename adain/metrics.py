@@ -1,0 +1,141 @@
+"""How far a picture is from a style and from a content: the numbers the quality report is made of.
+
+Pure functions on torch tensors; which network's features go in is for the caller (`adain.training.quality`).
+
+The style distance is the moment distance of AdaIN's style loss (Huang & Belongie 2017, arXiv:1703.06868), with
+a root and relative to the style, so that layers of any scale can be averaged: 0 is the style's own statistics,
+1 is as far from them as a feature map of zeros. The content distance compares feature maps after instance
+normalisation, which removes what a transfer of those statistics is meant to change. SSIM is Wang et al. 2004
+(doi:10.1109/TIP.2003.819861).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from adain.errors import InputError
+
+__all__ = [
+    "Moments",
+    "content_distance",
+    "instance_normalize",
+    "luminance",
+    "moments",
+    "ssim",
+    "style_distance",
+]
+
+LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, the grey of Pillow and OpenCV
+VARIANCE_FLOOR = 1e-5  # AdaIN's own, added before the root; features are of order 1 and more
+SSIM_WINDOW = 11  # px, and sigma 1.5: Wang et al. 2004, section III.C
+SSIM_SIGMA = 1.5
+SSIM_K1, SSIM_K2 = 0.01, 0.03
+
+
+class Moments(NamedTuple):
+    """A feature map's statistics over space, per channel.
+
+    Attributes:
+        mean: (N, C).
+        std: (N, C), the population standard deviation, so that one pixel has 0.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+
+def moments(features: Tensor) -> Moments:
+    """Reduce a feature map (N, C, H, W) to its mean and standard deviation per channel."""
+    flat = features.flatten(2)  # (N, C, H*W)
+    return Moments(flat.mean(dim=2), flat.std(dim=2, correction=0))
+
+
+def style_distance(picture: Moments, style: Moments) -> Tensor:
+    """Measure how far a picture's statistics are from the style's, relative to the style's own size.
+
+    Args:
+        picture: statistics of the picture at one layer.
+        style: statistics of the style at the same layer.
+
+    Returns:
+        (N,): sqrt(|mean - mean_s|^2 + |std - std_s|^2) / sqrt(|mean_s|^2 + |std_s|^2). 0 is the style's own
+        statistics, 1 is where a feature map of zeros is.
+    """
+    difference = (picture.mean - style.mean).square().sum(1) + (picture.std - style.std).square().sum(1)
+    size = style.mean.square().sum(1) + style.std.square().sum(1)
+    return (difference / size).sqrt()
+
+
+def instance_normalize(features: Tensor) -> Tensor:
+    """Give each channel of each picture (N, C, H, W) mean 0 and variance 1; a constant channel becomes 0."""
+    mean = features.mean(dim=(2, 3), keepdim=True)
+    variance = features.var(dim=(2, 3), correction=0, keepdim=True)
+    return (features - mean) / (variance + VARIANCE_FLOOR).sqrt()
+
+
+def content_distance(picture: Tensor, content: Tensor) -> Tensor:
+    """Measure how much of the content's structure is lost: 1 - cosine similarity, each picture flattened.
+
+    Args:
+        picture: (N, C, H, W), an instance-normalised feature map.
+        content: (N, C, H, W), likewise.
+
+    Returns:
+        (N,) in [0, 2]: 0 is the content's structure, 1 is an unrelated picture.
+
+    Raises:
+        InputError: the two maps have different shapes.
+    """
+    _same_shape(picture, content)
+    return 1 - F.cosine_similarity(picture.flatten(1), content.flatten(1), dim=1)
+
+
+def luminance(rgb: Tensor) -> Tensor:
+    """Weigh RGB (N, 3, H, W) in [0, 1] into luminance (N, 1, H, W) in [0, 1] (BT.601, gamma-encoded)."""
+    return (rgb * rgb.new_tensor(LUMA).view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
+
+
+def ssim(picture: Tensor, content: Tensor) -> Tensor:
+    """Structural similarity, averaged over the windows that lie inside the picture.
+
+    Args:
+        picture: luminance (N, 1, H, W) in [0, 1].
+        content: luminance (N, 1, H, W) in [0, 1].
+
+    Returns:
+        (N,) in [-1, 1]: 1 is the same picture.
+
+    Raises:
+        InputError: the two have different shapes, or a side is shorter than the 11 px window.
+    """
+    _same_shape(picture, content)
+    if min(picture.shape[-2:]) < SSIM_WINDOW:
+        height, width = picture.shape[-2:]
+        raise InputError(f"SSIM needs at least {SSIM_WINDOW} px on both sides, got {width} x {height}")
+    mean_x, mean_y = _blur(picture), _blur(content)
+    variance_x = _blur(picture.square()) - mean_x.square()
+    variance_y = _blur(content.square()) - mean_y.square()
+    covariance = _blur(picture * content) - mean_x * mean_y
+    c1, c2 = SSIM_K1**2, SSIM_K2**2  # times the data range squared, which is 1
+    numerator = (2 * mean_x * mean_y + c1) * (2 * covariance + c2)
+    denominator = (mean_x.square() + mean_y.square() + c1) * (variance_x + variance_y + c2)
+    return (numerator / denominator).mean(dim=(1, 2, 3))
+
+
+def _blur(picture: Tensor) -> Tensor:
+    """Average (N, 1, H, W) under the Gaussian window, without padding."""
+    offsets = torch.arange(SSIM_WINDOW, dtype=picture.dtype, device=picture.device) - SSIM_WINDOW // 2
+    window = torch.exp(-offsets.square() / (2 * SSIM_SIGMA**2))
+    window = window / window.sum()
+    rows = F.conv2d(picture, window.view(1, 1, -1, 1))
+    return F.conv2d(rows, window.view(1, 1, 1, -1))
+
+
+def _same_shape(picture: Tensor, content: Tensor) -> None:
+    if picture.shape != content.shape:
+        shapes = f"{tuple(picture.shape)} and {tuple(content.shape)}"
+        raise InputError(f"the picture and the content must have one shape, got {shapes}")
