@@ -2,8 +2,8 @@
 
 Pure functions on torch tensors; which network's features go in is for the caller (`adain.training.quality`).
 
-The style distance is the moment distance of AdaIN's style loss (Huang & Belongie 2017, arXiv:1703.06868), with
-a root and relative to the style, so that layers of any scale can be averaged: 0 is the style's own statistics,
+The style distance is the moment distance of AdaIN's style loss (Huang & Belongie 2017, arXiv:1703.06868) with
+a root and relative to the style, so that layers of any scale can be averaged: 0 is the style's statistics,
 1 is as far from them as a feature map of zeros. The content distance compares feature maps after instance
 normalisation, which removes what a transfer of those statistics is meant to change. SSIM is Wang et al. 2004
 (doi:10.1109/TIP.2003.819861).
