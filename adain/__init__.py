@@ -1,0 +1,78 @@
+"""Arbitrary style transfer: any painting's style onto any photograph.
+
+    stylizer = adain.load()
+    stylizer("photo.jpg", "painting.jpg", alpha=0.8).save("stylized.png")
+
+A VGG encoder turns content and style into feature maps, a fusion (AdaIN: Huang & Belongie 2017,
+arXiv:1703.06868; WCT: Li et al. 2017, arXiv:1705.08086) makes the content's features look like the style's,
+and a trained decoder turns them back into a picture.
+
+`import adain` itself loads none of that: a name is fetched from its module when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from adain.errors import (
+    AdainError,
+    DeviceError,
+    DownloadError,
+    ImageError,
+    InputError,
+    OutputError,
+    WeightsError,
+)
+
+if TYPE_CHECKING:
+    from adain.code import StyleCode, mix
+    from adain.images import Picture
+    from adain.stylizer import Stylizer, load
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AdainError",
+    "DeviceError",
+    "DownloadError",
+    "ImageError",
+    "InputError",
+    "OutputError",
+    "Picture",
+    "StyleCode",
+    "Stylizer",
+    "WeightsError",
+    "__version__",
+    "load",
+    "mix",
+    "models",
+]
+
+_LAZY = {
+    "Picture": "adain.images",
+    "StyleCode": "adain.code",
+    "Stylizer": "adain.stylizer",
+    "load": "adain.stylizer",
+    "mix": "adain.code",
+}
+
+
+def models() -> tuple[str, ...]:
+    """Return the names that `load` accepts, in the registry's order."""
+    from adain.registry import MODELS
+
+    return tuple(MODELS)
+
+
+if not TYPE_CHECKING:  # a type checker would take this for "any attribute exists"
+
+    def __getattr__(name: str) -> object:
+        if name not in _LAZY:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(_LAZY[name]), name)
+        globals()[name] = value  # the next access no longer comes through here
+        return value
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})
