@@ -1,0 +1,80 @@
+"""Checkpoints of a run: written beside and renamed, the last two kept, read without unpickling code."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from adain.errors import OutputError, WeightsError
+
+__all__ = ["latest", "load", "save", "save_weights", "write_atomically"]
+
+KEEP = 2
+
+
+def save(folder: Path, step: int, state: Mapping[str, Any]) -> Path:
+    """Write `step-00001234.pt` and remove all but the newest two.
+
+    Args:
+        folder: of the checkpoints, made if needed.
+        step: steps done.
+        state: tensors and plain data only, so that it loads with `weights_only=True`.
+    """
+    path = folder / f"step-{step:08d}.pt"
+    write_atomically(path, lambda beside: torch.save(dict(state), beside))
+    for old in sorted(folder.glob("step-*.pt"))[:-KEEP]:
+        old.unlink(missing_ok=True)
+    return path
+
+
+def latest(folder: Path) -> Path | None:
+    """The newest checkpoint of a run, if there is one."""
+    return max(folder.glob("step-*.pt"), default=None)
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Read a checkpoint onto the CPU.
+
+    Raises:
+        WeightsError: it cannot be read.
+    """
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise WeightsError(f"cannot read checkpoint {path}: {error}") from error
+    return state
+
+
+def save_weights(path: Path, weights: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    """Write weights as float32 safetensors."""
+    tensors = {name: _plain(tensor) for name, tensor in weights.items()}
+    write_atomically(path, lambda beside: save_file(tensors, beside, dict(metadata)))
+
+
+def _plain(tensor: Tensor) -> Tensor:
+    tensor = tensor.detach().cpu()
+    return (tensor.float() if tensor.is_floating_point() else tensor).contiguous()
+
+
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+    """Let `write` fill a file beside `path`, then rename it; a failure leaves nothing behind.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(beside)
+        os.replace(beside, path)
+    except (OSError, RuntimeError) as error:
+        raise OutputError(f"cannot write {path}: {error}") from error
+    finally:
+        beside.unlink(missing_ok=True)

@@ -1,0 +1,128 @@
+"""The losses of style transfer as pure functions on pictures and features.
+
+Content and moments after Huang & Belongie 2017 (arXiv:1703.06868), Gram matrices after Gatys et al. 2016
+(arXiv:1508.06576), total variation after Johnson et al. 2016 (arXiv:1603.08155), identity after Park & Lee 2019
+(arXiv:1812.02342), hinge loss after Lim & Ye 2017 (arXiv:1705.02894).
+
+Features are (N, C, H, W); pictures are (N, 3, H, W) in [0, 1]. Everything is computed in float32, whatever the
+precision of the input. Unless said otherwise a loss is a scalar, the mean over the batch.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812  (the name everybody knows)
+
+__all__ = [
+    "Moments",
+    "content_cosine",
+    "content_mse",
+    "distillation",
+    "gamut",
+    "gram",
+    "gram_mse",
+    "hinge_discriminator",
+    "hinge_generator",
+    "moments",
+    "reconstruction_l1",
+    "reconstruction_mse",
+    "relative_mse",
+    "style_moments_mse",
+    "style_moments_relative",
+    "total_variation",
+]
+
+Moments = tuple[Tensor, Tensor]  # mean and standard deviation per channel, each (N, C)
+_EPS = 1e-5  # added to the variance, as pytorch-AdaIN does
+
+
+def moments(features: Tensor) -> Moments:
+    """Mean and standard deviation (unbiased variance + 1e-5) per sample and channel, each (N, C) float32."""
+    flat = features.float().flatten(2)  # (N, C, H*W)
+    variance, mean = torch.var_mean(flat, dim=2, correction=1 if flat.shape[2] > 1 else 0)
+    return mean, (variance + _EPS).sqrt()
+
+
+def content_mse(features: Tensor, target: Tensor) -> Tensor:
+    """Mean squared error of features (AdaIN's and Gatys's content loss)."""
+    return F.mse_loss(features.float(), target.float())
+
+
+def relative_mse(features: Tensor, target: Tensor) -> Tensor:
+    """Per sample |f - t|^2 / |t|^2, so layers of different scale weigh the same."""
+    f, t = features.float().flatten(1), target.float().flatten(1)
+    return ((f - t).square().sum(1) / t.square().sum(1).clamp_min(_EPS)).mean()
+
+
+def content_cosine(features: Tensor, target: Tensor) -> Tensor:
+    """1 - cosine of instance-normalised features: what is left of the content when statistics do not count."""
+    f, t = _instance_normalised(features), _instance_normalised(target)  # (N, C*H*W)
+    return 1 - F.cosine_similarity(f, t, dim=1, eps=_EPS).mean()
+
+
+def _instance_normalised(features: Tensor) -> Tensor:
+    mean, std = moments(features)
+    return ((features.float() - mean[..., None, None]) / std[..., None, None]).flatten(1)
+
+
+def style_moments_mse(found: Moments, wanted: Moments) -> Tensor:
+    """AdaIN's style loss of one layer: MSE of the means plus MSE of the standard deviations."""
+    return F.mse_loss(found[0], wanted[0]) + F.mse_loss(found[1], wanted[1])
+
+
+def style_moments_relative(found: Moments, wanted: Moments, *, root: bool = False) -> Tensor:
+    """Per sample (|mu - mu_s|^2 + |sd - sd_s|^2) / (|mu_s|^2 + |sd_s|^2), or its square root; then the mean."""
+    difference = sum((a - b).square().sum(1) for a, b in zip(found, wanted, strict=True))
+    size = sum(b.square().sum(1) for b in wanted)
+    ratio = torch.as_tensor(difference) / torch.as_tensor(size).clamp_min(_EPS)
+    # The gradient of a root at 0 is infinite, and an identity sample can start there.
+    return ((ratio + 1e-6).sqrt() if root else ratio).mean()
+
+
+def gram(features: Tensor) -> Tensor:
+    """Gram matrix f f^T / (C H W), (N, C, C) float32."""
+    flat = features.float().flatten(2)
+    return flat @ flat.transpose(1, 2) / (flat.shape[1] * flat.shape[2])
+
+
+def gram_mse(features: Tensor, style: Tensor) -> Tensor:
+    """Mean squared error of Gram matrices; the pictures may differ in size."""
+    return F.mse_loss(gram(features), gram(style))
+
+
+def total_variation(picture: Tensor) -> Tensor:
+    """Mean absolute difference of neighbours, horizontally plus vertically."""
+    p = picture.float()
+    return (p[..., 1:] - p[..., :-1]).abs().mean() + (p[..., 1:, :] - p[..., :-1, :]).abs().mean()
+
+
+def gamut(picture: Tensor) -> Tensor:
+    """Mean squared distance of the values from [0, 1]: what clipping will take away."""
+    p = picture.float()
+    return (p - p.clamp(0, 1)).square().mean()
+
+
+def reconstruction_l1(picture: Tensor, target: Tensor) -> Tensor:
+    """Mean absolute error of pixels; the identity loss when style = content, the cycle loss after re-stylising."""
+    return F.l1_loss(picture.float(), target.float())
+
+
+def reconstruction_mse(picture: Tensor, target: Tensor) -> Tensor:
+    """Mean squared error of pixels."""
+    return F.mse_loss(picture.float(), target.float())
+
+
+def distillation(student: Tensor, teacher: Tensor, head: torch.nn.Module) -> Tensor:
+    """Relative error of the teacher's features as predicted by a 1x1 `head` from the student's."""
+    return relative_mse(head(student), teacher)
+
+
+def hinge_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """Hinge loss of a discriminator's scores on real and generated pictures."""
+    return F.relu(1 - real.float()).mean() + F.relu(1 + fake.float()).mean()
+
+
+def hinge_generator(fake: Tensor) -> Tensor:
+    """What the generator minimises against a hinge discriminator."""
+    return -fake.float().mean()

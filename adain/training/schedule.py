@@ -1,0 +1,53 @@
+"""What happens at which step: pure functions of the recipe, so a resumed run needs no schedule state."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from adain.training.recipe import OptimizerRecipe, Phase
+
+__all__ = ["ema_decay", "first_sample", "learning_rate", "phase_at", "steps", "total_iterations"]
+
+
+def total_iterations(phases: tuple[Phase, ...]) -> int:
+    """Iterations of all phases together."""
+    return sum(phase.iterations for phase in phases)
+
+
+def steps(phases: tuple[Phase, ...], start: int = 0) -> Iterator[tuple[Phase, int]]:
+    """For each step from `start` on: its phase and the index of its first sample, counted over the whole run."""
+    for step in range(start, total_iterations(phases)):
+        yield phase_at(phases, step), first_sample(phases, step)
+
+
+def phase_at(phases: tuple[Phase, ...], step: int) -> Phase:
+    """The phase that `step` (from 0) belongs to."""
+    for phase in phases:
+        if step < phase.iterations:
+            return phase
+        step -= phase.iterations
+    return phases[-1]
+
+
+def first_sample(phases: tuple[Phase, ...], step: int) -> int:
+    """Samples seen before `step`."""
+    seen = 0
+    for phase in phases:
+        seen += min(max(step, 0), phase.iterations) * phase.batch
+        step -= phase.iterations
+    return seen
+
+
+def learning_rate(optimizer: OptimizerRecipe, step: int, total: int) -> float:
+    """Linear warm-up, then a cosine from `learning_rate` down to `final_learning_rate` at the last step."""
+    if step < optimizer.warmup:
+        return optimizer.learning_rate * (step + 1) / optimizer.warmup
+    progress = (step - optimizer.warmup) / max(1, total - 1 - optimizer.warmup)
+    swing = 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+    return optimizer.final_learning_rate + (optimizer.learning_rate - optimizer.final_learning_rate) * swing
+
+
+def ema_decay(optimizer: OptimizerRecipe, step: int) -> float:
+    """The decay of the weight average, small at first so that the first weights are soon forgotten."""
+    return min(optimizer.ema, (1 + step) / (10 + step))

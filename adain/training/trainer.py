@@ -1,0 +1,278 @@
+"""The training loop: one step after another until the recipe's phases are done or somebody asks to stop.
+
+All that is random in a step follows from (seed, step), and the schedules are functions of the step. So model, average,
+optimizer, scaler and step number are the whole state, and a resumed run comes to the same result.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from adain.errors import AdainError, InputError
+from adain.training import checkpoint, data, report, schedule
+from adain.training.objective import Features, Objective
+from adain.training.precision import MixedFeatures, MixedNetwork
+from adain.training.recipe import Recipe, as_dict, fingerprint
+
+__all__ = ["Datasets", "Outcome", "Trainer"]
+
+MAX_BAD_STEPS = 20  # in a row without a finite gradient, before training gives up
+
+
+@dataclass(frozen=True)
+class Datasets:
+    """The pictures of a run."""
+
+    content: data.Pictures
+    style: data.Pictures
+    sample_content: tuple[data.PictureRef, ...] = ()  # for the sample grid; empty: the first of the content
+    sample_style: tuple[data.PictureRef, ...] = ()
+
+    def provenance(self) -> dict[str, str]:
+        """A hash of each set."""
+        return {"content": data.provenance(self.content), "style": data.provenance(self.style)}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended; `weights` is there when all steps are done."""
+
+    step: int
+    weights: Path | None
+
+
+class Trainer:
+    """One run in one folder.
+
+    Args:
+        recipe: what to do.
+        network: the style network to train, as `networks.build` gives it.
+        features: the loss network.
+        datasets: the pictures.
+        run_dir: gets checkpoints/, samples/, metrics.jsonl, latest.safetensors and at the end model.safetensors.
+        device: where to train.
+        sources: what the weights' metadata says of the loss network's files.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        *,
+        network: nn.Module,
+        features: nn.Module,
+        datasets: Datasets,
+        run_dir: Path,
+        device: torch.device,
+        sources: Mapping[str, str] | None = None,
+    ) -> None:
+        layout = torch.channels_last if recipe.run.channels_last else torch.contiguous_format
+        self.recipe, self.datasets, self.run_dir, self.device = recipe, datasets, run_dir, device
+        self.network: nn.Module = network.to(device, memory_format=layout).train()  # type: ignore[call-overload]
+        self.average = copy.deepcopy(self.network).requires_grad_(False).eval()
+        self.layout = layout
+        self.sources = dict(sources or {})
+        self.step = 0
+        self.total = schedule.total_iterations(recipe.phases)
+        self._stop = False
+        frozen: nn.Module = features.to(device, memory_format=layout)  # type: ignore[call-overload]
+        self._features: Features = MixedFeatures(frozen, device, recipe.optimizer.loss_precision)
+        self._objective = Objective(recipe.losses, self._features)
+        self._trained = [p for p in self.network.parameters() if p.requires_grad]
+        if not self._trained:
+            raise InputError("nothing to train: network.freeze freezes every parameter")
+        o = recipe.optimizer
+        self._optimizer = torch.optim.AdamW(
+            self._trained, lr=o.learning_rate, betas=(o.betas[0], o.betas[1]), weight_decay=o.weight_decay
+        )
+        self._scaler = torch.amp.GradScaler(device.type, enabled=o.precision == "fp16")
+
+    def stop(self) -> None:
+        """Ask the run to write a checkpoint after the step under way and return; safe in a signal handler."""
+        self._stop = True
+
+    def resume(self) -> bool:
+        """Continue from the newest checkpoint in the folder; False when there is none.
+
+        Raises:
+            InputError: the checkpoint is of another recipe or other pictures.
+            WeightsError: it cannot be read.
+        """
+        path = checkpoint.latest(self.run_dir / "checkpoints")
+        if path is None:
+            return False
+        state = checkpoint.load(path)
+        self._check_same(state)
+        self.network.load_state_dict(state["network"])
+        self.average.load_state_dict(state["average"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._scaler.load_state_dict(state["scaler"])
+        self.step = state["step"]
+        return True
+
+    def _check_same(self, state: Mapping[str, Any]) -> None:
+        if state["fingerprint"] != fingerprint(self.recipe):
+            before, now = json.loads(state["recipe"]), as_dict(self.recipe)
+            changed = [key for key in now if key != "run" and now[key] != before.get(key)]
+            raise InputError(
+                f"{self.run_dir} was started with another recipe (differs in: {', '.join(changed)}); "
+                "resume with the same one, or start another run with network.init"
+            )
+        if state["data"] != self.datasets.provenance():
+            raise InputError(f"{self.run_dir} was started with other pictures; resume with the same ones")
+
+    def run(
+        self,
+        on_metrics: Callable[[int, Mapping[str, float]], None] = lambda step, values: None,
+        on_problem: Callable[[str], None] = lambda line: None,
+    ) -> Outcome:
+        """Train to the end, or until `stop`.
+
+        Args:
+            on_metrics: called with the steps done and the mean losses since the last call.
+            on_problem: called with a line for each picture that had to be replaced.
+        """
+        log = report.Metrics(self._made("metrics.jsonl"), resume_at=self.step)
+        run, sums, since = self.recipe.run, _Means(), time.perf_counter()
+        for batch in self._batches():
+            if self._stop:
+                break
+            sums.add(self._train_step(batch))
+            for line in batch.problems:
+                on_problem(line)
+            if self.step % run.metrics_every == 0 or self.step == self.total:
+                now = time.perf_counter()
+                values = {**sums.take(), "seconds_per_step": (now - since) / sums.count}
+                since, sums = now, _Means()
+                log.write(
+                    {"step": self.step, **values, "learning_rate": self._optimizer.param_groups[0]["lr"]}
+                )
+                on_metrics(self.step, values)
+            if self.step % run.sample_every == 0 or self.step == self.total:
+                self._write_samples()
+            if self.step % run.checkpoint_every == 0 and self.step < self.total:
+                self._write_checkpoint()
+        self._write_checkpoint()
+        if self.step < self.total:
+            return Outcome(self.step, None)
+        self.export(self.run_dir / "model.safetensors")
+        return Outcome(self.step, self.run_dir / "model.safetensors")
+
+    def _batches(self) -> Any:
+        dataset = data.PairDataset(
+            self.datasets.content, self.datasets.style, seed=self.recipe.seed, flip=self.recipe.data.flip
+        )
+        return data.loader(dataset, self.recipe.phases, start=self.step, workers=self.recipe.run.workers)
+
+    def _train_step(self, batch: data.Batch) -> dict[str, Tensor]:
+        optimizer = self.recipe.optimizer
+        for group in self._optimizer.param_groups:
+            group["lr"] = schedule.learning_rate(optimizer, self.step, self.total)
+        network = MixedNetwork(self.network, self.device, optimizer.precision)
+        total, parts = self._objective(network, self._floats(batch.content), self._floats(batch.style))
+        self._optimizer.zero_grad(set_to_none=True)
+        self._scaler.scale(total).backward()  # type: ignore[no-untyped-call]
+        self._scaler.unscale_(self._optimizer)
+        norm = nn.utils.clip_grad_norm_(self._trained, optimizer.clip_norm or float("inf"))
+        if self._finite(norm):
+            self._scaler.step(self._optimizer)
+            self._update_average(schedule.ema_decay(optimizer, self.step))
+        self._scaler.update()
+        self.step += 1
+        return {"total": total.detach(), **parts, "gradient_norm": norm}
+
+    _bad_steps = 0
+
+    def _finite(self, norm: Tensor) -> bool:
+        if bool(torch.isfinite(norm)):
+            self._bad_steps = 0
+            return True
+        self._bad_steps += 1
+        if self._bad_steps >= MAX_BAD_STEPS:
+            raise AdainError(
+                f"training diverged: {MAX_BAD_STEPS} steps without a finite gradient up to step {self.step}; "
+                "lower optimizer.learning_rate or raise optimizer.warmup, and resume from the last checkpoint"
+            )
+        return False
+
+    def _floats(self, pictures: Tensor) -> Tensor:
+        return pictures.to(self.device).contiguous(memory_format=self.layout).float() / 255
+
+    @torch.no_grad()
+    def _update_average(self, decay: float) -> None:
+        average, current = self.average.state_dict(), self.network.state_dict()
+        for name, tensor in average.items():
+            if tensor.is_floating_point():
+                tensor.lerp_(current[name], 1 - decay)
+            else:
+                tensor.copy_(current[name])
+
+    def _made(self, name: str) -> Path:
+        path = self.run_dir / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def _write_checkpoint(self) -> None:
+        state = {
+            "step": self.step,
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "scaler": self._scaler.state_dict(),
+            "fingerprint": fingerprint(self.recipe),
+            "recipe": json.dumps(as_dict(self.recipe)),
+            "data": self.datasets.provenance(),
+        }
+        checkpoint.save(self.run_dir / "checkpoints", self.step, state)
+        self.export(self.run_dir / "latest.safetensors")
+
+    def export(self, path: Path) -> None:
+        """Write the averaged weights as float32 safetensors, with the recipe and what they were trained on."""
+        metadata = {
+            "format": "pt",
+            "network": self.recipe.network.name,
+            "options": json.dumps(dict(self.recipe.network.options)),
+            "step": str(self.step),
+            "recipe": json.dumps(as_dict(self.recipe)),
+            "data": json.dumps(self.datasets.provenance()),
+            "loss_network": json.dumps(self.sources),
+        }
+        checkpoint.save_weights(path, self.average.state_dict(), metadata)
+
+    def _write_samples(self) -> None:
+        run, sets = self.recipe.run, self.datasets
+        contents, styles = (
+            [report.square(ref.decode(run.sample_side), run.sample_side) for ref in refs]
+            for refs in (
+                sets.sample_content or sets.content.refs[: run.samples],
+                sets.sample_style or sets.style.refs[: run.samples],
+            )
+        )
+        network = MixedNetwork(self.average, self.device, "fp32")
+        grid = report.draw_grid(network, contents, styles, self.device)
+        path = self._made(f"samples/step-{self.step:08d}.png")
+        checkpoint.write_atomically(path, lambda beside: grid.save(beside, format="PNG"))
+
+
+class _Means:
+    """Running means of named scalars, kept on the device so that a step does not wait for it."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, Tensor] = {}
+        self.count = 0
+
+    def add(self, values: Mapping[str, Tensor]) -> None:
+        for name, value in values.items():
+            self._sums[name] = self._sums[name] + value if name in self._sums else value
+        self.count += 1
+
+    def take(self) -> dict[str, float]:
+        return {name: round(value.item() / self.count, 6) for name, value in self._sums.items()}

@@ -1,0 +1,102 @@
+"""Each loss against its paper's formula, on tiny tensors."""
+
+from __future__ import annotations
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="training needs the torch extra")
+
+from adain.training import losses  # noqa: E402
+
+
+@pytest.fixture
+def pair() -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(3)
+    return torch.rand(2, 4, 5, 6, generator=generator), torch.rand(2, 4, 5, 6, generator=generator)
+
+
+def test_moments_are_mean_and_unbiased_deviation_per_channel(pair):
+    mean, std = losses.moments(pair[0])
+    torch.testing.assert_close(mean, pair[0].mean((2, 3)))
+    torch.testing.assert_close(std, (pair[0].var((2, 3), correction=1) + 1e-5).sqrt())
+
+
+def test_moments_of_one_pixel_are_finite():
+    assert all(torch.isfinite(m).all() for m in losses.moments(torch.rand(1, 3, 1, 1)))
+
+
+def test_content_mse_is_the_mean_squared_error(pair):
+    torch.testing.assert_close(losses.content_mse(*pair), (pair[0] - pair[1]).square().mean())
+
+
+def test_relative_mse_does_not_change_with_scale(pair):
+    torch.testing.assert_close(losses.relative_mse(*pair), losses.relative_mse(7 * pair[0], 7 * pair[1]))
+
+
+def test_content_cosine_ignores_each_channels_mean_and_deviation(pair):
+    features = pair[0]
+    restyled = features * torch.tensor([2.0, 0.5, 3.0, 1.0]).view(1, 4, 1, 1) + 5
+    assert losses.content_cosine(restyled, features) < 1e-3
+    assert losses.content_cosine(pair[1], features) > 0.5
+    torch.testing.assert_close(losses.content_cosine(-features, features), torch.tensor(2.0))
+
+
+def test_style_moments_mse_is_adains(pair):
+    found, wanted = losses.moments(pair[0]), losses.moments(pair[1])
+    expected = (found[0] - wanted[0]).square().mean() + (found[1] - wanted[1]).square().mean()
+    torch.testing.assert_close(losses.style_moments_mse(found, wanted), expected)
+
+
+def test_relative_style_moments_are_one_for_features_of_zero():
+    wanted = (torch.rand(2, 4) + 1, torch.rand(2, 4) + 1)
+    zero = (torch.zeros(2, 4), torch.zeros(2, 4))
+    for root in (False, True):
+        assert losses.style_moments_relative(zero, wanted, root=root) == pytest.approx(1, abs=1e-4)
+        assert losses.style_moments_relative(wanted, wanted, root=root) == pytest.approx(0, abs=2e-3)
+
+
+def test_relative_style_moments_have_a_finite_gradient_at_the_style_itself(pair):
+    features = pair[0].clone().requires_grad_()
+    loss = losses.style_moments_relative(losses.moments(features), losses.moments(pair[0]), root=True)
+    loss.backward()
+    assert torch.isfinite(features.grad).all()
+
+
+def test_gram_matrix_is_the_mean_product_of_channels(pair):
+    f = pair[0].flatten(2)
+    expected = torch.einsum("nip,njp->nij", f, f) / (4 * 30)
+    torch.testing.assert_close(losses.gram(pair[0]), expected)
+    torch.testing.assert_close(losses.gram_mse(*pair), (expected - losses.gram(pair[1])).square().mean())
+
+
+def test_total_variation_of_a_ramp_is_its_slope():
+    ramp = torch.linspace(0, 0.9, 10).expand(1, 3, 4, 10)
+    assert losses.total_variation(ramp) == pytest.approx(0.1, rel=1e-5)
+
+
+def test_gamut_counts_only_what_clipping_takes_away():
+    assert losses.gamut(torch.tensor([0.0, 0.5, 1.0])) == 0
+    assert losses.gamut(torch.tensor([-1.0, 0.5, 1.5, 0.0])) == pytest.approx((1 + 0.25) / 4)
+
+
+def test_reconstruction_losses(pair):
+    torch.testing.assert_close(losses.reconstruction_l1(*pair), (pair[0] - pair[1]).abs().mean())
+    torch.testing.assert_close(losses.reconstruction_mse(*pair), (pair[0] - pair[1]).square().mean())
+
+
+def test_distillation_is_zero_when_the_head_maps_student_to_teacher(pair):
+    head = torch.nn.Conv2d(4, 8, 1)
+    with torch.no_grad():
+        assert losses.distillation(pair[0], head(pair[0]), head) == 0
+
+
+def test_hinge_losses():
+    real, fake = torch.tensor([2.0, 0.0]), torch.tensor([-3.0, 1.0])
+    assert losses.hinge_discriminator(real, fake) == pytest.approx(0.5 + 1.0)
+    assert losses.hinge_generator(fake) == pytest.approx(1.0)
+
+
+def test_losses_are_float32_whatever_comes_in(pair):
+    half = pair[0].bfloat16()
+    assert losses.content_cosine(half, half).dtype == torch.float32
+    assert losses.moments(half)[0].dtype == torch.float32

@@ -1,0 +1,94 @@
+"""Recipes: what they may say, and how errors name what is wrong."""
+
+from __future__ import annotations
+
+import pytest
+
+from adain.errors import InputError
+from adain.training import recipe as recipes
+from adain.training import schedule
+
+PHASES = {"phases": [{"iterations": 10}]}
+
+
+@pytest.mark.parametrize("name", recipes.names())
+def test_every_recipe_in_the_package_is_valid(name):
+    assert recipes.read(name).phases
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ({}, "'phases' is missing"),
+        ({"phases": []}, "at least one phase"),
+        ({**PHASES, "speed": 1}, "unknown key 'speed'; allowed: phases"),
+        ({**PHASES, "losses": {"stile": 1}}, "unknown key 'losses.stile'"),
+        ({**PHASES, "losses": {"style": "much"}}, "'losses.style' must be float, got 'much'"),
+        ({**PHASES, "losses": {"style": True}}, "'losses.style' must be float"),
+        ({**PHASES, "losses": {"style_form": "gram"}}, "must be one of 'relative'"),
+        ({**PHASES, "losses": {"style_layers": ["relu9_1"]}}, "relu9_1"),
+        ({**PHASES, "losses": {"style_layer_weights": [1]}}, "one per layer"),
+        ({**PHASES, "seed": 1.5}, "'seed' must be int"),
+        ({**PHASES, "data": "photos"}, "'data' must be a table"),
+        ({**PHASES, "data": {"content": "photos.tar"}}, "'data.content' must be a list"),
+        ({"phases": [{"batch": 2}]}, "'phases\\[0\\].iterations' is missing"),
+        ({"phases": [{"iterations": 1, "crop": 256}]}, "phases\\[0\\].content_side"),
+        ({**PHASES, "optimizer": {"ema": 1}}, "optimizer.ema"),
+    ],
+)
+def test_a_bad_recipe_is_a_clear_error(table, message):
+    with pytest.raises(InputError, match=message):
+        recipes.parse(table)
+
+
+def test_an_integer_is_taken_where_a_float_is_wanted():
+    assert recipes.parse({**PHASES, "losses": {"style": 2}}).losses.style == 2.0
+
+
+def test_overrides_change_keys_of_tables_and_phases():
+    recipe = recipes.read("adain-slim", ["losses.style=7", "phases.0.batch=3", "network.init=a.safetensors"])
+    assert (recipe.losses.style, recipe.phases[0].batch, recipe.network.init) == (7.0, 3, "a.safetensors")
+
+
+@pytest.mark.parametrize("line", ["losses.style", "phases.9.batch=1", "losses.styl=1", "seed.x=1"])
+def test_a_bad_override_is_an_error(line):
+    with pytest.raises(InputError):
+        recipes.read("adain-slim", [line])
+
+
+def test_an_unknown_name_lists_the_recipes():
+    with pytest.raises(InputError, match="adain-slim"):
+        recipes.read("adian-slim")
+
+
+def test_a_file_that_is_not_toml_is_an_error(tmp_path):
+    path = tmp_path / "bad.toml"
+    path.write_text("= 3")
+    with pytest.raises(InputError, match="not valid TOML"):
+        recipes.read(path)
+
+
+def test_only_what_changes_the_result_changes_the_fingerprint():
+    one = recipes.parse(PHASES)
+    assert recipes.fingerprint(recipes.parse({**PHASES, "run": {"workers": 0}})) == recipes.fingerprint(one)
+    assert recipes.fingerprint(recipes.parse({**PHASES, "seed": 9})) != recipes.fingerprint(one)
+
+
+def test_phases_follow_one_another_and_count_samples():
+    phases = recipes.parse({"phases": [{"iterations": 2, "batch": 3}, {"iterations": 2, "batch": 5}]}).phases
+    assert [(phase.batch, first) for phase, first in schedule.steps(phases)] == [
+        (3, 0),
+        (3, 3),
+        (5, 6),
+        (5, 11),
+    ]
+    assert [first for _, first in schedule.steps(phases, 3)] == [11]
+
+
+def test_learning_rate_warms_up_and_decays():
+    optimizer = recipes.OptimizerRecipe(learning_rate=1.0, final_learning_rate=0.1, warmup=10)
+    rates = [schedule.learning_rate(optimizer, step, 100) for step in range(100)]
+    assert rates[0] == pytest.approx(0.1)
+    assert max(rates) == pytest.approx(1.0)
+    assert rates[-1] == pytest.approx(0.1)
+    assert rates[10:] == sorted(rates[10:], reverse=True)
