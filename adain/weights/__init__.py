@@ -24,7 +24,7 @@ from adain.registry import Model, WeightFile
 from adain.weights.content import mismatch
 from adain.weights.places import Place, cache_dir, cached, locate, named_directory
 
-__all__ = ["Place", "Progress", "cache_dir", "cached", "find", "locate", "mismatch"]
+__all__ = ["Place", "Progress", "cache_dir", "cached", "find", "locate", "mismatch", "named_directory"]
 
 Progress = Callable[[str, int, int | None], None]
 """Called with a file's name, the bytes received, and the bytes in all or None if that is unknown."""

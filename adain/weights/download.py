@@ -188,7 +188,7 @@ def _connection_failure(error: OSError | http.client.HTTPException, url: str) ->
             f"the certificate of {host} cannot be verified ({cause}); SSL_CERT_FILE names the ones to trust"
         )
     if isinstance(cause, socket.gaierror):
-        return _AttemptError(f"{host} cannot be found; is this machine offline?")
+        return _AttemptError(f"{host} cannot be found, this machine may be offline")
     if isinstance(cause, TimeoutError):
         return _AttemptError(f"{host} sent nothing for {TIMEOUT:g} s", passing=True)
     if isinstance(cause, ConnectionRefusedError):

@@ -1,0 +1,77 @@
+"""The command `adain`: finds the subcommand, says what went wrong in one sentence, and exits with a code.
+
+0 is success, 1 an error, 2 a wrong use of the command line, 130 an interruption, as in a shell. The module of
+a subcommand is imported when it is run, so that `adain --help` needs none of them.
+"""
+
+from __future__ import annotations
+
+import logging
+from importlib import import_module
+from typing import Any
+
+import click
+
+from adain.cli.verbosity import verbose_option
+from adain.errors import AdainError
+
+__all__ = ["INTERRUPTED", "main"]
+
+INTERRUPTED = 130  # exit code; 128 + SIGINT
+
+# Each name is a module of this package with the command of the same name; and what `adain --help` says of it.
+_COMMANDS = {
+    "stylize": "Give a picture the style of others.",
+    "models": "List, describe, download and verify the networks.",
+    "train": "Train a network by a recipe (extra: torch).",
+}
+
+logger = logging.getLogger(__name__)
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command = getattr(import_module(f"adain.cli.{cmd_name}"), cmd_name)
+        assert isinstance(command, click.Command), cmd_name
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except AdainError as error:
+            logger.debug("where it happened:", exc_info=True)
+            raise click.ClickException(str(error)) from error
+        except KeyboardInterrupt:
+            click.echo("\nInterrupted.", err=True)
+            ctx.exit(INTERRUPTED)
+
+
+def _version(ctx: click.Context, param: click.Parameter, asked: bool) -> None:
+    if asked and not ctx.resilient_parsing:
+        from adain import __version__
+
+        click.echo(f"adain {__version__}")
+        ctx.exit()
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@verbose_option
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Say the version."
+)
+def main() -> None:
+    r"""Arbitrary style transfer: any painting's style onto any photograph, with AdaIN and WCT.
+
+    \b
+    adain stylize photo.jpg painting.jpg -o stylized.png
+    adain models
+    """

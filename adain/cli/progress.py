@@ -1,0 +1,64 @@
+"""A bar on stderr for each file that is downloaded."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from click._termui_impl import ProgressBar
+
+__all__ = ["DownloadBars"]
+
+
+class DownloadBars:
+    """What to give to `adain.weights.find` or `adain.load` as `progress`, within a `with`.
+
+    Where stderr is not a terminal, one line per file.
+    """
+
+    def __init__(self) -> None:
+        self._bar: ProgressBar[int] | None = None
+        self._received = 0
+
+    def __enter__(self) -> DownloadBars:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._close()
+
+    def __call__(self, name: str, received: int, total: int | None) -> None:
+        """Draw; `received` and `total` in bytes, a new file or attempt starting with 0 received."""
+        if received == 0:
+            self._close()
+            self._open(name, total)
+        if self._bar is not None:
+            self._bar.update(received - self._received, received)
+        self._received = received
+
+    def _open(self, name: str, total: int | None) -> None:
+        if total is None or not sys.stderr.isatty():
+            size = "" if total is None else f" ({total / 1e6:.1f} MB)"
+            click.echo(f"downloading {name}{size}", err=True)
+            return
+        self._bar = click.progressbar(
+            length=total,
+            label=name,
+            file=sys.stderr,
+            item_show_func=lambda received: f"{(received or 0) / 1e6:.1f} of {total / 1e6:.1f} MB",
+        )
+        self._bar.render_progress()
+
+    def _close(self) -> None:
+        if self._bar is not None:
+            self._bar.render_finish()
+            self._bar = None
+        self._received = 0

@@ -1,0 +1,60 @@
+"""`-v`: how much of the package's log goes to stderr."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import click
+
+__all__ = ["verbose_option"]
+
+_LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
+_COUNT = "adain.verbosity"  # key in the contexts' common `meta`
+
+_F = TypeVar("_F", bound=Callable[..., object])
+
+
+def verbose_option(command: _F) -> _F:
+    """Add `-v` to a command; given to the group and to a subcommand, it counts twice."""
+    return click.option(
+        "-v",
+        "--verbose",
+        count=True,
+        is_eager=True,
+        expose_value=False,
+        callback=_count,
+        help="Say what was chosen and how long it took; -vv for more.",
+    )(command)
+
+
+def _count(ctx: click.Context, param: click.Parameter, count: int) -> None:
+    if ctx.resilient_parsing:
+        return
+    if _COUNT not in ctx.meta:
+        ctx.find_root().with_resource(_log_on_stderr())
+    ctx.meta[_COUNT] = ctx.meta.get(_COUNT, 0) + count
+    logging.getLogger("adain").setLevel(_LEVELS[min(ctx.meta[_COUNT], len(_LEVELS) - 1)])
+
+
+@contextmanager
+def _log_on_stderr() -> Iterator[None]:
+    """The log as it was afterwards: a program may call the command as a function."""
+    package = logging.getLogger("adain")
+    level, handler = package.level, _Stderr()
+    package.addHandler(handler)
+    try:
+        yield
+    finally:
+        package.removeHandler(handler)
+        package.setLevel(level)
+
+
+class _Stderr(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        kind = f"{record.levelname.capitalize()}: " if record.levelno >= logging.WARNING else ""
+        erase = "\r\x1b[K" if sys.stderr.isatty() else ""  # a progress bar may stand in the line
+        click.echo(f"{erase}{kind}{self.format(record)}", err=True)
