@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 from pathlib import Path
 
 import pytest
 from pictures import painting, photo
 from PIL import Image
+
+from adain import registry
+from adain.registry import Model
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -40,3 +45,35 @@ def painting_file(tmp_path: Path) -> Path:
     path = tmp_path / "painting.png"
     Image.fromarray(painting()).save(path)
     return path
+
+
+@pytest.fixture(scope="session")
+def _random_model(tmp_path_factory: pytest.TempPathFactory) -> tuple[Model, Path]:
+    """The default model's row, pinned to random weights, and the folder they are in."""
+    torch = pytest.importorskip("torch", reason="the networks need the extra torch")
+    from adain.nn.build import parts
+    from adain.nn.checkpoints import slots
+
+    row, folder = registry.get(registry.DEFAULT), tmp_path_factory.mktemp("random-weights")
+    networks = parts(row.architecture)
+    generator = torch.Generator().manual_seed(0)
+    files = []
+    for file in row.files:
+        state = {
+            key: torch.randn(slot.shape, generator=generator) / 10
+            for key, slot in slots(networks[file.role], row.architecture.keys).items()
+        }
+        torch.save(state, folder / file.name)
+        content = (folder / file.name).read_bytes()
+        sha256 = hashlib.sha256(content).hexdigest()
+        files.append(dataclasses.replace(file, bytes=len(content), sha256=sha256, git_blob=None))
+    return dataclasses.replace(row, files=tuple(files)), folder
+
+
+@pytest.fixture
+def random_weights(_random_model: tuple[Model, Path], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with random weights of the default model, found by everything that looks for weights."""
+    row, folder = _random_model
+    monkeypatch.setattr(registry, "MODELS", {**registry.MODELS, row.name: row})
+    monkeypatch.setenv("ADAIN_WEIGHTS_DIR", str(folder))
+    return folder

@@ -1,0 +1,221 @@
+"""The stylizer: one loaded model that gives pictures the style of others.
+
+    stylizer = load("wct-collab-distill")
+    picture = stylizer("photo.jpg", "painting.jpg", alpha=0.8)
+
+A style is encoded once into a style code, which can be used again, mixed and saved. What was done, and how
+long each step took, goes to the logger `adain.stylizer` at level INFO.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, get_args
+
+from PIL import Image
+
+from adain import color, images, registry, weights
+from adain.backend import Backend
+from adain.code import StyleCode, mix, shares
+from adain.errors import DeviceError, InputError
+from adain.images import Picture, PictureInput
+from adain.registry import Model
+
+__all__ = ["PreserveColor", "StyleInput", "Stylizer", "load"]
+
+PreserveColor = Literal["coral", "luminance"]
+StyleInput = PictureInput | StyleCode
+
+STYLE_SIZE = 512  # px, shorter side; the styles of the AdaIN and WCT papers are about that size
+
+logger = logging.getLogger(__name__)
+
+
+def load(
+    model: str = registry.DEFAULT,
+    *,
+    device: str = "auto",
+    weights_dir: str | os.PathLike[str] | None = None,
+    progress: weights.Progress | None = None,
+) -> Stylizer:
+    """Load a model, and download its weights if they are nowhere on this machine.
+
+    Args:
+        model: one of `adain.models()`.
+        device: `cpu`, `cuda`, `cuda:1` and so on, or `auto`: CUDA where it works, else the CPU.
+        weights_dir: a folder that holds the weights; else `ADAIN_WEIGHTS_DIR`, the package and the cache are
+            searched.
+        progress: called during a download with the file's name, the bytes so far, and all bytes if known.
+
+    Raises:
+        InputError: no such model or device.
+        DeviceError: the device cannot be used, or torch is not installed.
+        WeightsError: weights are missing, corrupt or of another shape.
+        DownloadError: they could not be downloaded.
+    """
+    row = registry.get(model)
+    open_backend = _torch_backend(device)  # first: rather an error now than after a download
+    files = weights.find(row, weights_dir, progress=progress)
+    with _timed("load"):
+        backend = open_backend(row, files, device)
+    logger.info("model: %s on %s", row.name, backend.device)
+    return Stylizer(row, backend)
+
+
+@dataclass(frozen=True)
+class Stylizer:
+    """A model on a device; call it with a content and a style. Made by `load`.
+
+    Attributes:
+        model: the registry's row.
+        backend: what runs the network.
+    """
+
+    model: Model
+    backend: Backend
+
+    @property
+    def device(self) -> str:
+        """Where the network runs: `cpu`, `cuda` and so on."""
+        return self.backend.device
+
+    def __call__(
+        self,
+        content: PictureInput,
+        style: StyleInput | Sequence[StyleInput],
+        *,
+        alpha: float | None = None,
+        weights: Sequence[float] | None = None,
+        preserve_color: PreserveColor | None = None,
+        size: int | None = None,
+        style_size: int | None = STYLE_SIZE,
+    ) -> Image.Image:
+        """Give a content the look of one style or of several mixed.
+
+        Args:
+            content: the picture to stylize: a path, a PIL image, or an array (H, W), (H, W, 1), (H, W, 3) or
+                (H, W, 4) of uint8, uint16, or float in [0, 1].
+            style: a picture likewise, a style code of this model, or a list of these.
+            alpha: strength of the style in [0, 1]; 0 reconstructs the content. None: the model's own default.
+            weights: shares of the styles, at least 0 and not all 0; divided by their sum. None: equal.
+            preserve_color: keep the content's colours. `coral` recolours each style before it is encoded,
+                `luminance` takes only the result's brightness.
+            size: scale the content so that its shorter side has this many pixels. None: as it is.
+            style_size: scale larger styles down to this shorter side. None: as they are.
+
+        Returns:
+            A picture of exactly the (scaled) content's size: RGB, or RGBA with the content's alpha channel.
+
+        Raises:
+            InputError: an argument outside what is allowed, or a style code of another model.
+            ImageError: a picture that cannot be read.
+        """
+        alpha = self._alpha(alpha)
+        _check_preserve_color(preserve_color)
+        styles = [style] if isinstance(style, str) or not isinstance(style, Sequence) else style
+        weights = shares(len(styles), weights)
+        with _timed("read the content"):
+            picture = _read(content, size)
+        coral_to = picture if preserve_color == "coral" else None
+        code = mix([self._code(item, style_size, coral_to) for item in styles], weights)
+        with _timed(f"stylize {_size(picture)} pixels with alpha {alpha:g}"):
+            stylized = self.backend.stylize(images.to_tensor(picture.rgb), code.arrays, alpha)
+        rgb = images.from_tensor(stylized)
+        if preserve_color == "luminance":
+            rgb = color.luminance(rgb, picture.rgb)
+        return replace(picture, rgb=rgb).to_pil()
+
+    def encode_style(self, style: PictureInput, *, size: int | None = STYLE_SIZE) -> StyleCode:
+        """Encode a style once, to use, mix or save it.
+
+        Args:
+            style: a path, a PIL image or an array, as for a call. An alpha channel is ignored.
+            size: scale a larger style down so that its shorter side has this many pixels; its strokes scale
+                with it. None: as it is.
+
+        Returns:
+            Its code. It keeps the picture in memory for colour preservation by CORAL.
+
+        Raises:
+            InputError: a size below 1.
+            ImageError: the picture cannot be read.
+        """
+        with _timed("read a style"):
+            picture = _read(style, size, enlarge=False)
+        return self._encode(picture)
+
+    def _encode(self, picture: Picture) -> StyleCode:
+        with _timed(f"encode a style of {_size(picture)} pixels"):
+            arrays = self.backend.encode_style(images.to_tensor(picture.rgb))
+        return StyleCode(self.model.name, arrays, picture)
+
+    def _code(self, style: StyleInput, size: int | None, coral_to: Picture | None) -> StyleCode:
+        """The code of a style, first recoloured where there is a content whose colours it shall have."""
+        if isinstance(style, StyleCode):
+            self._check_own(style)
+            if coral_to is None:
+                return style
+            if style.picture is None:
+                raise InputError(
+                    'preserve_color="coral" recolours the style picture, which a mixed or loaded style code '
+                    'does not hold; pass the picture itself, or use preserve_color="luminance"'
+                )
+            picture = style.picture
+        elif coral_to is None:
+            return self.encode_style(style, size=size)
+        else:
+            picture = _read(style, size, enlarge=False)
+        return self._encode(replace(picture, rgb=color.coral(picture.rgb, coral_to.rgb)))
+
+    def _check_own(self, code: StyleCode) -> None:
+        if code.model != self.model.name:
+            raise InputError(
+                f"this style code is of {code.model}, the loaded model is {self.model.name}; "
+                "encode the style again with this model"
+            )
+
+    def _alpha(self, alpha: float | None) -> float:
+        if alpha is None:
+            return self.model.default_alpha
+        if not 0 <= alpha <= 1:  # not-a-number fails here too
+            raise InputError(f"alpha must be in [0, 1], got {alpha}")
+        return float(alpha)
+
+
+def _torch_backend(device: str) -> Callable[[Model, Mapping[str, Path], str], Backend]:
+    try:
+        from adain.nn.backend import TorchBackend, choose_device
+    except ModuleNotFoundError as error:
+        if error.name not in ("torch", "torchvision"):
+            raise
+        raise DeviceError(f'running a model needs {error.name}; pip install "adain[torch]"') from error
+    choose_device(device)
+    return TorchBackend
+
+
+def _check_preserve_color(preserve_color: str | None) -> None:
+    allowed = (*get_args(PreserveColor), None)
+    if preserve_color not in allowed:
+        raise InputError(f"preserve_color must be one of {allowed}, got {preserve_color!r}")
+
+
+def _read(source: PictureInput, size: int | None, *, enlarge: bool = True) -> Picture:
+    picture = images.read(source)
+    return picture if size is None else images.resize(picture, size, enlarge=enlarge)
+
+
+def _size(picture: Picture) -> str:
+    return "{} x {}".format(*picture.size)
+
+
+@contextmanager
+def _timed(step: str) -> Iterator[None]:
+    start = time.perf_counter()
+    yield
+    logger.info("%s: %.3f s", step, time.perf_counter() - start)
