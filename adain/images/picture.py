@@ -1,0 +1,130 @@
+"""The one kind of picture everything works on, and its resizing."""
+
+from __future__ import annotations
+
+import operator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from adain.errors import InputError
+from adain.images.arrays import check_rgb
+
+__all__ = ["Picture", "pixel_limit", "replace_hidden_colors", "resize"]
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """An upright picture in sRGB.
+
+    Attributes:
+        rgb: uint8 (H, W, 3), colours not multiplied by alpha.
+        alpha: uint8 (H, W), 255 is opaque; None for a picture without an alpha channel.
+
+    Raises:
+        InputError: if an array is of another dtype or shape.
+    """
+
+    rgb: NDArray[np.uint8]
+    alpha: NDArray[np.uint8] | None = None
+
+    def __post_init__(self) -> None:
+        check_rgb(self.rgb)
+        if self.alpha is not None and (
+            self.alpha.dtype != np.uint8 or self.alpha.shape != self.rgb.shape[:2]
+        ):
+            raise InputError(
+                f"alpha must be uint8 {self.rgb.shape[:2]} like the colours, "
+                f"got {self.alpha.dtype} {self.alpha.shape}"
+            )
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        height, width = self.rgb.shape[:2]
+        return width, height
+
+    def to_pil(self) -> Image.Image:
+        """The picture as a PIL image: RGB, or RGBA where there is an alpha channel."""
+        image = Image.fromarray(self.rgb)
+        if self.alpha is not None:
+            image.putalpha(Image.fromarray(self.alpha))
+        return image
+
+
+def resize(picture: Picture, size: int, *, enlarge: bool = True) -> Picture:
+    """Scale a picture so that its shorter side is exactly `size`, with antialiasing (Lanczos).
+
+    The aspect is kept as nearly as whole pixels allow. Colours are weighted by alpha while they are averaged,
+    so what is transparent does not bleed into what is not.
+
+    Args:
+        picture: the picture; it is returned itself where nothing is to be done.
+        size: pixels of the shorter side, at least 1.
+        enlarge: whether a smaller picture is scaled up; if not, it stays as it is.
+
+    Raises:
+        InputError: if the size is not a positive whole number, or the result would be too large to be meant.
+    """
+    size = _checked(size)
+    shorter = min(picture.size)
+    if shorter == size or (shorter < size and not enlarge):
+        return picture
+    width, height = (max(1, _nearest(side * size, shorter)) for side in picture.size)
+    limit = pixel_limit()
+    if limit is not None and width * height > limit:
+        came = "x".join(map(str, picture.size))
+        raise InputError(
+            f"size {size} would scale this picture of {came} to {width}x{height}, more than the allowed "
+            f"{limit:,} pixels; choose a smaller size"
+        )
+    image = picture.to_pil().resize((width, height), Image.Resampling.LANCZOS)  # RGBA: premultiplied inside
+    if picture.alpha is None:
+        return Picture(np.array(image))
+    alpha = np.array(image.getchannel("A"))
+    return Picture(replace_hidden_colors(np.array(image.convert("RGB")), alpha), alpha)
+
+
+def pixel_limit() -> int | None:
+    """The most pixels a picture may have: where Pillow calls it a decompression bomb, about 179 million.
+
+    Twice `PIL.Image.MAX_IMAGE_PIXELS`, read anew each time, so that setting that (or None: no limit) moves
+    both.
+    """
+    return None if Image.MAX_IMAGE_PIXELS is None else 2 * Image.MAX_IMAGE_PIXELS
+
+
+def replace_hidden_colors(rgb: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Give fully transparent pixels the mean colour of the others.
+
+    Files hold anything below alpha 0, mostly black; nobody sees it, but a network would, in its statistics
+    and across the edge. The mean leaves the mean colour as it is and adds no contrast of its own. A picture
+    with nothing visible keeps its colours.
+
+    Args:
+        rgb: uint8 (H, W, 3), changed in place.
+        alpha: uint8 (H, W).
+
+    Returns:
+        The same array `rgb`.
+    """
+    hidden = alpha == 0
+    if hidden.any() and not hidden.all():
+        rgb[hidden] = np.round(rgb[~hidden].mean(axis=0)).astype(np.uint8)
+    return rgb
+
+
+def _checked(size: int) -> int:
+    try:
+        whole = operator.index(size)
+    except TypeError:
+        whole = 0
+    if whole < 1 or isinstance(size, bool):
+        raise InputError(f"size must be a whole number of pixels, at least 1, got {size!r}")
+    return whole
+
+
+def _nearest(numerator: int, denominator: int) -> int:
+    return (2 * numerator + denominator) // (2 * denominator)

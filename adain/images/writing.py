@@ -1,0 +1,117 @@
+"""PIL images to files: whole or not at all.
+
+The picture goes to a temporary file beside the target, which then takes the target's place in one step. A
+failure on the way, Ctrl-C included, removes it and leaves the target as it was.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from PIL import Image
+
+from adain.errors import InputError, OutputError
+from adain.images.modes import from_pil
+
+__all__ = ["check_target", "write"]
+
+
+@dataclass(frozen=True)
+class _Format:
+    name: str  # Pillow's
+    alpha: bool
+    max_side: int  # pixels; of the header or, for JPEG, of libjpeg
+    options: Mapping[str, object] = field(default_factory=dict)
+
+
+_JPEG = _Format("JPEG", False, 65_500, {"quality": 95, "subsampling": "4:4:4"})
+_TIFF = _Format("TIFF", True, 2**31 - 1, {"compression": "tiff_lzw"})
+FORMATS: Mapping[str, _Format] = {
+    ".png": _Format("PNG", True, 2**31 - 1),
+    ".jpg": _JPEG,
+    ".jpeg": _JPEG,
+    ".webp": _Format("WEBP", True, 16_383, {"quality": 95}),
+    ".tif": _TIFF,
+    ".tiff": _TIFF,
+    ".bmp": _Format("BMP", False, 2**31 - 1),
+}
+
+
+def write(image: Image.Image, path: str | os.PathLike[str]) -> None:
+    """Write a picture to a file, in the format its suffix names.
+
+    JPEG is written with quality 95 and full colour resolution, WebP with quality 95, TIFF with LZW. JPEG and
+    BMP have no alpha channel (BMP's is understood by few): such a picture is laid on white. An existing file
+    is replaced; where the path is a symbolic link, the file it points to. The file's mode follows the umask.
+
+    Args:
+        image: of mode L, RGB or RGBA; others are converted as `read` does.
+        path: the file, ending in .png, .jpg, .jpeg, .webp, .tif, .tiff or .bmp.
+
+    Raises:
+        InputError: if the suffix is another.
+        OutputError: if the file cannot be written, or the format cannot hold a picture of this size.
+    """
+    check_target(path)
+    target = Path(os.path.realpath(path))
+    kind = FORMATS[Path(path).suffix.lower()]
+    if max(image.size) > kind.max_side:
+        raise OutputError(
+            f"{path}: {kind.name} allows at most {kind.max_side:,} pixels a side, got "
+            f"{image.width}x{image.height}; write a .png or .tif instead"
+        )
+    _replace(target, _suited(image, kind), kind)
+
+
+def check_target(path: str | os.PathLike[str]) -> None:
+    """Find out whether `write` could write here, before the work that leads to it is done.
+
+    Raises:
+        InputError: if the suffix names no format that can be written.
+        OutputError: if the folder is missing, or the target is a folder, no regular file, or write-protected.
+    """
+    target = Path(path)
+    suffix = target.suffix.lower()
+    if suffix not in FORMATS:
+        came = f"got {suffix!r}" if suffix else "there is none"
+        raise InputError(
+            f"{path}: the suffix must be one of {', '.join(FORMATS)}, {came}; choose one of these"
+        )
+    if target.is_dir():
+        raise OutputError(f"{path} is a folder; give the name of a file in it")
+    if target.exists() and not target.is_file():
+        raise OutputError(f"{path} is not a regular file and cannot be replaced; give another name")
+    folder = Path(os.path.realpath(path)).parent
+    if not folder.is_dir():
+        raise OutputError(f"{path}: the folder {folder} does not exist; make it first")
+    for place in (folder, target):
+        if place.exists() and not os.access(place, os.W_OK):
+            raise OutputError(
+                f"{path}: {place} is write-protected; change its permissions or write elsewhere"
+            )
+
+
+def _suited(image: Image.Image, kind: _Format) -> Image.Image:
+    if image.mode not in ("L", "RGB", "RGBA"):
+        image = from_pil(image).to_pil()
+    if image.mode == "RGBA" and not kind.alpha:
+        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    return image
+
+
+def _replace(target: Path, image: Image.Image, kind: _Format) -> None:
+    beside = target.parent / f".adain-{secrets.token_hex(8)}.tmp"  # its length does not depend on the name's
+    try:
+        with beside.open("x+b") as file:  # unlike tempfile's 0600, the mode that the umask gives
+            image.save(file, format=kind.name, **kind.options)
+        os.replace(beside, target)
+    except MemoryError:
+        raise
+    except Exception as error:  # encoders raise whatever they like
+        raise OutputError(f"{target} cannot be written ({error}); nothing was left behind") from error
+    finally:  # Ctrl-C comes by here too; after success there is nothing to remove
+        beside.unlink(missing_ok=True)
