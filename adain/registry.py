@@ -212,7 +212,7 @@ _TABLE = (
         name="adain-vgg19",
         summary="The AdaIN paper's network on VGG-19: one pass, real time on a GPU.",
         fusion="adain",
-        architecture=Architecture(widths=_VGG19[:4], levels=(4,), encoder_per_level=False, keys="index"),
+        architecture=Architecture(widths=_VGG19, levels=(4,), encoder_per_level=False, keys="index"),
         files=_ADAIN_FILES,
         source="github.com/naoto0804/pytorch-AdaIN",
         paper="Huang & Belongie 2017, arXiv:1703.06868",
