@@ -1,0 +1,171 @@
+"""Style codes: what a fusion needs of a style. Small, encoded once; kept, mixed and saved.
+
+For AdaIN the mean and standard deviation per channel, for WCT the mean and the root of the covariance per
+level. Both fusions are affine in these, so a convex mix of codes is a convex mix of the stylised features
+(Huang & Belongie 2017, arXiv 1703.06868, section 7.2; Li et al. 2017, arXiv 1705.08086, section 4.3).
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from adain.errors import InputError, OutputError
+
+if TYPE_CHECKING:
+    from adain.images import Picture
+
+__all__ = ["StyleCode", "mix", "shares"]
+
+_FORMAT = "adain.style-code.1"  # in a file's metadata; another number is another layout
+
+
+@dataclass(frozen=True, eq=False)
+class StyleCode:
+    """A style as one model sees it.
+
+    Attributes:
+        model: the name of the model that encoded it, the only one that can use it.
+        arrays: float32, without a batch dimension; names and shapes are the model's.
+        picture: the style itself, for colour preservation by CORAL. Kept in memory only, never saved.
+    """
+
+    model: str
+    arrays: Mapping[str, NDArray[np.float32]]
+    picture: Picture | None = field(default=None, repr=False)
+
+    @property
+    def nbytes(self) -> int:
+        """Size of the arrays in bytes."""
+        return sum(array.nbytes for array in self.arrays.values())
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the code as a safetensors file, complete or not at all.
+
+        Raises:
+            OutputError: the file cannot be written.
+        """
+        arrays = {name: np.ascontiguousarray(array, dtype=np.float32) for name, array in self.arrays.items()}
+        _replace(Path(path), save(arrays, metadata={"format": _FORMAT, "model": self.model}))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> StyleCode:
+        """Read a code that `save` wrote.
+
+        Raises:
+            InputError: there is no such file, or it is no style code.
+        """
+        try:
+            with safe_open(path, framework="numpy") as file:
+                metadata = file.metadata() or {}
+                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  no mapping
+        except FileNotFoundError as error:
+            raise InputError(f"no such style code: {os.fspath(path)}") from error
+        except (SafetensorError, OSError, TypeError, KeyError) as error:
+            raise InputError(f"{os.fspath(path)} is not a style code: {error}") from error
+        if metadata.get("format") != _FORMAT or "model" not in metadata:
+            raise InputError(
+                f"{os.fspath(path)} is not a style code: its metadata lacks format {_FORMAT!r} and a model; "
+                "write style codes with StyleCode.save"
+            )
+        return cls(metadata["model"], _checked(arrays, path))
+
+
+def mix(codes: Sequence[StyleCode], weights: Sequence[float] | None = None) -> StyleCode:
+    """A convex mix of style codes of one model.
+
+    Args:
+        codes: at least one.
+        weights: one per code, at least 0, not all 0; divided by their sum. None: equal.
+
+    Returns:
+        A code like any other. It keeps a picture only if every code that counts has the same one.
+
+    Raises:
+        InputError: no codes, codes of several models, or weights that are not as above.
+    """
+    normalized = shares(len(codes), weights)
+    first = codes[0]
+    for code in codes:
+        _check_like(first, code)
+    arrays = {
+        name: sum(
+            (np.float32(share) * code.arrays[name] for code, share in zip(codes, normalized, strict=True)),
+            start=np.zeros_like(array),
+        )
+        for name, array in first.arrays.items()
+    }
+    counting = [code.picture for code, share in zip(codes, normalized, strict=True) if share > 0]
+    picture = counting[0] if all(other is counting[0] for other in counting) else None
+    return StyleCode(first.model, arrays, picture)
+
+
+def shares(count: int, weights: Sequence[float] | None) -> list[float]:
+    """What each of `count` styles counts for: `weights` divided by their sum.
+
+    Args:
+        count: at least 1.
+        weights: one per style, at least 0, not all 0. None: equal.
+
+    Raises:
+        InputError: no styles, or weights that are not as above.
+    """
+    if count == 0:
+        raise InputError("a mix needs at least one style, got none")
+    if weights is None:
+        return [1 / count] * count
+    if len(weights) != count:
+        raise InputError(f"one weight per style is needed: got {len(weights)} weights for {count} styles")
+    values = [float(weight) for weight in weights]
+    if not all(math.isfinite(value) and value >= 0 for value in values):
+        raise InputError(f"weights must be finite and at least 0, got {list(weights)}")
+    largest = max(values)
+    if largest == 0:
+        raise InputError(f"at least one weight must be above 0, got {list(weights)}")
+    values = [value / largest for value in values]  # their sum cannot overflow
+    total = sum(values)
+    return [value / total for value in values]
+
+
+def _check_like(first: StyleCode, other: StyleCode) -> None:
+    if other.model != first.model:
+        raise InputError(
+            f"style codes of different models cannot be mixed: {first.model} and {other.model}; "
+            "encode all styles with the same model"
+        )
+    shapes, others = ({k: v.shape for k, v in code.arrays.items()} for code in (first, other))
+    if shapes != others:
+        raise InputError(f"style codes of {first.model} differ in their arrays: {shapes} and {others}")
+
+
+def _checked(
+    arrays: Mapping[str, NDArray[np.generic]], path: str | os.PathLike[str]
+) -> dict[str, NDArray[np.float32]]:
+    checked: dict[str, NDArray[np.float32]] = {}
+    for name, array in arrays.items():
+        if array.dtype != np.float32 or not np.isfinite(array).all():
+            raise InputError(f"{os.fspath(path)} is not a style code: {name} is not float32 and finite")
+        checked[name] = array.astype(np.float32, copy=False)
+    return checked
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write beside, then rename: the file is the old one or the new one, never half of one."""
+    temporary = path.with_name(f".{path.name}.{uuid4().hex}")
+    try:
+        temporary.write_bytes(content)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
