@@ -1,0 +1,164 @@
+"""Whole models: pictures and style codes in, pictures out.
+
+Every model is a `StyleTransfer`: `encode_style` turns a style into named arrays, `forward` gives a content
+those arrays' look. Content of every size from 1 x 1 up comes back at that size: its edges are repeated up to
+a multiple of the network's stride and cropped away again, and fused statistics are those of the padded map. A
+style is encoded at its own size and only ever padded to the least the network takes.
+
+Everything has a leading batch dimension, nothing branches on data, and the one operation ONNX lacks, the
+roots of covariances, is an argument.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+
+from torch import Tensor, nn
+
+from adain.nn import fusion
+from adain.nn.fusion import MatrixRoots, eigh_roots
+from adain.nn.padding import crop_to, pad_to
+from adain.nn.vgg import Decoder, Encoder, tap
+
+__all__ = ["AdaINModel", "StyleTransfer", "WCTModel", "smallest_side", "stride"]
+
+
+def stride(level: int) -> int:
+    """Pixels of the picture per pixel of relu{level}_1, along each side."""
+    return 1 << (level - 1)
+
+
+def smallest_side(level: int) -> int:
+    """The least height and width an encoder takes: reflection by 1 needs 2 pixels on the deepest map."""
+    return stride(level) + 1
+
+
+class StyleTransfer(nn.Module, ABC):
+    """What every model offers, whatever its family."""
+
+    @property
+    @abstractmethod
+    def code_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Names and shapes of a style code's arrays, without the batch dimension."""
+
+    @abstractmethod
+    def encode_style(self, style: Tensor) -> dict[str, Tensor]:
+        """The style code of a picture.
+
+        Args:
+            style: (N, 3, H, W) float, RGB in [0, 1], H and W at least 1.
+
+        Returns:
+            The arrays named in `code_shapes`, with a batch dimension N in front.
+        """
+
+    @abstractmethod
+    def forward(self, content: Tensor, code: Mapping[str, Tensor], alpha: float | Tensor) -> Tensor:
+        """The content in the style.
+
+        Args:
+            content: (N, 3, H, W) float, RGB in [0, 1], H and W at least 1.
+            code: what `encode_style` returned, batch N or 1; or a convex mix of several.
+            alpha: strength in [0, 1], a number or (N, 1). 0 gives the content's own reconstruction.
+
+        Returns:
+            (N, 3, H, W), about [0, 1], not clipped.
+        """
+
+
+class AdaINModel(StyleTransfer):
+    """Encoder, AdaIN at its deepest feature map, decoder (Huang & Belongie 2017)."""
+
+    def __init__(self, encoder: Encoder, decoder: Decoder) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.decoder = decoder
+        self.level = encoder.level
+
+    @property
+    def code_shapes(self) -> dict[str, tuple[int, ...]]:
+        """`relu4_1.mean` and `relu4_1.std`, (C,) each, for an encoder to relu4_1."""
+        channels = self.encoder.widths[self.level - 1]
+        return {f"{tap(self.level)}.mean": (channels,), f"{tap(self.level)}.std": (channels,)}
+
+    def encode_style(self, style: Tensor) -> dict[str, Tensor]:
+        """Mean and standard deviation per channel; see `StyleTransfer.encode_style`."""
+        feature = self.encoder(pad_to(style, minimum=smallest_side(self.level)))
+        mean, std = fusion.mean_std(feature)
+        return {f"{tap(self.level)}.mean": mean, f"{tap(self.level)}.std": std}
+
+    def forward(self, content: Tensor, code: Mapping[str, Tensor], alpha: float | Tensor) -> Tensor:
+        """See `StyleTransfer.forward`."""
+        image = pad_to(content, multiple=stride(self.level), minimum=smallest_side(self.level))
+        mean, std = code[f"{tap(self.level)}.mean"], code[f"{tap(self.level)}.std"]
+        fused = fusion.adain(self.encoder(image), mean, std, alpha)
+        return crop_to(self.decoder(fused), content)
+
+
+class WCTModel(StyleTransfer):
+    """Whitening and coloring through several levels, each encoding the last one's picture (Li et al. 2017).
+
+    Args:
+        encoders: one per level, or a single one that reaches the deepest level and serves all.
+        decoders: one per level, in the order of `levels`.
+        levels: the levels to go through, in this order; 5 to 1 in the paper.
+        roots: what takes the roots of regularised covariances, for both content and style.
+    """
+
+    def __init__(
+        self,
+        encoders: Sequence[Encoder],
+        decoders: Sequence[Decoder],
+        levels: Sequence[int] = (5, 4, 3, 2, 1),
+        roots: MatrixRoots = eigh_roots,
+    ) -> None:
+        super().__init__()
+        self.levels = tuple(levels)
+        self.shared = len(encoders) == 1
+        self.encoders = nn.ModuleList(encoders)
+        self.decoders = nn.ModuleList(decoders)
+        self.roots = roots
+
+    @property
+    def code_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Per level `relu{k}_1.mean` (C,) and `relu{k}_1.coloring` (C, C), the root of the covariance."""
+        shapes: dict[str, tuple[int, ...]] = {}
+        for position, level in enumerate(self.levels):
+            channels = self._encoder(position).widths[level - 1]
+            shapes[f"{tap(level)}.mean"] = (channels,)
+            shapes[f"{tap(level)}.coloring"] = (channels, channels)
+        return shapes
+
+    def encode_style(self, style: Tensor) -> dict[str, Tensor]:
+        """Mean and coloring matrix per level, of the style itself; see `StyleTransfer.encode_style`."""
+        code: dict[str, Tensor] = {}
+        for level, feature in self._style_features(style).items():
+            mean, covariance = fusion.mean_covariance(feature)
+            _, coloring = self.roots(fusion.regularized(covariance))
+            code[f"{tap(level)}.mean"] = mean
+            code[f"{tap(level)}.coloring"] = coloring
+        return code
+
+    def forward(self, content: Tensor, code: Mapping[str, Tensor], alpha: float | Tensor) -> Tensor:
+        """`alpha` holds at every level; see `StyleTransfer.forward`."""
+        deepest = max(self.levels)
+        image = pad_to(content, multiple=stride(deepest), minimum=smallest_side(deepest))
+        for position, level in enumerate(self.levels):
+            mean, coloring = code[f"{tap(level)}.mean"], code[f"{tap(level)}.coloring"]
+            feature = self._encoder(position)(image, level)
+            image = self.decoders[position](fusion.wct(feature, mean, coloring, alpha, self.roots))
+        return crop_to(image, content)
+
+    def _encoder(self, position: int) -> Encoder:
+        encoder = self.encoders[0 if self.shared else position]
+        assert isinstance(encoder, Encoder)
+        return encoder
+
+    def _style_features(self, style: Tensor) -> dict[int, Tensor]:
+        if self.shared:
+            return self._encoder(0).taps(pad_to(style, minimum=smallest_side(max(self.levels))), self.levels)
+        return {
+            level: self._encoder(position)(pad_to(style, minimum=smallest_side(level)), level)
+            for position, level in enumerate(self.levels)
+        }
