@@ -70,10 +70,19 @@ def _straight(image: Image.Image, name: str) -> Image.Image:
         return _shallow(image, name)
     image = image.convert(STRAIGHT[image.mode]) if image.mode in STRAIGHT else image
     if "transparency" in image.info and image.mode in ("1", "L", "P", "RGB"):
-        return image.convert("LA" if image.mode in ("1", "L") else "RGBA")
+        return _keyed(image).convert("LA" if image.mode in ("1", "L") else "RGBA")
     if image.mode == "P":
         return image.convert("RGBA" if image.palette and image.palette.mode == "RGBA" else "RGB")
     return image.convert("L") if image.mode == "1" else image
+
+
+def _keyed(image: Image.Image) -> Image.Image:
+    """The same picture, its transparent colour of 8 bits like its pixels; that of a 16-bit file has 16."""
+    key = image.info["transparency"]
+    if image.mode == "RGB" and isinstance(key, tuple) and max(key) > 255:
+        image = image.copy()
+        image.info["transparency"] = tuple(value >> 8 for value in key)
+    return image
 
 
 def _shallow(image: Image.Image, name: str) -> Image.Image:

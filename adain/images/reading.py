@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeAlias
@@ -101,13 +102,17 @@ def _reason(error: Exception, path: Path) -> str:
 
 
 def _check_file(path: Path) -> None:
-    if path.is_dir():
+    try:
+        status = path.stat()
+    except PermissionError as error:
+        raise ImageError(f"{path} {_reason(error, path)}") from error
+    except (OSError, ValueError) as error:  # also a name that is too long, or holds a zero byte
+        raise ImageError(f"{path} does not exist; check the path") from error
+    if stat.S_ISDIR(status.st_mode):
         raise ImageError(f"{path} is a folder; give the path of one picture")
-    if not path.exists():
-        raise ImageError(f"{path} does not exist; check the path")
-    if not path.is_file():
+    if not stat.S_ISREG(status.st_mode):
         raise ImageError(f"{path} is not a regular file; give the path of one picture")
-    if path.stat().st_size == 0:
+    if status.st_size == 0:
         raise ImageError(f"{path} is an empty file of 0 bytes; get a complete copy of it")
 
 

@@ -74,22 +74,21 @@ def check_target(path: str | os.PathLike[str]) -> None:
         InputError: if the suffix names no format that can be written.
         OutputError: if the folder is missing, or the target is a folder, no regular file, or write-protected.
     """
-    target = Path(path)
-    suffix = target.suffix.lower()
+    suffix = Path(path).suffix.lower()
     if suffix not in FORMATS:
         came = f"got {suffix!r}" if suffix else "there is none"
         raise InputError(
             f"{path}: the suffix must be one of {', '.join(FORMATS)}, {came}; choose one of these"
         )
-    if target.is_dir():
+    if os.path.isdir(path):
         raise OutputError(f"{path} is a folder; give the name of a file in it")
-    if target.exists() and not target.is_file():
+    if os.path.exists(path) and not os.path.isfile(path):
         raise OutputError(f"{path} is not a regular file and cannot be replaced; give another name")
     folder = Path(os.path.realpath(path)).parent
     if not folder.is_dir():
         raise OutputError(f"{path}: the folder {folder} does not exist; make it first")
-    for place in (folder, target):
-        if place.exists() and not os.access(place, os.W_OK):
+    for place in (folder, path):
+        if os.path.exists(place) and not os.access(place, os.W_OK):
             raise OutputError(
                 f"{path}: {place} is write-protected; change its permissions or write elsewhere"
             )
