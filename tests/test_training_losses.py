@@ -21,6 +21,15 @@ def test_moments_are_mean_and_unbiased_deviation_per_channel(pair):
     torch.testing.assert_close(std, (pair[0].var((2, 3), correction=1) + 1e-5).sqrt())
 
 
+def test_the_gradient_of_moments_is_that_of_their_formula(pair):
+    ours, reference = pair[0].clone().requires_grad_(), pair[0].clone().requires_grad_()
+    mean, std = losses.moments(ours)
+    (mean * torch.arange(8.0).view(2, 4) + std.square()).sum().backward()
+    mean, variance = reference.mean((2, 3)), reference.var((2, 3), correction=1) + 1e-5
+    (mean * torch.arange(8.0).view(2, 4) + variance).sum().backward()
+    torch.testing.assert_close(ours.grad, reference.grad)
+
+
 def test_moments_of_one_pixel_are_finite():
     assert all(torch.isfinite(m).all() for m in losses.moments(torch.rand(1, 3, 1, 1)))
 

@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from adain.cli.main import INTERRUPTED
 from adain.errors import InputError
 
 if TYPE_CHECKING:
     from adain.training.trainer import Trainer
 
 __all__ = ["train"]
-
-INTERRUPTED = 130  # what a shell reports for a command ended by Ctrl-C
 
 
 @click.command()
@@ -54,8 +53,9 @@ def train(
 ) -> None:
     """Train by RECIPE: the name of one in the package, or a TOML file.
 
-    The folder of the run gets metrics.jsonl, samples/, checkpoints/, latest.safetensors and at the end
-    model.safetensors. Ctrl-C writes a checkpoint first; --resume then comes to the same result as one long run.
+    RUN_DIR gets metrics.jsonl, samples/, checkpoints/, latest.safetensors and at the end
+    model.safetensors. Ctrl-C writes a checkpoint first; --resume then comes to the same result as one
+    uninterrupted run.
     """
     try:
         from adain.training import recipe as recipes
@@ -68,6 +68,8 @@ def train(
     for line in (*trainer.datasets.content.problems, *trainer.datasets.style.problems):
         click.echo(f"left out: {line}", err=True)
     if export:
+        if trainer.step == 0:
+            raise InputError(f"{run_dir} holds no checkpoint to export; train first")
         trainer.export(run_dir / "model.safetensors")
         click.echo(run_dir / "model.safetensors")
         return
@@ -99,7 +101,7 @@ def _stopping_on_signals(trainer: Trainer) -> Iterator[None]:
 
 
 class _Progress:
-    """A line on stderr with the step, the losses and the time left; one line each time where it is no terminal."""
+    """Step, time left and losses on stderr: one line rewritten, or many where it is no terminal."""
 
     def __init__(self, start: int, total: int) -> None:
         self._start, self._total, self._began = start, total, time.monotonic()

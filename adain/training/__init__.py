@@ -1,3 +1,6 @@
-"""Training of every network this package ships, and fine-tuning on a user's own pictures (needs the `torch` extra)."""
+"""Training of the networks this package ships, and fine-tuning on a user's own pictures.
+
+Needs the `torch` extra.
+"""
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
 """Training pictures from tar files and folders.
 
-A sample is a pure function of (seed, index): which pictures, which crop, flipped or not. So a resumed run sees
-exactly what it would have seen, with any number of workers.
+A sample is a pure function of (seed, index): which pictures, which crop, flipped or not. So a resumed run
+sees exactly what it would have seen, with any number of workers.
 
-Headers are checked once at the start and what cannot be opened is listed with its reason. A picture whose pixels turn
-out to be damaged later is replaced by the next one, and named in the batch's `problems`: never silently skipped.
+Headers are checked once at the start and what cannot be opened is listed with its reason. A picture whose
+pixels turn out to be damaged later is replaced by the next one, and named in the batch's `problems`: never
+silently skipped.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
-from torchvision.transforms.v2 import functional as transforms
+from torchvision.transforms.v2 import functional as transforms  # type: ignore[import-untyped]
 
 from adain.errors import InputError
 from adain.training import schedule
@@ -53,7 +54,7 @@ class PictureRef:
             return file.read(self.length)
 
     def decode(self, side: int | None = None) -> Image.Image:
-        """The picture upright in RGB; `side` lets a JPEG be decoded smaller, its shorter side not below that."""
+        """The picture upright in RGB; `side` lets a JPEG be decoded smaller, but not below that."""
         with Image.open(io.BytesIO(self.read())) as image:
             if side is not None:
                 image.draft("RGB", (side, side))
@@ -89,7 +90,7 @@ def open_pictures(sources: Sequence[str | Path], base: Path | None = None) -> Pi
     """Index tar files and folders and check every picture's header.
 
     Args:
-        sources: tar files (uncompressed), folders (searched recursively) or pictures; relative ones are below `base`.
+        sources: uncompressed tar files, folders (searched recursively) or pictures, below `base` if relative.
         base: the data directory.
 
     Raises:
@@ -216,7 +217,7 @@ def loader(
     return iter(
         DataLoader(
             dataset,
-            batch_sampler=_Keys(phases, start),  # type: ignore[arg-type]
+            batch_sampler=_Keys(phases, start),
             num_workers=workers,
             collate_fn=_collate,
             worker_init_fn=_init_worker if workers else None,
@@ -234,8 +235,7 @@ def _collate(samples: list[tuple[Tensor, Tensor, tuple[str, ...]]]) -> Batch:
 
 def _init_worker(worker: int) -> None:
     torch.set_num_threads(1)
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # Ctrl-C goes to the whole group; the trainer ends its workers
+    for number in (signal.SIGINT, signal.SIGTERM):  # they reach the whole group; the trainer ends its workers
+        signal.signal(number, signal.SIG_IGN)
     if hasattr(os, "nice"):
         os.nice(10)

@@ -1,9 +1,9 @@
 """The frozen network the losses look through: normalised VGG-19, its deep layers possibly distilled ones.
 
-The exact VGG-19 gives all layers its file holds. Where that file ends early, the deeper layers come from the encoders
-of Collaborative Distillation (Wang et al. 2020, arXiv:2003.08436), a separate one per level, which imitate it at
-a quarter of the width. Their features are 3 to 10 times larger, so losses on them should be relative ones, or go
-through the 1x1 heads that map them to VGG-19's channels.
+The exact VGG-19 gives all layers its file holds. Where that file ends early, the deeper layers come from the
+encoders of Collaborative Distillation (Wang et al. 2020, arXiv:2003.08436), a separate one per level, which
+imitate it at a quarter of the width. Their features are 3 to 10 times larger, so losses on them should be
+relative ones, or go through the 1x1 heads that map them to VGG-19's channels.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ def _tensors(path: Path) -> dict[str, Tensor]:
 
 
 def _fill(encoder: Encoder, tensors: Mapping[str, Tensor], names: Mapping[str, str], path: Path) -> Encoder:
-    """Load `encoder` from `tensors`, whose names are `names[own name]`; what lies deeper in the file is ignored."""
+    """Load `encoder` from tensors called `names[own name]`; what lies deeper in the file is ignored."""
     own = {}
     for name, expected in encoder.state_dict().items():
         module, kind = name.rsplit(".", 1)

@@ -27,7 +27,7 @@ NETWORKS: Mapping[str, Callable[..., nn.Module]] = {"adain-slim": _adain_slim}
 
 
 def build(recipe: NetworkRecipe, seed: int) -> nn.Module:
-    """The network of a recipe: freshly initialised from `seed`, or from `init`; frozen parts do not require grad.
+    """The network of a recipe, initialised from `seed` or `init`; frozen parts do not require a gradient.
 
     Raises:
         InputError: an unknown name, an option it does not have, or a prefix that freezes nothing.

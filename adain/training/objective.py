@@ -1,7 +1,7 @@
 """What an AdaIN network is trained for: the recipe's losses on one batch of contents and styles.
 
-One pass of the loss network on the result, one without gradient on content and style. The first samples of a batch
-(`identity_fraction`) take their own content as the style; the network should give it back.
+One pass of the loss network on the result, one without gradient on content and style. The first samples of a
+batch (`identity_fraction`) take their own content as the style; the network should give it back.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Objective:
     def __call__(
         self, network: StyleNetwork, content: Tensor, style: Tensor
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The total, and the unweighted losses by name (detached scalars); pictures (N, 3, H, W) in [0, 1]."""
+        """The total, and the losses by name (detached scalars) before weighting; pictures as everywhere."""
         own = self.identity_count(content.shape[0])
         style = torch.cat([content[:own], style[own:]])
         result = network(content, network.encode_style(style), 1.0).float()

@@ -1,7 +1,7 @@
 """A training recipe: everything that decides the result of a run, read from TOML into frozen dataclasses.
 
-Only the `[run]` table (threads, workers, how often to write) does not change the result; it is left out of the
-recipe's hash, so a run may be resumed with another one.
+Only the `[run]` table (threads, workers, how often to write) does not change the result; it is left out of
+the recipe's hash, so a run may be resumed with another one.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class NetworkRecipe:
     name: str = "adain-slim"
     init: str | None = None  # a safetensors file of the same network to start from
     freeze: tuple[str, ...] = ()  # prefixes of parameter names that are not trained
-    options: Mapping[str, int | float | bool | str] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)  # arguments of the network's constructor
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class LossRecipe:
 
 @dataclass(frozen=True)
 class OptimizerRecipe:
-    """Adam with warm-up, cosine decay over the whole run, gradient clipping, and an average of the weights."""
+    """Adam with warm-up and cosine decay over the whole run, gradient clipping, an average of the weights."""
 
     learning_rate: float = 1e-3
     final_learning_rate: float = 1e-6
@@ -190,10 +190,9 @@ def _override(table: dict[str, Any], line: str) -> None:
     *parents, last = key.strip().split(".")
     here: Any = table
     for name in parents:
-        if isinstance(here, list):
-            here = _item(here, name, key)
-        else:
-            here = here.setdefault(name, {})
+        if not isinstance(here, dict | list):
+            break
+        here = _item(here, name, key) if isinstance(here, list) else here.setdefault(name, {})
     if not isinstance(here, dict):
         raise InputError(f"'{key}' does not name a key of the recipe; for a phase write phases.0.batch=4")
     here[last] = value
@@ -250,6 +249,8 @@ def _join(where: str, key: str) -> str:
 
 def _value(hint: Any, value: Any, where: str) -> Any:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if hint is Any:
+        return tuple(value) if isinstance(value, list) else value
     if dataclasses.is_dataclass(hint):
         return _dataclass(typing.cast("type[Any]", hint), value, where)
     if origin is tuple:

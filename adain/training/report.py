@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from PIL import Image, ImageOps
 from torch import Tensor
-from torchvision.transforms.v2 import functional as transforms
+from torchvision.transforms.v2 import functional as transforms  # type: ignore[import-untyped]
 
 from adain.training.checkpoint import write_atomically
 from adain.training.objective import StyleNetwork

@@ -16,7 +16,7 @@ def total_iterations(phases: tuple[Phase, ...]) -> int:
 
 
 def steps(phases: tuple[Phase, ...], start: int = 0) -> Iterator[tuple[Phase, int]]:
-    """For each step from `start` on: its phase and the index of its first sample, counted over the whole run."""
+    """For each step from `start` on: its phase, and the index of its first sample over the whole run."""
     for step in range(start, total_iterations(phases)):
         yield phase_at(phases, step), first_sample(phases, step)
 

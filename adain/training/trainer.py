@@ -1,7 +1,7 @@
 """The training loop: one step after another until the recipe's phases are done or somebody asks to stop.
 
-All that is random in a step follows from (seed, step), and the schedules are functions of the step. So model, average,
-optimizer, scaler and step number are the whole state, and a resumed run comes to the same result.
+All that is random in a step follows from (seed, step), and the schedules are functions of the step. So model,
+average, optimizer, scaler and step number are the whole state, and a resumed run comes to the same result.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from adain.errors import AdainError, InputError
 from adain.training import checkpoint, data, report, schedule
 from adain.training.objective import Features, Objective
 from adain.training.precision import MixedFeatures, MixedNetwork
-from adain.training.recipe import Recipe, as_dict, fingerprint
+from adain.training.recipe import Recipe, as_dict, fingerprint, parse
 
 __all__ = ["Datasets", "Outcome", "Trainer"]
 
@@ -58,7 +58,7 @@ class Trainer:
         network: the style network to train, as `networks.build` gives it.
         features: the loss network.
         datasets: the pictures.
-        run_dir: gets checkpoints/, samples/, metrics.jsonl, latest.safetensors and at the end model.safetensors.
+        run_dir: gets checkpoints/, samples/, metrics.jsonl, latest.safetensors, at the end model.safetensors.
         device: where to train.
         sources: what the weights' metadata says of the loss network's files.
     """
@@ -119,9 +119,11 @@ class Trainer:
         return True
 
     def _check_same(self, state: Mapping[str, Any]) -> None:
-        if state["fingerprint"] != fingerprint(self.recipe):
-            before, now = json.loads(state["recipe"]), as_dict(self.recipe)
-            changed = [key for key in now if key != "run" and now[key] != before.get(key)]
+        # Parsed again, so that a key added since the run began has its default on both sides.
+        before = parse(json.loads(state["recipe"]))
+        if fingerprint(before) != fingerprint(self.recipe):
+            then, now = as_dict(before), as_dict(self.recipe)
+            changed = [key for key in now if key != "run" and now[key] != then[key]]
             raise InputError(
                 f"{self.run_dir} was started with another recipe (differs in: {', '.join(changed)}); "
                 "resume with the same one, or start another run with network.init"
@@ -227,7 +229,6 @@ class Trainer:
             "average": self.average.state_dict(),
             "optimizer": self._optimizer.state_dict(),
             "scaler": self._scaler.state_dict(),
-            "fingerprint": fingerprint(self.recipe),
             "recipe": json.dumps(as_dict(self.recipe)),
             "data": self.datasets.provenance(),
         }
@@ -235,7 +236,7 @@ class Trainer:
         self.export(self.run_dir / "latest.safetensors")
 
     def export(self, path: Path) -> None:
-        """Write the averaged weights as float32 safetensors, with the recipe and what they were trained on."""
+        """Write the averaged weights as float32 safetensors, with the recipe and what they saw."""
         metadata = {
             "format": "pt",
             "network": self.recipe.network.name,
