@@ -2,13 +2,14 @@
 
 AdaIN (Huang & Belongie 2017, arXiv 1703.06868) moves each channel's mean and standard deviation, with the
 statistics of pytorch-AdaIN: the unbiased variance plus 1e-5. WCT (Li et al. 2017, arXiv 1705.08086) moves the
-mean and the whole covariance. Alpha is folded into the transform, which is exact: `alpha * fused + (1 -
-alpha) * feature` is affine in the feature, as fusing is.
+mean and the whole covariance. Alpha is folded into the transform, which is exact:
+`alpha * fused + (1 - alpha) * feature` is affine in the feature, as fusing is.
 
 Differs from the WCT paper: instead of dropping eigenvalues below 1e-5, which has no counterpart without an
-eigendecomposition, `regularized` adds a small multiple of the mean eigenvalue to the diagonal. On common
-spectra the result differs by 0.3 to 1.6 %, and the matrix roots can be had by Newton-Schulz iterations as
-well.
+eigendecomposition, `regularized` adds a small multiple of the mean eigenvalue to the diagonal, so that the
+matrix roots can be had by Newton-Schulz iterations as well. One fusion differs by 0.3 to 1.6 % on common
+spectra, a picture after five levels at alpha 0.6 by 1.6 to 3.2 of 255 on average (by 0.2 to 0.5 with a ridge
+of 1e-4, by 0.005 without any).
 """
 
 from __future__ import annotations

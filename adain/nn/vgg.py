@@ -5,7 +5,8 @@ Belongie 2017, arXiv 1703.06868) and WCT (Li et al. 2017, arXiv 1705.08086) use:
 in [0, 1] into the network's own colours, every 3x3 convolution is padded by reflection and followed by a
 ReLU, pooling keeps the last odd row and column. A decoder of level k is the encoder to relu{k}_1 read
 backwards, without the 1x1 convolution and with nearest upsampling where the encoder pools. Other widths give
-the networks of Collaborative Distillation (Wang et al. 2020, arXiv 2003.08436).
+the networks of Collaborative Distillation (Wang et al. 2020, arXiv 2003.08436), whose own code drops an odd
+last row and column instead.
 """
 
 from __future__ import annotations
