@@ -7,6 +7,8 @@
     ├── WeightsError    (also RuntimeError)  weights that are missing, corrupt or of another shape
     │   └── DownloadError                    weights that could not be fetched
     └── DeviceError     (also RuntimeError)  a device or backend that was asked for and cannot be used
+
+Each message says what came, what is allowed and what to do.
 """
 
 from __future__ import annotations
