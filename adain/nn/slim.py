@@ -1,0 +1,202 @@
+"""The small network this project trains: AdaIN at four scales of a narrow encoder, and a decoder told the style.
+
+AdaIN (Huang & Belongie 2017, arXiv 1703.06868) at relu4_1 alone leaves colour and stroke to a deep decoder. Here
+every scale of the content, from half to a sixteenth of the resolution, is given the style's mean and standard
+deviation and enters the decoder as a skip, so detail survives and colour needs no learning. What remains, how
+strokes look between those scales, each decoder layer learns as a gain and a bias computed from the style code
+(feature-wise modulation, as in Dumoulin et al. 2017, arXiv 1610.07629, but from statistics instead of a style's
+index).
+
+Two decisions make it fast and easy to tile:
+
+- Nothing runs at full resolution. Space-to-depth by 2 comes first and depth-to-space last, so the widest maps have
+  a quarter of the pixels.
+- Only the encoder's maps are normalised, never the decoder's. Two passes over any tiling of a picture therefore
+  give what one pass over the whole picture gives.
+
+Alpha mixes the content's own code in, as if the content were one more style; alpha = 0 asks for the content itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from adain.nn.fusion import mean_std
+from adain.nn.models import StyleTransfer
+from adain.nn.padding import crop_to, pad_to
+
+__all__ = ["SCALES", "AdaINSlim"]
+
+SCALES = (2, 4, 8, 16)
+"""Pixels of the picture per pixel of each fused map, along each side; a style code's arrays are `x2.mean` ..."""
+
+SMALLEST_SIDE = 32  # pixels: reflection by 1 needs 2 on the deepest map
+
+
+class ReflectConv(nn.Module):
+    """A 3x3 convolution behind a reflection by 1, so that borders see picture rather than black."""
+
+    def __init__(self, inputs: int, outputs: int, *, stride: int = 1, gain: float = 1.0) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, 3, stride)
+        nn.init.kaiming_normal_(self.conv.weight, nonlinearity="relu")
+        nn.init.zeros_(self.conv.bias)  # type: ignore[arg-type]
+        with torch.no_grad():
+            self.conv.weight *= gain
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) to (N, C', H / stride, W / stride); even sides where the stride is 2."""
+        convolved: Tensor = self.conv(F.pad(x, (1, 1, 1, 1), mode="reflect"))
+        return convolved
+
+
+class SlimEncoder(nn.Module):
+    """A picture's feature maps at a half, quarter, eighth and sixteenth of its resolution."""
+
+    def __init__(self, widths: Sequence[int]) -> None:
+        super().__init__()
+        half, quarter, eighth, sixteenth = widths
+        self.to_half = ReflectConv(4 * 3, half)
+        self.to_quarter = ReflectConv(half, quarter, stride=2)
+        self.to_eighth = ReflectConv(quarter, eighth, stride=2)
+        self.at_eighth = ReflectConv(eighth, eighth)
+        self.to_sixteenth = ReflectConv(eighth, sixteenth, stride=2)
+        self.at_sixteenth = ReflectConv(sixteenth, sixteenth)
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """(N, 3, H, W) in [0, 1], sides multiples of 16, to one map per scale, finest first, after their ReLU."""
+        half = torch.relu(self.to_half(F.pixel_unshuffle(2 * image - 1, 2)))
+        quarter = torch.relu(self.to_quarter(half))
+        eighth = torch.relu(self.to_eighth(quarter))
+        eighth = torch.relu(eighth + self.at_eighth(eighth))
+        sixteenth = torch.relu(self.to_sixteenth(eighth))
+        sixteenth = torch.relu(sixteenth + self.at_sixteenth(sixteenth))
+        return [half, quarter, eighth, sixteenth]
+
+
+class Modulation(nn.Module):
+    """Style code to a gain and a bias per channel of each decoder layer.
+
+    Args:
+        inputs: numbers in a style code.
+        hidden: width of the one hidden layer.
+        channels: of each modulated layer.
+    """
+
+    def __init__(self, inputs: int, hidden: int, channels: Sequence[int]) -> None:
+        super().__init__()
+        self.channels = tuple(channels)
+        self.hidden = nn.Linear(inputs, hidden)
+        self.out = nn.Linear(hidden, 2 * sum(channels))
+        nn.init.normal_(self.out.weight, std=0.01)  # gains near 1 and biases near 0 to begin with
+        nn.init.zeros_(self.out.bias)
+
+    def forward(self, code: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """(N, inputs) to (gain, bias) per layer, (N, C, 1, 1) each."""
+        gains, biases = self.out(torch.relu(self.hidden(code))).chunk(2, dim=1)
+        pairs = zip(gains.split(self.channels, 1), biases.split(self.channels, 1), strict=True)
+        return [(1 + gain[:, :, None, None], bias[:, :, None, None]) for gain, bias in pairs]
+
+
+class SlimDecoder(nn.Module):
+    """Fused maps to a picture, coarse to fine, each finer map added as a skip."""
+
+    def __init__(self, widths: Sequence[int], *, code_size: int, hidden: int) -> None:
+        super().__init__()
+        half, quarter, eighth, sixteenth = widths
+        layers = {
+            "from_sixteenth": ReflectConv(sixteenth, eighth),
+            "at_eighth": ReflectConv(eighth, eighth),
+            "from_eighth": ReflectConv(eighth, quarter),
+            "at_quarter_1": ReflectConv(quarter, quarter),
+            "at_quarter_2": ReflectConv(quarter, quarter, gain=0.5),
+            "from_quarter": ReflectConv(quarter, half),
+            "at_half": ReflectConv(half, half),
+        }
+        self.layers = nn.ModuleDict(layers)
+        self.names = tuple(layers)
+        self.modulation = Modulation(
+            code_size, hidden, [layer.conv.out_channels for layer in layers.values()]
+        )
+        self.skips = nn.ParameterList(
+            nn.Parameter(torch.full((1, c, 1, 1), 0.7)) for c in (half, quarter, eighth)
+        )
+        self.to_picture = ReflectConv(half, 4 * 3, gain=0.1)  # starts as mid-grey
+
+    def forward(self, fused: Sequence[Tensor], code: Tensor) -> Tensor:
+        """Fused maps (finest first) and the flat code (N, code_size) to (N, 3, H, W)."""
+        half, quarter, eighth, x = fused
+        modulation = dict(zip(self.names, self.modulation(code), strict=True))
+
+        def layer(name: str, x: Tensor) -> Tensor:
+            gain, bias = modulation[name]
+            modulated: Tensor = self.layers[name](x) * gain + bias
+            return modulated
+
+        x = torch.relu(_up(layer("from_sixteenth", x)) + self.skips[2] * eighth)
+        x = torch.relu(x + layer("at_eighth", x))
+        x = torch.relu(_up(layer("from_eighth", x)) + self.skips[1] * quarter)
+        x = torch.relu(x + layer("at_quarter_2", torch.relu(layer("at_quarter_1", x))))
+        x = torch.relu(_up(layer("from_quarter", x)) + self.skips[0] * half)
+        x = torch.relu(layer("at_half", x))
+        return F.pixel_shuffle(self.to_picture(x), 2) + 0.5
+
+
+class AdaINSlim(StyleTransfer):
+    """The project's own network; 19,600 multiply-accumulates per pixel of the content.
+
+    Args:
+        widths: channels at a half, quarter, eighth and sixteenth of the resolution.
+        hidden: width of the hidden layer between the style code and the decoder's gains.
+    """
+
+    def __init__(self, widths: Sequence[int] = (32, 64, 128, 128), hidden: int = 96) -> None:
+        super().__init__()
+        self.widths = tuple(widths)
+        self.encoder = SlimEncoder(widths)
+        self.decoder = SlimDecoder(widths, code_size=2 * sum(widths), hidden=hidden)
+
+    @property
+    def code_shapes(self) -> dict[str, tuple[int, ...]]:
+        """`x2.mean`, `x2.std` and so on for each scale, (C,) each."""
+        return {
+            f"x{scale}.{name}": (width,)
+            for scale, width in zip(SCALES, self.widths, strict=True)
+            for name in ("mean", "std")
+        }
+
+    def encode_style(self, style: Tensor) -> dict[str, Tensor]:
+        """Mean and standard deviation per channel at every scale; see `StyleTransfer.encode_style`."""
+        image = pad_to(style, multiple=SCALES[-1], minimum=SMALLEST_SIDE)
+        return self._code(self.encoder(image))
+
+    def forward(self, content: Tensor, code: Mapping[str, Tensor], alpha: float | Tensor) -> Tensor:
+        """See `StyleTransfer.forward`."""
+        maps = self.encoder(pad_to(content, multiple=SCALES[-1], minimum=SMALLEST_SIDE))
+        own = self._code(maps)
+        target = {name: own[name] + alpha * (code[name] - own[name]) for name in self.code_shapes}
+        fused = [
+            _renormalise(x, own[f"x{s}.mean"], own[f"x{s}.std"], target[f"x{s}.mean"], target[f"x{s}.std"])
+            for s, x in zip(SCALES, maps, strict=True)
+        ]
+        flat = torch.cat([target[name] for name in self.code_shapes], dim=1)
+        return crop_to(self.decoder(fused, flat), content)
+
+    def _code(self, maps: Sequence[Tensor]) -> dict[str, Tensor]:
+        statistics = [
+            statistic for x in maps for statistic in mean_std(x.float())
+        ]  # also where maps are bfloat16
+        return dict(zip(self.code_shapes, statistics, strict=True))
+
+
+def _renormalise(x: Tensor, mean: Tensor, std: Tensor, new_mean: Tensor, new_std: Tensor) -> Tensor:
+    gain = new_std / std
+    return x * gain[:, :, None, None] + (new_mean - mean * gain)[:, :, None, None]
+
+
+def _up(x: Tensor) -> Tensor:
+    return F.interpolate(x, scale_factor=2.0, mode="nearest")
