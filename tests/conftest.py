@@ -74,6 +74,8 @@ def _random_model(tmp_path_factory: pytest.TempPathFactory) -> tuple[Model, Path
 def random_weights(_random_model: tuple[Model, Path], monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with random weights of the default model, found by everything that looks for weights."""
     row, folder = _random_model
-    monkeypatch.setattr(registry, "MODELS", {**registry.MODELS, row.name: row})
+    patched = {**registry.MODELS, row.name: row}
+    for module in ("adain.registry", "adain.cli.models"):  # the second has it by name
+        monkeypatch.setattr(f"{module}.MODELS", patched)
     monkeypatch.setenv("ADAIN_WEIGHTS_DIR", str(folder))
     return folder
