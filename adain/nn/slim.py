@@ -54,13 +54,24 @@ class ReflectConv(nn.Module):
         return convolved
 
 
+class SpaceToDepthConv(ReflectConv):
+    """A picture in [0, 1], 2 x 2 pixels to a position, through a `ReflectConv`."""
+
+    def __init__(self, outputs: int) -> None:
+        super().__init__(4 * 3, outputs)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(N, 3, H, W) to (N, C, H / 2, W / 2); even sides."""
+        return super().forward(F.pixel_unshuffle(2 * image - 1, 2))
+
+
 class SlimEncoder(nn.Module):
     """A picture's feature maps at a half, quarter, eighth and sixteenth of its resolution."""
 
     def __init__(self, widths: Sequence[int]) -> None:
         super().__init__()
         half, quarter, eighth, sixteenth = widths
-        self.to_half = ReflectConv(4 * 3, half)
+        self.to_half = SpaceToDepthConv(half)
         self.to_quarter = ReflectConv(half, quarter, stride=2)
         self.to_eighth = ReflectConv(quarter, eighth, stride=2)
         self.at_eighth = ReflectConv(eighth, eighth)
@@ -69,7 +80,7 @@ class SlimEncoder(nn.Module):
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """(N, 3, H, W) in [0, 1], sides multiples of 16, to one map per scale, finest first, after their ReLU."""
-        half = torch.relu(self.to_half(F.pixel_unshuffle(2 * image - 1, 2)))
+        half = torch.relu(self.to_half(image))
         quarter = torch.relu(self.to_quarter(half))
         eighth = torch.relu(self.to_eighth(quarter))
         eighth = torch.relu(eighth + self.at_eighth(eighth))
@@ -171,12 +182,11 @@ class AdaINSlim(StyleTransfer):
 
     def encode_style(self, style: Tensor) -> dict[str, Tensor]:
         """Mean and standard deviation per channel at every scale; see `StyleTransfer.encode_style`."""
-        image = pad_to(style, multiple=SCALES[-1], minimum=SMALLEST_SIDE)
-        return self._code(self.encoder(image))
+        return self._code(self.encoder(self._fit(style)))
 
     def forward(self, content: Tensor, code: Mapping[str, Tensor], alpha: float | Tensor) -> Tensor:
         """See `StyleTransfer.forward`."""
-        maps = self.encoder(pad_to(content, multiple=SCALES[-1], minimum=SMALLEST_SIDE))
+        maps = self.encoder(self._fit(content))
         own = self._code(maps)
         target = {name: own[name] + alpha * (code[name] - own[name]) for name in self.code_shapes}
         fused = [
@@ -184,7 +194,13 @@ class AdaINSlim(StyleTransfer):
             for s, x in zip(SCALES, maps, strict=True)
         ]
         flat = torch.cat([target[name] for name in self.code_shapes], dim=1)
-        return crop_to(self.decoder(fused, flat), content)
+        return self._crop(self.decoder(fused, flat), content)
+
+    def _fit(self, image: Tensor) -> Tensor:
+        return pad_to(image, multiple=SCALES[-1], minimum=SMALLEST_SIDE)
+
+    def _crop(self, image: Tensor, like: Tensor) -> Tensor:
+        return crop_to(image, like)
 
     def _code(self, maps: Sequence[Tensor]) -> dict[str, Tensor]:
         statistics = [
