@@ -14,7 +14,7 @@ from typing import Literal
 
 from adain.errors import InputError
 
-__all__ = ["DEFAULT", "MODELS", "Architecture", "Model", "WeightFile", "get"]
+__all__ = ["DEFAULT", "MODELS", "Architecture", "Model", "SlimArchitecture", "WeightFile", "get"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,8 +26,9 @@ class Architecture:
         levels: k of each fused relu{k}_1, in the order they are applied; one decoder each.
         encoder_per_level: whether each level has an encoder of its own (roles `encoder1` to `encoder5`, and
             `decoder1` to `decoder5`), or all share one (role `encoder`; a single decoder is `decoder`).
-        keys: how the files name parameters: by index in the Sequential that was saved (`2.weight`), or by
-            layer (`conv11.weight`).
+        keys: how the files name parameters: by index in the Sequential that was saved (`2.weight`), by
+            layer (`conv11.weight`), or `own`: as this package does, with all roles in one file of the role
+            `model` (`encoder.conv1_1.weight`, `decoder5.conv5_1.weight`).
         output_relu: whether a ReLU follows the decoders' last convolution.
         level1_width: channels of the first block in the networks of level 1, where those differ.
     """
@@ -35,13 +36,37 @@ class Architecture:
     widths: tuple[int, ...]
     levels: tuple[int, ...]
     encoder_per_level: bool
-    keys: Literal["index", "layer"]
+    keys: Literal["index", "layer", "own"]
     output_relu: bool = False
     level1_width: int | None = None
 
     def widths_at(self, level: int) -> tuple[int, ...]:
         """Channels of the blocks in the networks of one level."""
         return (self.level1_width,) if level == 1 and self.level1_width is not None else self.widths
+
+    @property
+    def maps(self) -> tuple[str, ...]:
+        """The feature maps that are fused, in that order, as style codes name them."""
+        return tuple(f"relu{level}_1" for level in self.levels)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlimArchitecture:
+    """The shapes of this project's own AdaIN network, `adain.nn.slim`; its one file has the role `model`.
+
+    Attributes:
+        widths: channels at a half, quarter, eighth and sixteenth of the picture's resolution.
+        hidden: width of the layer between the style code and the decoder's gains.
+    """
+
+    widths: tuple[int, ...]
+    hidden: int
+    keys: Literal["own"] = "own"
+
+    @property
+    def maps(self) -> tuple[str, ...]:
+        """The feature maps that are fused, as style codes name them: `x8` has an eighth of the resolution."""
+        return tuple(f"x{2 << position}" for position in range(len(self.widths)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +111,7 @@ class Model:
     name: str
     summary: str
     fusion: Literal["adain", "wct"]
-    architecture: Architecture
+    architecture: Architecture | SlimArchitecture
     files: tuple[WeightFile, ...]
     source: str
     paper: str

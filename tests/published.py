@@ -1,22 +1,55 @@
 """The published networks written out as their authors did, to hold the package's own description against.
 
 `Sequential`s have the module indices of the AdaIN and WCT papers' files; `distilled_state` has the layer
-names of Collaborative Distillation's. Nothing here uses the package's layers.
+names of Collaborative Distillation's. Nothing of these uses the package's layers.
+
+`OWN` are rows as this project's networks have them, everything in one file under the package's own names.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import torch
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from adain.registry import Model
+from adain.nn.build import parts
+from adain.registry import Architecture, Model, SlimArchitecture, WeightFile
 
 ENCODER = "11 12 P 21 22 P 31 32 33 34 P 41 42 43 44 P 51 52 53 54"
 DECODER = "51 U 44 43 42 41 U 34 33 32 31 U 22 21 U 12 11"
 FULL = (64, 128, 256, 512, 512)
+
+
+def _own(name: str, fusion: Literal["adain", "wct"], architecture: Architecture | SlimArchitecture) -> Model:
+    file = WeightFile(
+        role="model", name=f"{name}.safetensors", url=None, bytes=None, sha256=None, licence="MIT"
+    )
+    return Model(
+        name=name,
+        summary="Made up.",
+        fusion=fusion,
+        architecture=architecture,
+        files=(file,),
+        source="made up",
+        paper="Nobody 2025, arXiv:0000.00000",
+        default_alpha=1.0,
+    )
+
+
+OWN = (
+    _own("own-adain", "adain", SlimArchitecture(widths=(64, 96, 128, 128), hidden=64)),
+    _own(
+        "own-wct",
+        "wct",
+        Architecture(
+            widths=(64, 64, 96, 96, 96), levels=(5, 4, 3, 2, 1), encoder_per_level=False, keys="own"
+        ),
+    ),
+)
 
 
 def encoder(widths: tuple[int, ...], last: str = "54") -> nn.Sequential:
@@ -80,6 +113,8 @@ def thin(model: Model, by: int = 16) -> Model:
     """The same row with a fraction of the channels."""
     shape = model.architecture
     widths = tuple(max(width // by, 2) for width in shape.widths)
+    if isinstance(shape, SlimArchitecture):
+        return replace(model, architecture=replace(shape, widths=widths))
     level1_width = None if shape.level1_width is None else widths[0] + 1
     return replace(model, architecture=replace(shape, widths=widths, level1_width=level1_width))
 
@@ -88,6 +123,10 @@ def save_random(model: Model, folder: Path) -> dict[str, Path]:
     """Random weights of a row in its authors' files and key scheme; a path per role."""
     shape = model.architecture
     paths: dict[str, Path] = {}
+    if isinstance(shape, SlimArchitecture) or shape.keys == "own":
+        (file,) = model.files
+        save_file(parts(shape)["model"].state_dict(), folder / file.name)
+        return {"model": folder / file.name}
     for file in model.files:
         level = int(file.role[-1]) if file.role[-1].isdigit() else max(shape.levels)
         widths = shape.widths_at(level)

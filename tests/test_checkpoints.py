@@ -17,13 +17,12 @@ from torch import Tensor
 from adain import registry
 from adain.errors import WeightsError
 from adain.nn import checkpoints
-from adain.nn.build import load, parts
+from adain.nn.build import build, load, parts
+from adain.nn.models import WCTModel
 from adain.nn.vgg import Decoder, Encoder
 
 WIDTHS = (4, 6, 8, 10, 12)
-MODELS = [
-    model for model in registry.MODELS.values() if isinstance(model.architecture, registry.Architecture)
-]
+MODELS = [*registry.MODELS.values(), *published.OWN]
 
 
 class Payload:
@@ -54,9 +53,8 @@ def test_every_row_has_one_file_per_part_of_its_network(model: registry.Model) -
 def test_the_authors_files_fit(model: registry.Model, shared: Path) -> None:
     """Those that are here; the others are downloaded, and checked the same way, by their users."""
     pieces = parts(model.architecture)
-    found = {
-        file.role: path for file in model.files for path in (shared / "weights/original").rglob(file.name)
-    }
+    original = shared / "weights/original"
+    found = {file.role: path for file in model.files for path in original.rglob(file.name)}
     if not found:
         pytest.skip(f"none of the files of {model.name} lies in ../shared")
     for role, path in found.items():
@@ -191,3 +189,43 @@ def test_a_missing_file_and_a_missing_role_are_named(tmp_path: Path) -> None:
     del files["decoder"]
     with pytest.raises(WeightsError, match="adain-vgg19 needs a file for decoder"):
         load(model, files)
+
+
+def test_our_own_files_name_parameters_by_part_and_layer(tmp_path: Path) -> None:
+    model = published.thin(published.OWN[1])
+    path = published.save_random(model, tmp_path)["model"]
+    state = checkpoints.read(path)
+    assert {"encoder.conv1_1.weight", "decoder5.conv5_1.bias", "decoder1.conv1_1.weight"} <= state.keys()
+    network = load(model, {"model": path})
+    assert isinstance(network, WCTModel)
+    assert len(network.encoders) == 1
+    assert torch.equal(network.encoders[0].conv3_2.weight, state["encoder.conv3_2.weight"])
+    assert torch.equal(network.decoders[0].conv5_1.weight, state["decoder5.conv5_1.weight"])
+    assert torch.equal(network.decoders[4].conv1_1.bias, state["decoder1.conv1_1.bias"])
+
+
+@pytest.mark.parametrize("model", published.OWN, ids=lambda model: model.name)
+def test_our_own_files_are_checked_like_others(model: registry.Model, tmp_path: Path) -> None:
+    model = published.thin(model)
+    path = published.save_random(model, tmp_path)["model"]
+    state = checkpoints.read(path)
+    first, second = sorted(state)[:2]
+    del state[first]
+    state[second] = torch.zeros(7)
+    save_file({**state, "head.weight": torch.zeros(1)}, path)
+    with pytest.raises(WeightsError, match=f"missing: {first}; unexpected: head.weight; .*{second} is"):
+        load(model, {"model": path})
+
+
+@pytest.mark.parametrize("model", published.OWN, ids=lambda model: model.name)
+def test_our_own_networks_may_be_stored_in_half_precision(model: registry.Model, tmp_path: Path) -> None:
+    model = published.thin(model)
+    path = published.save_random(model, tmp_path)["model"]
+    save_file({key: tensor.half() for key, tensor in checkpoints.read(path).items()}, path)
+    assert all(p.dtype == torch.float32 for p in load(model, {"model": path}).parameters())
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
+def test_a_style_code_holds_statistics_of_the_maps_the_registry_names(model: registry.Model) -> None:
+    names = [name.rsplit(".", 1)[0] for name in build(published.thin(model)).code_shapes]
+    assert tuple(dict.fromkeys(names)) == model.architecture.maps

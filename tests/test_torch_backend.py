@@ -22,11 +22,7 @@ from adain.nn.models import AdaINModel, StyleTransfer, WCTModel
 from adain.nn.padding import crop_to, pad_to
 from adain.nn.vgg import Decoder, Encoder
 
-MODELS = [
-    published.thin(model)
-    for model in registry.MODELS.values()
-    if isinstance(model.architecture, registry.Architecture)
-]
+MODELS = [published.thin(model) for model in (*registry.MODELS.values(), *published.OWN)]
 SIZES = [(1, 1), (1, 7), (15, 17), (131, 77)]
 WIDTHS = (4, 6, 8, 10, 12)
 

@@ -64,7 +64,7 @@ def show(model: str, weights_dir: Path | None) -> None:
     directory = weights.named_directory(weights_dir)
     shape = row.architecture
     facts = {
-        "fusion": f"{row.fusion} at {', '.join(f'relu{level}_1' for level in shape.levels)}",
+        "fusion": f"{row.fusion} at {', '.join(shape.maps)}",
         "channels": ", ".join(map(str, shape.widths)),
         "alpha": f"{row.default_alpha:g} unless another is asked for",
         "paper": row.paper,

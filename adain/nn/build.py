@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from adain.errors import WeightsError
 from adain.nn import checkpoints
 from adain.nn.fusion import MatrixRoots, eigh_roots
 from adain.nn.models import AdaINModel, StyleTransfer, WCTModel
+from adain.nn.slim import AdaINSlim
 from adain.nn.vgg import Decoder, Encoder
-from adain.registry import Architecture, Model
+from adain.registry import Architecture, Model, SlimArchitecture
 
-__all__ = ["build", "load", "parts"]
+__all__ = ["build", "load", "parts", "wct_model"]
 
 
 def build(model: Model, *, roots: MatrixRoots = eigh_roots) -> StyleTransfer:
@@ -48,10 +50,21 @@ def load(model: Model, files: Mapping[str, Path], *, roots: MatrixRoots = eigh_r
     return network.eval()
 
 
-def parts(architecture: Architecture) -> dict[str, Encoder | Decoder]:
-    """The networks of an architecture by role, with random weights; decoders in the order of its levels."""
+def parts(architecture: Architecture | SlimArchitecture) -> dict[str, nn.Module]:
+    """What each file of a model holds, by role, with random weights.
+
+    An encoder or decoder each, decoders in the order of the levels; or, under `model`, a `ModuleDict` of
+    those, or the whole network.
+    """
+    if isinstance(architecture, SlimArchitecture):
+        return {"model": AdaINSlim(architecture.widths, architecture.hidden)}
+    pieces = _vgg_parts(architecture)
+    return {"model": nn.ModuleDict(pieces)} if architecture.keys == "own" else pieces
+
+
+def _vgg_parts(architecture: Architecture) -> dict[str, nn.Module]:
     levels = architecture.levels
-    found: dict[str, Encoder | Decoder] = {}
+    found: dict[str, nn.Module] = {}
     if not architecture.encoder_per_level:
         found["encoder"] = Encoder(architecture.widths, max(levels))
     for level in levels:
@@ -63,9 +76,24 @@ def parts(architecture: Architecture) -> dict[str, Encoder | Decoder]:
     return found
 
 
-def _assemble(model: Model, pieces: Mapping[str, Encoder | Decoder], roots: MatrixRoots) -> StyleTransfer:
-    encoders = [part for part in pieces.values() if isinstance(part, Encoder)]
-    decoders = [part for part in pieces.values() if isinstance(part, Decoder)]
-    if model.fusion == "adain":
-        return AdaINModel(encoders[0], decoders[0])
-    return WCTModel(encoders, decoders, model.architecture.levels, roots)
+def wct_model(pieces: Iterable[nn.Module], roots: MatrixRoots = eigh_roots) -> WCTModel:
+    """The WCT of encoders and decoders, which it shares; its levels are the decoders', in their order."""
+    encoders, decoders = _sorted(pieces)
+    return WCTModel(encoders, decoders, [decoder.level for decoder in decoders], roots)
+
+
+def _assemble(model: Model, pieces: Mapping[str, nn.Module], roots: MatrixRoots) -> StyleTransfer:
+    whole = pieces.get("model")
+    if isinstance(whole, StyleTransfer):
+        return whole
+    members = list(pieces.values()) if whole is None else list(whole.children())
+    if model.fusion == "wct":
+        return wct_model(members, roots)
+    encoders, decoders = _sorted(members)
+    return AdaINModel(encoders[0], decoders[0])
+
+
+def _sorted(pieces: Iterable[nn.Module]) -> tuple[list[Encoder], list[Decoder]]:
+    members = list(pieces)
+    encoders = [piece for piece in members if isinstance(piece, Encoder)]
+    return encoders, [piece for piece in members if isinstance(piece, Decoder)]

@@ -1,4 +1,4 @@
-"""Other people's checkpoints, read without running anything in them and checked before anything is used.
+"""Checkpoints, mostly other people's: read without running anything in them, checked before anything is used.
 
 A file is a state dict, or a dict that holds one under `model`, as a torch pickle or as safetensors. Pickles
 go through `torch.load(weights_only=True)` only: a file that this refuses is refused. Every key is accounted
@@ -15,15 +15,16 @@ from typing import Literal
 
 import torch
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from adain.errors import WeightsError
 from adain.nn.vgg import VGG19_WIDTHS, Conv, Decoder, Encoder, Layer, vgg_layers
 
 __all__ = ["KeyScheme", "Slot", "load_into", "read", "slots"]
 
-KeyScheme = Literal["index", "layer"]
-"""`index`: positions in the Sequential that was saved, `2.weight`. `layer`: VGG's names, `conv11.weight`."""
+KeyScheme = Literal["index", "layer", "own"]
+"""`index`: positions in the Sequential that was saved, `2.weight`. `layer`: VGG's names, `conv11.weight`.
+`own`: the names in our own modules, whatever those are."""
 
 _NAMED_IN_ERRORS = 8  # keys per kind of problem; the rest are counted
 
@@ -58,8 +59,8 @@ def read(path: Path) -> dict[str, Tensor]:
     return _state_dict(content, path)
 
 
-def load_into(network: Encoder | Decoder, path: Path, scheme: KeyScheme) -> None:
-    """Fill a network from a file whose keys follow `scheme`.
+def load_into(network: nn.Module, path: Path, scheme: KeyScheme) -> None:
+    """Fill a network from a file whose keys follow `scheme`; only an encoder or decoder has published ones.
 
     Raises:
         WeightsError: see `read`; or keys are missing or unexpected, or tensors are of another shape.
@@ -71,8 +72,12 @@ def load_into(network: Encoder | Decoder, path: Path, scheme: KeyScheme) -> None
     network.load_state_dict(ours, assign=any(parameter.is_meta for parameter in network.parameters()))
 
 
-def slots(network: Encoder | Decoder, scheme: KeyScheme) -> dict[str, Slot]:
+def slots(network: nn.Module, scheme: KeyScheme) -> dict[str, Slot]:
     """The keys a checkpoint of this network has under `scheme`, those that may be absent included."""
+    if scheme == "own":
+        return {name: Slot(tuple(tensor.shape), name) for name, tensor in network.state_dict().items()}
+    if not isinstance(network, Encoder | Decoder):
+        raise TypeError(f"key scheme {scheme!r} is for an encoder or a decoder, not {type(network).__name__}")
     found: dict[str, Slot] = {}
     for name, conv, needed in _published(network, scheme):
         weight = (conv.outputs, conv.inputs, conv.kernel, conv.kernel)
