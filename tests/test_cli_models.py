@@ -76,6 +76,12 @@ def test_help_names_every_command_and_each_can_be_loaded() -> None:
             assert command.help
 
 
+def test_help_shows_its_examples_line_by_line() -> None:
+    lines = [line.strip() for line in run("--help").stdout.splitlines()]
+    assert "adain stylize photo.jpg painting.jpg -o stylized.png" in lines
+    assert "adain models" in lines
+
+
 @pytest.mark.parametrize("args", [["--help"], ["models"], ["models", "show", "adain-vgg19"]], ids=" ".join)
 def test_light_commands_import_no_heavy_library(args: list[str]) -> None:
     code = (

@@ -69,9 +69,9 @@ def _version(ctx: click.Context, param: click.Parameter, asked: bool) -> None:
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Say the version."
 )
 def main() -> None:
-    r"""Arbitrary style transfer: any painting's style onto any photograph, with AdaIN and WCT.
+    """Arbitrary style transfer: any painting's style onto any photograph, with AdaIN and WCT.
 
     \b
     adain stylize photo.jpg painting.jpg -o stylized.png
     adain models
-    """
+    """  # noqa: D301  click wants the control character itself
