@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="quality is measured with torch (extra `torch`)")
+
+from conftest import painting, photo  # noqa: E402
+
+from adain.errors import InputError  # noqa: E402
+from adain.nn.vgg import Encoder  # noqa: E402
+from adain.training import loss_network  # noqa: E402
+from adain.training.loss_network import LossNetwork  # noqa: E402
+from adain.training.quality import LAYERS, Judge  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def judge() -> Judge:
+    torch.manual_seed(0)
+    encoder = Encoder((4, 4, 8, 8, 8), 5)
+    return Judge(LossNetwork([(encoder, LAYERS)]))
+
+
+def test_the_content_itself_is_at_no_distance_from_the_content(judge):
+    content, style = judge.look(photo(40, 33)), judge.look(painting())
+    found = judge.compare(content, content, style)
+    assert found.content == pytest.approx(0, abs=1e-5)
+    assert found.ssim == pytest.approx(1)
+    assert all(distance > 0 for distance in found.style.values())
+
+
+def test_the_style_itself_is_at_no_distance_from_the_style(judge):
+    content, style = judge.look(photo(40, 40)), judge.look(painting(40, 40))
+    found = judge.compare(style, content, style)
+    assert found.style == dict.fromkeys(LAYERS, 0.0)
+    assert found.content > 0.1
+    assert found.ssim < 0.9
+
+
+def test_shallow_and_deep_layers_are_averaged_apart(judge):
+    found = judge.compare(judge.look(photo()), judge.look(photo()), judge.look(painting()))
+    assert found.style_vgg == pytest.approx(sum(found.style[f"relu{k}_1"] for k in (1, 2, 3)) / 3)
+    assert found.style_deep == pytest.approx(sum(found.style[f"relu{k}_1"] for k in (4, 5)) / 2)
+
+
+def test_the_style_may_have_any_size_and_the_result_only_the_contents(judge):
+    content, style = judge.look(photo(40, 33)), judge.look(painting(29, 51))
+    judge.compare(content, content, style)
+    with pytest.raises(InputError, match="must have one shape"):
+        judge.compare(judge.look(photo(33, 40)), content, style)
+
+
+def test_a_network_without_deep_layers_cannot_judge():
+    shallow = LossNetwork([(Encoder((4, 4, 4, 4, 4), 3), ("relu1_1", "relu2_1", "relu3_1"))])
+    with pytest.raises(InputError, match="no relu4_1, relu5_1"):
+        Judge(shallow)
+
+
+def test_more_noise_is_worse_on_the_real_networks(shared: Path):
+    judge = Judge(loss_network.load(shared / "weights", LAYERS))
+    clean = photo(64, 64)
+    noise = np.random.default_rng(0).normal(size=clean.shape)
+    content, style = judge.look(clean), judge.look(painting(64, 64))
+    found = [
+        judge.compare(judge.look((clean + s * noise).clip(0, 255).astype(np.uint8)), content, style)
+        for s in (5, 20, 60)
+    ]
+    assert found[0].content < found[1].content < found[2].content
+    assert found[0].ssim > found[1].ssim > found[2].ssim
