@@ -34,6 +34,18 @@ def test_every_recipe_in_the_package_is_valid(name):
         ({"phases": [{"batch": 2}]}, "'phases\\[0\\].iterations' is missing"),
         ({"phases": [{"iterations": 1, "crop": 256}]}, "phases\\[0\\].content_side"),
         ({**PHASES, "optimizer": {"ema": 1}}, "optimizer.ema"),
+        ({**PHASES, "task": "wtc"}, "'task' must be one of 'adain', 'wct', 'distill'"),
+        ({**PHASES, "losses": {"adversarial": -1}}, "losses.adversarial"),
+        (
+            {**PHASES, "wct": {"pixels": 2}},
+            "'wct' is not read by task 'adain'; leave it out, got \\['pixels'\\]",
+        ),
+        ({**PHASES, "task": "wct", "losses": {"style": 2}}, "'losses' is not read by task 'wct'"),
+        ({**PHASES, "task": "wct", "wct": {"feature_layers": []}}, "wct.feature_layers"),
+        ({**PHASES, "task": "wct", "wct": {"level_weights": [1, 2]}}, "wct.level_weights"),
+        ({**PHASES, "task": "wct", "wct": {"feature_levels": 0}}, "wct.feature_levels"),
+        ({**PHASES, "task": "wct", "wct": {"stylized_alpha": [0.5, 1.2]}}, "wct.stylized_alpha"),
+        ({**PHASES, "task": "wct", "wct": {"distillation_layer_weights": [1]}}, "one per layer"),
     ],
 )
 def test_a_bad_recipe_is_a_clear_error(table, message):

@@ -10,15 +10,15 @@ import dataclasses
 import hashlib
 import json
 import sys
-import types
-import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from adain.errors import InputError
+from adain.training import parsing, rules
+from adain.training.rules import LAYERS
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -33,6 +33,8 @@ __all__ = [
     "Phase",
     "Recipe",
     "RunRecipe",
+    "Task",
+    "WCTRecipe",
     "as_dict",
     "fingerprint",
     "names",
@@ -40,9 +42,8 @@ __all__ = [
     "read",
 ]
 
-T = TypeVar("T")
 Precision = Literal["fp32", "bf16", "fp16"]
-LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+Task = Literal["adain", "wct", "distill"]
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class NetworkRecipe:
     """Which network is trained, from where it starts, and which parts stay as they are."""
 
     name: str = "adain-slim"
-    init: str | None = None  # a safetensors file of the same network to start from
+    init: str | None = None  # to start from: a model by name, or a safetensors file of all or some parts
     freeze: tuple[str, ...] = ()  # prefixes of parameter names that are not trained
     options: Mapping[str, Any] = field(default_factory=dict)  # arguments of the network's constructor
 
@@ -88,6 +89,7 @@ class LossRecipe:
     identity_pixels: float = 0.0
     identity_features: float = 0.0
     cycle: float = 0.0
+    adversarial: float = 0.0  # against a patch discriminator that tells results from the style pictures
     style_form: Literal["relative", "relative_root", "mse"] = "relative"
     content_layers: tuple[str, ...] = ("relu4_1",)
     content_layer_weights: tuple[float, ...] = ()  # empty: all 1
@@ -95,6 +97,26 @@ class LossRecipe:
     style_layer_weights: tuple[float, ...] = ()  # empty: all 1
     identity_fraction: float = 0.0  # share of each batch whose style is its own content
     distilled_heads: bool = False  # map distilled features to VGG-19's with their 1x1 heads
+
+
+@dataclass(frozen=True)
+class WCTRecipe:
+    """Autoencoders for WCT: the weight of each loss (0 switches it off), layers, and levels 1 to 5."""
+
+    distillation: float = 1.0  # relative error of the teacher's features, told from ours by 1x1 heads
+    distillation_layers: tuple[str, ...] = LAYERS
+    distillation_layer_weights: tuple[float, ...] = ()  # empty: all 1
+    distilled_heads: bool = False  # map distilled teachers' features to VGG-19's with their 1x1 heads
+    pixels: float = 1.0  # of every level's reconstruction
+    pixels_form: Literal["l1", "mse"] = "l1"
+    features: float = 1.0  # relative error of the reconstruction in the loss network
+    feature_layers: tuple[str, ...] = LAYERS  # at level k those up to relu{k}_1
+    feature_levels: int = 2  # how many levels are drawn in each step for what goes through the loss network
+    level_weights: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0, 1.0)
+    stylized_features: float = 0.0  # whitened and colored features, decoded and encoded, are to come back
+    stylized_style: float = 0.0  # moments of that picture against the style's, in the loss network
+    stylized_alpha: tuple[float, ...] = (0.0, 1.0)  # strength per sample is drawn from this range
+    detach: bool = False  # keep the decoders' gradients out of the encoder
 
 
 @dataclass(frozen=True)
@@ -108,6 +130,7 @@ class OptimizerRecipe:
     weight_decay: float = 0.0
     clip_norm: float = 1.0  # of the gradient; 0: not clipped
     ema: float = 0.999
+    discriminator_learning_rate: float = 2e-4  # of the adversarial loss; constant
     precision: Precision = "fp32"  # of the trained network
     loss_precision: Precision = "bf16"  # of the frozen loss network
 
@@ -130,14 +153,19 @@ class RunRecipe:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A whole recipe; `phases` follow one another."""
+    """A whole recipe; `phases` follow one another.
+
+    Task "adain" trains a style network by `losses`. Task "wct" trains one encoder, distilled from the loss
+    network, and a decoder per level by `wct`; task "distill" its encoder alone.
+    """
 
     phases: tuple[Phase, ...]
-    task: Literal["adain"] = "adain"
+    task: Task = "adain"
     seed: int = 0
     network: NetworkRecipe = NetworkRecipe()
     data: DataRecipe = DataRecipe()
     losses: LossRecipe = LossRecipe()
+    wct: WCTRecipe = WCTRecipe()
     optimizer: OptimizerRecipe = OptimizerRecipe()
     run: RunRecipe = RunRecipe()
 
@@ -210,8 +238,8 @@ def parse(table: Mapping[str, Any]) -> Recipe:
     Raises:
         InputError: an unknown key, a value of the wrong type, or one outside what is allowed.
     """
-    recipe = _dataclass(Recipe, table, "")
-    _check(recipe)
+    recipe = parsing.build(Recipe, table)
+    rules.check(recipe)
     return recipe
 
 
@@ -226,100 +254,3 @@ def fingerprint(recipe: Recipe) -> str:
     plain = as_dict(recipe)
     del plain["run"]
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
-
-
-def _dataclass(kind: type[T], table: object, where: str) -> T:
-    if not isinstance(table, Mapping):
-        raise InputError(f"recipe: '{where}' must be a table, got {table!r}")
-    fields = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
-    hints = typing.get_type_hints(kind)
-    for key in table:
-        if key not in fields:
-            raise InputError(f"recipe: unknown key '{_join(where, key)}'; allowed: {', '.join(fields)}")
-    for name, f in fields.items():
-        required = f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
-        if required and name not in table:
-            raise InputError(f"recipe: '{_join(where, name)}' is missing")
-    return kind(**{key: _value(hints[key], value, _join(where, key)) for key, value in table.items()})
-
-
-def _join(where: str, key: str) -> str:
-    return f"{where}.{key}" if where else key
-
-
-def _value(hint: Any, value: Any, where: str) -> Any:
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if hint is Any:
-        return tuple(value) if isinstance(value, list) else value
-    if dataclasses.is_dataclass(hint):
-        return _dataclass(typing.cast("type[Any]", hint), value, where)
-    if origin is tuple:
-        if not isinstance(value, list | tuple):
-            raise InputError(f"recipe: '{where}' must be a list, got {value!r}")
-        return tuple(_value(arguments[0], item, f"{where}[{i}]") for i, item in enumerate(value))
-    if origin is Literal:
-        if value not in arguments:
-            raise InputError(
-                f"recipe: '{where}' must be one of {', '.join(map(repr, arguments))}, got {value!r}"
-            )
-        return value
-    if origin in (typing.Union, types.UnionType):
-        return _scalar(arguments, value, where)
-    if isinstance(origin, type) and issubclass(origin, Mapping):
-        if not isinstance(value, Mapping):
-            raise InputError(f"recipe: '{where}' must be a table, got {value!r}")
-        return {key: _value(arguments[1], item, _join(where, key)) for key, item in value.items()}
-    return _scalar((hint,), value, where)
-
-
-def _scalar(kinds: tuple[Any, ...], value: Any, where: str) -> Any:
-    if type(value) in kinds:
-        return value
-    if float in kinds and type(value) is int:
-        return float(value)
-    allowed = " or ".join(kind.__name__ for kind in kinds if kind is not type(None))
-    raise InputError(f"recipe: '{where}' must be {allowed}, got {value!r}")
-
-
-def _check(recipe: Recipe) -> None:
-    losses, optimizer = recipe.losses, recipe.optimizer
-    _require(len(recipe.phases) > 0, "phases", "must hold at least one phase", len(recipe.phases))
-    for i, phase in enumerate(recipe.phases):
-        for name in ("iterations", "batch"):
-            _require(
-                getattr(phase, name) >= 1, f"phases[{i}].{name}", "must be at least 1", getattr(phase, name)
-            )
-        _require(phase.crop >= 32, f"phases[{i}].crop", "must be at least 32", phase.crop)
-        for name in ("content_side", "style_side"):
-            side = getattr(phase, name)
-            good = len(side) == 2 and phase.crop <= side[0] <= side[1]
-            _require(
-                good,
-                f"phases[{i}].{name}",
-                f"must be [low, high] with {phase.crop} (crop) <= low <= high",
-                side,
-            )
-    for name in ("content", "style"):
-        layers, weights = getattr(losses, f"{name}_layers"), getattr(losses, f"{name}_layer_weights")
-        good = bool(layers) and all(layer in LAYERS for layer in layers)
-        _require(good, f"losses.{name}_layers", f"must be some of {', '.join(LAYERS)}", layers)
-        _require(
-            len(weights) in (0, len(layers)), f"losses.{name}_layer_weights", "needs one per layer", weights
-        )
-    _require(
-        0 <= losses.identity_fraction <= 1,
-        "losses.identity_fraction",
-        "must be in [0, 1]",
-        losses.identity_fraction,
-    )
-    _require(len(optimizer.betas) == 2, "optimizer.betas", "must be two numbers", optimizer.betas)
-    _require(0 <= optimizer.ema < 1, "optimizer.ema", "must be in [0, 1)", optimizer.ema)
-    for name in ("checkpoint_every", "sample_every", "metrics_every"):
-        _require(
-            getattr(recipe.run, name) >= 1, f"run.{name}", "must be at least 1", getattr(recipe.run, name)
-        )
-
-
-def _require(good: bool, where: str, rule: str, value: object) -> None:
-    if not good:
-        raise InputError(f"recipe: '{where}' {rule}, got {value!r}")
