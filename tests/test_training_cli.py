@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import json
 import signal
 from pathlib import Path
@@ -14,12 +16,15 @@ from PIL import Image
 torch = pytest.importorskip("torch", reason="training needs the torch extra")
 pytest.importorskip("torchvision", reason="training needs the torch extra")
 
+import published  # noqa: E402
 from safetensors.torch import load_file, save_file  # noqa: E402
 
+from adain import registry  # noqa: E402
 from adain.cli.train import _stopping_on_signals, train  # noqa: E402
 from adain.errors import InputError, WeightsError  # noqa: E402
 from adain.nn.vgg import Conv, Encoder, encoder_layers  # noqa: E402
-from adain.training import loss_network  # noqa: E402
+from adain.training import loss_network, session  # noqa: E402
+from adain.weights import cached  # noqa: E402
 
 RECIPE = """
 [network]
@@ -100,6 +105,40 @@ def test_a_trained_network_is_where_fine_tuning_starts(folder):
     assert all(torch.allclose(before[name], after[name], atol=1e-4) for name in before)
 
 
+def test_fine_tuning_starts_from_a_model_of_the_package_by_name(folder, monkeypatch):
+    run(folder)
+    weights = folder / "package" / "own-adain.safetensors"
+    weights.parent.mkdir()
+    (folder / "run" / "model.safetensors").rename(weights)
+    (folder / "run").rename(folder / "first")
+    content = weights.read_bytes()
+    pinned = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    row = published.OWN[0]
+    row = dataclasses.replace(row, files=(dataclasses.replace(row.files[0], **pinned),))
+    monkeypatch.setattr(registry, "MODELS", {row.name: row})
+    monkeypatch.setattr("adain.weights.places._SHIPPED", (weights.parent,))
+    result = run(folder, "--set", "network.init=own-adain", "--set", "optimizer.learning_rate=0")
+    assert result.exit_code == 0, result.output
+    before, after = load_file(weights), load_file(folder / "run" / "model.safetensors")
+    assert all(torch.allclose(before[name], after[name], atol=1e-4) for name in before)
+
+
+def test_the_vgg19_that_models_downloads_is_found(tmp_path, monkeypatch):
+    published_file = tmp_path / "vgg_normalised.pth"
+    published_file.write_bytes(b"weights")
+    row = registry.get(session.VGG_MODEL)
+    file = dataclasses.replace(row.files[0], bytes=7, sha256=hashlib.sha256(b"weights").hexdigest())
+    monkeypatch.setattr(registry, "MODELS", {row.name: dataclasses.replace(row, files=(file,))})
+    with pytest.raises(InputError, match=f"adain models download {row.name}"):
+        session._teachers(None)
+    cached(row, file).parent.mkdir(parents=True, exist_ok=True)
+    published_file.rename(cached(row, file))
+    try:
+        assert session._teachers(None) == cached(row, file)
+    finally:
+        cached(row, file).unlink()
+
+
 @pytest.mark.parametrize(
     ("override", "kind", "message"),
     [
@@ -107,6 +146,9 @@ def test_a_trained_network_is_where_fine_tuning_starts(folder):
         ("network.options.depth=3", InputError, "does not take these options"),
         ("network.freeze=['head']", InputError, "no parameter begins with 'head'; parts: decoder, encoder"),
         ("network.init=missing.safetensors", WeightsError, "cannot start from missing.safetensors"),
+        ("network.init=adain-vgg19", InputError, "adain-vgg19 comes from other code"),
+        ("task=wct", InputError, "'losses' is not read by task 'wct'"),
+        ("task=distill", InputError, "'losses' is not read by task 'distill'"),
         ("data.style=['nothing']", InputError, "nothing"),
         ("losses.style_layers=['relu4_1']", WeightsError, "collab_distill_encoder_relu4_1"),
     ],

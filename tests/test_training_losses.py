@@ -7,6 +7,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs the torch extra")
 
 from adain.training import losses  # noqa: E402
+from adain.training.adversary import Adversary  # noqa: E402
 
 
 @pytest.fixture
@@ -109,3 +110,29 @@ def test_losses_are_float32_whatever_comes_in(pair):
     half = pair[0].bfloat16()
     assert losses.content_cosine(half, half).dtype == torch.float32
     assert losses.moments(half)[0].dtype == torch.float32
+
+
+# The adversarial loss
+
+
+def test_a_discriminator_learns_to_tell_results_from_styles():
+    adversary = Adversary(2e-3, seed=0, device=torch.device("cpu"))
+    generator = torch.Generator().manual_seed(1)
+    style = torch.rand(4, 3, 32, 32, generator=generator)
+    result = 0.5 + 0.02 * torch.rand(4, 3, 32, 32, generator=generator)
+    found = []
+    for _ in range(30):
+        adversary.generator_loss(result, style)
+        found.append(adversary.step().item())
+    assert found[-1] < 0.8 * found[0]
+    assert adversary.network(style).mean() > adversary.network(result).mean()
+
+
+def test_the_adversarial_loss_reaches_the_picture_and_not_the_discriminator():
+    adversary = Adversary(1e-3, seed=0, device=torch.device("cpu"))
+    result = torch.rand(2, 3, 32, 32, requires_grad=True)
+    loss = adversary.generator_loss(result, torch.rand(2, 3, 32, 32))
+    loss.backward()
+    assert result.grad.abs().sum() > 0
+    assert all(p.grad is None for p in adversary.network.parameters())
+    assert adversary.network(torch.rand(1, 3, 64, 40)).shape == (1, 1, 7, 4)

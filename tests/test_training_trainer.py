@@ -19,7 +19,7 @@ from safetensors.torch import load_file  # noqa: E402
 
 from adain.errors import AdainError, InputError  # noqa: E402
 from adain.nn.vgg import Encoder  # noqa: E402
-from adain.training import data  # noqa: E402
+from adain.training import checkpoint, data  # noqa: E402
 from adain.training import recipe as recipes  # noqa: E402
 from adain.training.loss_network import LossNetwork  # noqa: E402
 from adain.training.trainer import Datasets, Trainer  # noqa: E402
@@ -151,6 +151,33 @@ def test_an_interrupted_and_resumed_run_ends_in_the_same_bits(folder, stop):
     assert [line["total"] for line in metrics(folder, "straight")] == [
         line["total"] for line in metrics(folder, "resumed")
     ]
+
+
+def test_a_run_with_a_discriminator_resumes_to_the_same_bits(folder):
+    table = recipes.as_dict(recipe_of())
+    recipe = recipes.parse({**table, "losses": {**table["losses"], "adversarial": 0.1}})
+    trainer_of(folder, "straight", recipe).run()
+    first = trainer_of(folder, "resumed", recipe)
+    first.run(StopAt(first, 2))
+    second = trainer_of(folder, "resumed", recipe)
+    second.resume()
+    second.run()
+    assert [line["discriminator"] for line in metrics(folder, "straight")] == [
+        line["discriminator"] for line in metrics(folder, "resumed")
+    ]
+    straight, resumed = (load_file(folder / run / "model.safetensors") for run in ("straight", "resumed"))
+    assert all(torch.equal(straight[name], resumed[name]) for name in straight)
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.1])
+def test_a_discriminator_is_in_the_checkpoint_only_when_used(folder, weight):
+    table = recipes.as_dict(recipe_of())
+    recipe = recipes.parse({**table, "losses": {**table["losses"], "adversarial": weight}})
+    trainer_of(folder, "run", recipe).run()
+    state = checkpoint.load(checkpoint.latest(folder / "run" / "checkpoints"))
+    assert ("task" in state) == bool(weight)
+    assert ("adversarial" in metrics(folder, "run")[0]) == bool(weight)
+    assert load_file(folder / "run" / "model.safetensors").keys() == Tiny().state_dict().keys()
 
 
 def test_two_checkpoints_are_kept_and_no_partial_file(folder):

@@ -33,7 +33,8 @@ __all__ = ["train"]
 @click.option(
     "--teachers",
     type=click.Path(path_type=Path),
-    help="The full vgg_normalised.pth, or a folder with the loss network's files.",
+    help="The full vgg_normalised.pth, or a folder with the loss network's files; "
+    "unless given, the one `adain models download adain-vgg19` fetched.",
 )
 @click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a key, as losses.style=5."
@@ -51,12 +52,19 @@ def train(
     export: bool,
     device: str,
 ) -> None:
-    """Train by RECIPE: the name of one in the package, or a TOML file.
+    """Train by RECIPE: a TOML file, or the name of one in the package.
 
-    RUN_DIR gets metrics.jsonl, samples/, checkpoints/, latest.safetensors and at the end
+    Those are adain-slim, wct-slim (one encoder and five decoders for WCT) and adain-slim-finetune, which
+    starts from the weights that ship and continues on your own pictures:
+
+    \b
+      adain train adain-slim-finetune -o my-run --teachers vgg_normalised.pth
+          --set 'data.content=["/my/photos"]' --set 'data.style=["/my/paintings"]'
+
+    The folder of the run gets metrics.jsonl, samples/, checkpoints/, latest.safetensors and at the end
     model.safetensors. Ctrl-C writes a checkpoint first; --resume then comes to the same result as one
     uninterrupted run.
-    """
+    """  # noqa: D301 (click reads the backspace)
     try:
         from adain.training import recipe as recipes
         from adain.training import session
@@ -109,7 +117,8 @@ class _Progress:
 
     def show(self, step: int, values: Mapping[str, float]) -> None:
         left = (time.monotonic() - self._began) / max(1, step - self._start) * (self._total - step)
-        losses = "  ".join(f"{name} {value:.4g}" for name, value in values.items())
+        # Names with a slash are details for metrics.jsonl.
+        losses = "  ".join(f"{name} {value:.4g}" for name, value in values.items() if "/" not in name)
         line = f"{step}/{self._total}  {int(left) // 3600}:{int(left) // 60 % 60:02} left  {losses}"
         if self._terminal:
             click.echo(f"\r\033[K{line}", err=True, nl=False)

@@ -1,66 +1,145 @@
-"""The networks that can be trained, by the name a recipe gives them."""
+"""The networks that can be trained, by the name a recipe gives them, and from where they start."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import nn
+from torch import Tensor, nn
 
+from adain import registry, weights
 from adain.errors import InputError, WeightsError
-from adain.training.recipe import NetworkRecipe
+from adain.nn.build import parts
+from adain.nn.slim import AdaINSlim
+from adain.nn.vgg import Decoder, Encoder
+from adain.registry import Architecture
+from adain.training.recipe import NetworkRecipe, Task
 
-__all__ = ["NETWORKS", "build"]
+__all__ = ["NETWORKS", "Kind", "build"]
+
+WIDTHS = (16, 32, 64, 128, 128)  # of VGG-19's five blocks, a quarter of its channels
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of network: what makes it, with the recipe's options as arguments, and the task it is for."""
+
+    make: Callable[..., nn.Module]
+    task: Task
 
 
 def _adain_slim(**options: Any) -> nn.Module:
-    from adain.nn.slim import AdaINSlim
-
     return AdaINSlim(**options)
 
 
-NETWORKS: Mapping[str, Callable[..., nn.Module]] = {"adain-slim": _adain_slim}
+def _wct_slim(widths: Sequence[int] = WIDTHS, levels: Sequence[int] = (5, 4, 3, 2, 1)) -> nn.Module:
+    shape = Architecture(widths=tuple(widths), levels=tuple(levels), encoder_per_level=False, keys="own")
+    return _fresh(parts(shape)["model"])
 
 
-def build(recipe: NetworkRecipe, seed: int) -> nn.Module:
+def _encoder_slim(widths: Sequence[int] = WIDTHS, level: int = 5) -> nn.Module:
+    return _fresh(nn.ModuleDict({"encoder": Encoder(widths, level)}))
+
+
+NETWORKS: Mapping[str, Kind] = {
+    "adain-slim": Kind(_adain_slim, "adain"),
+    "wct-slim": Kind(_wct_slim, "wct"),
+    "encoder-slim": Kind(_encoder_slim, "distill"),
+}
+
+
+@torch.no_grad()
+def _fresh(network: nn.Module) -> nn.Module:
+    """He initialisation; encoders begin with colours of about unit variance, decoders with mid-grey."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+            module.get_parameter("bias").zero_()
+    for part in network.children():
+        if isinstance(part, Encoder):
+            part.get_parameter("conv0.weight").copy_(4 * torch.eye(3)[:, :, None, None])
+            part.get_parameter("conv0.bias").fill_(-2)
+        if isinstance(part, Decoder):
+            part.get_parameter("conv1_1.weight").mul_(0.1)
+            part.get_parameter("conv1_1.bias").fill_(0.5)
+    return network
+
+
+def build(recipe: NetworkRecipe, seed: int, task: Task = "adain") -> nn.Module:
     """The network of a recipe, initialised from `seed` or `init`; frozen parts do not require a gradient.
 
     Raises:
-        InputError: an unknown name, an option it does not have, or a prefix that freezes nothing.
-        WeightsError: `init` cannot be read or does not fit.
+        InputError: a name that is unknown or not for the task, an option the network does not have, or a
+            prefix that freezes nothing.
+        WeightsError: `init` cannot be found or read, or does not fit.
     """
-    if recipe.name not in NETWORKS:
-        raise InputError(f"unknown network '{recipe.name}'; available: {', '.join(NETWORKS)}")
+    kind = _kind(recipe.name, task)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         try:
-            network = NETWORKS[recipe.name](**recipe.options)
+            network = kind.make(**recipe.options)
         except TypeError as error:
             raise InputError(f"network '{recipe.name}' does not take these options: {error}") from error
     if recipe.init is not None:
-        _initialise(network, Path(recipe.init))
+        _initialise(network, recipe.init)
     _freeze(network, recipe.freeze)
     return network
 
 
-def _initialise(network: nn.Module, path: Path) -> None:
+def _kind(name: str, task: Task) -> Kind:
+    if name not in NETWORKS:
+        raise InputError(f"unknown network '{name}'; available: {', '.join(NETWORKS)}")
+    kind = NETWORKS[name]
+    if kind.task != task:
+        fitting = ", ".join(known for known, other in NETWORKS.items() if other.task == task)
+        raise InputError(f"network '{name}' is for task '{kind.task}'; task '{task}' trains: {fitting}")
+    return kind
+
+
+def _initialise(network: nn.Module, init: str) -> None:
+    path = _weights_of(init)
     try:
-        network.load_state_dict(load_file(path))
+        network.load_state_dict(_with_missing_parts(load_file(path), network))
     except (OSError, SafetensorError, RuntimeError) as error:
-        raise WeightsError(f"cannot start from {path}: {error}") from error
+        raise WeightsError(
+            f"cannot start from {init}: {error}; network.init is a safetensors file of the same network, "
+            f"or one of the models {', '.join(registry.MODELS)}"
+        ) from error
+
+
+def _weights_of(init: str) -> Path:
+    """The file of the package's model of that name, found or downloaded; else `init` is a file."""
+    if init not in registry.MODELS:
+        return Path(init).expanduser()
+    model = registry.MODELS[init]
+    if model.architecture.keys != "own":  # before anything is downloaded
+        own = [name for name, row in registry.MODELS.items() if row.architecture.keys == "own"]
+        raise InputError(
+            f"network.init: {init} comes from other code and is none of the networks that are trained here; "
+            f"start from {', '.join([*own, 'a safetensors file'])}"
+        )
+    return weights.find(model)["model"]
+
+
+def _with_missing_parts(tensors: Mapping[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
+    """The file's tensors, and the network's own for parts it has nothing of: an encoder may come alone."""
+    held = {name.split(".")[0] for name in tensors}
+    own = {name: tensor for name, tensor in network.state_dict().items() if name.split(".")[0] not in held}
+    return {**own, **tensors}
 
 
 def _freeze(network: nn.Module, prefixes: tuple[str, ...]) -> None:
     for prefix in prefixes:
         found = [p for name, p in network.named_parameters() if name.startswith(prefix)]
         if not found:
-            parts = sorted({name.split(".")[0] for name, _ in network.named_parameters()})
+            known = sorted({name.split(".")[0] for name, _ in network.named_parameters()})
             raise InputError(
-                f"network.freeze: no parameter begins with '{prefix}'; parts: {', '.join(parts)}"
+                f"network.freeze: no parameter begins with '{prefix}'; parts: {', '.join(known)}"
             )
         for parameter in found:
             parameter.requires_grad_(False)

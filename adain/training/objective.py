@@ -14,9 +14,10 @@ import torch
 from torch import Tensor
 
 from adain.training import losses
+from adain.training.adversary import Adversary
 from adain.training.recipe import LossRecipe
 
-__all__ = ["Features", "Objective", "StyleNetwork", "loss_layers"]
+__all__ = ["Features", "Objective", "StyleNetwork", "loss_layers", "weighted"]
 
 Features = Callable[[Tensor, Iterable[str]], dict[str, Tensor]]  # the loss network
 
@@ -38,10 +39,12 @@ class Objective:
     Args:
         recipe: the weights.
         features: the loss network.
+        adversary: for the adversarial loss; None without one.
     """
 
     recipe: LossRecipe
     features: Features
+    adversary: Adversary | None = None
 
     def __call__(
         self, network: StyleNetwork, content: Tensor, style: Tensor
@@ -55,6 +58,8 @@ class Objective:
         if self.recipe.cycle:
             back = network(result, network.encode_style(content), 1.0)
             parts["cycle"] = losses.reconstruction_l1(back, content)
+        if self.adversary is not None:
+            parts["adversarial"] = self.adversary.generator_loss(result, style)
         total = torch.stack([getattr(self.recipe, name) * value for name, value in parts.items()]).sum()
         return total, {name: value.detach() for name, value in parts.items()}
 
@@ -98,10 +103,10 @@ class Objective:
         return parts
 
     def _content(self, loss: Loss, found: dict[str, Tensor], wanted: dict[str, Tensor]) -> Tensor:
-        return _weighted(loss, found, wanted, self.recipe.content_layers, self.recipe.content_layer_weights)
+        return weighted(loss, found, wanted, self.recipe.content_layers, self.recipe.content_layer_weights)
 
     def _style(self, loss: Loss, found: dict[str, Tensor], wanted: dict[str, Tensor]) -> Tensor:
-        return _weighted(loss, found, wanted, self.recipe.style_layers, self.recipe.style_layer_weights)
+        return weighted(loss, found, wanted, self.recipe.style_layers, self.recipe.style_layer_weights)
 
     def _moments_loss(self, found: Tensor, wanted: Tensor) -> Tensor:
         f, w = losses.moments(found), losses.moments(wanted)
@@ -113,14 +118,14 @@ class Objective:
 Loss = Callable[[Tensor, Tensor], Tensor]
 
 
-def _weighted(
+def weighted(
     loss: Loss,
     found: Mapping[str, Tensor],
     wanted: Mapping[str, Tensor],
     layers: tuple[str, ...],
     weights: tuple[float, ...],
 ) -> Tensor:
-    """The weighted mean over layers."""
+    """The weighted mean of a loss over layers; no weights: all 1."""
     shares = weights or (1.0,) * len(layers)
     parts = [share * loss(found[name], wanted[name]) for share, name in zip(shares, layers, strict=True)]
     return torch.stack(parts).sum() / sum(shares)

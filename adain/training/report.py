@@ -51,7 +51,11 @@ def square(image: Image.Image, side: int) -> Tensor:
 
 @torch.no_grad()
 def draw_grid(
-    network: StyleNetwork, contents: Sequence[Tensor], styles: Sequence[Tensor], device: torch.device
+    network: StyleNetwork,
+    contents: Sequence[Tensor],
+    styles: Sequence[Tensor],
+    alpha: float,
+    device: torch.device,
 ) -> Image.Image:
     """Contents down, styles across, each crossing the content in that style; pictures (3, S, S) uint8."""
     blank = torch.full_like(contents[0], 255)
@@ -60,7 +64,7 @@ def draw_grid(
     for content in contents:
         row = [content]
         for code in codes:
-            result = network(_floats(content, device), code, 1.0)
+            result = network(_floats(content, device), code, alpha)
             row.append((result[0].float().clamp(0, 1) * 255 + 0.5).to("cpu", torch.uint8))
         rows.append(torch.cat(row, dim=2))
     image: Image.Image = transforms.to_pil_image(torch.cat(rows, dim=1))

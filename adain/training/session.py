@@ -9,14 +9,16 @@ from pathlib import Path
 
 import torch
 
+from adain import registry, weights
 from adain.errors import DeviceError, InputError
-from adain.training import checkpoint, loss_network, networks
+from adain.training import checkpoint, loss_network, networks, tasks
 from adain.training.data import PictureRef, open_pictures
-from adain.training.objective import loss_layers
 from adain.training.recipe import Recipe
 from adain.training.trainer import Datasets, Trainer
 
 __all__ = ["Places", "prepare"]
+
+VGG_MODEL = "adain-vgg19"  # the loss network is this model's encoder
 
 
 @dataclass(frozen=True)
@@ -45,11 +47,13 @@ def prepare(recipe: Recipe, places: Places, *, device: str = "auto", resume: boo
     if recipe.run.threads:
         torch.set_num_threads(recipe.run.threads)
     features = loss_network.load(
-        _teachers(places.teachers), loss_layers(recipe.losses), heads=recipe.losses.distilled_heads
+        _teachers(places.teachers),
+        tasks.layers(recipe),
+        heads=recipe.losses.distilled_heads or recipe.wct.distilled_heads,
     )
     trainer = Trainer(
         recipe,
-        network=networks.build(recipe.network, recipe.seed),
+        network=networks.build(recipe.network, recipe.seed, recipe.task),
         features=features,
         datasets=_datasets(recipe, places),
         run_dir=places.run_dir,
@@ -77,10 +81,22 @@ def _samples(paths: tuple[str, ...], base: Path | None) -> tuple[PictureRef, ...
 def _teachers(path: Path | None) -> Path:
     if path is not None:
         return path
-    named = os.environ.get("ADAIN_WEIGHTS_DIR")
-    if not named:
-        raise InputError("the losses need the weights of VGG-19: name their file or folder with --teachers")
-    return Path(named)
+    if named := os.environ.get("ADAIN_WEIGHTS_DIR"):
+        return Path(named)
+    if (downloaded := _downloaded_vgg()) is not None:
+        return downloaded
+    raise InputError(
+        "the losses need the weights of VGG-19: name their file or folder with --teachers, "
+        f"or fetch them with `adain models download {VGG_MODEL}`"
+    )
+
+
+def _downloaded_vgg() -> Path | None:
+    """The full VGG-19 of a model that uses it, if that is on this machine and as published."""
+    model = registry.get(VGG_MODEL)
+    file = next(file for file in model.files if file.role == "encoder")
+    place = weights.locate(model, file)
+    return place.path if place is not None and weights.mismatch(place.path, file) is None else None
 
 
 def _device(name: str) -> torch.device:

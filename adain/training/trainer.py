@@ -1,7 +1,8 @@
 """The training loop: one step after another until the recipe's phases are done or somebody asks to stop.
 
 All that is random in a step follows from (seed, step), and the schedules are functions of the step. So model,
-average, optimizer, scaler and step number are the whole state, and a resumed run comes to the same result.
+average, optimizer, scaler, step number and what the task adds are the whole state, and a resumed run comes to
+the same result.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import copy
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +20,9 @@ import torch
 from torch import Tensor, nn
 
 from adain.errors import AdainError, InputError
-from adain.training import checkpoint, data, report, schedule
-from adain.training.objective import Features, Objective
-from adain.training.precision import MixedFeatures, MixedNetwork
+from adain.training import checkpoint, data, report, schedule, tasks
+from adain.training.objective import Features
+from adain.training.precision import MixedFeatures
 from adain.training.recipe import Recipe, as_dict, fingerprint, parse
 
 __all__ = ["Datasets", "Outcome", "Trainer"]
@@ -55,7 +57,7 @@ class Trainer:
 
     Args:
         recipe: what to do.
-        network: the style network to train, as `networks.build` gives it.
+        network: what is to be trained, as `networks.build` gives it.
         features: the loss network.
         datasets: the pictures.
         run_dir: gets checkpoints/, samples/, metrics.jsonl, latest.safetensors, at the end model.safetensors.
@@ -85,10 +87,11 @@ class Trainer:
         self._stop = False
         frozen: nn.Module = features.to(device, memory_format=layout)  # type: ignore[call-overload]
         self._features: Features = MixedFeatures(frozen, device, recipe.optimizer.loss_precision)
-        self._objective = Objective(recipe.losses, self._features)
+        self._task = tasks.make(recipe, self.network, self._features, device)
         self._trained = [p for p in self.network.parameters() if p.requires_grad]
         if not self._trained:
             raise InputError("nothing to train: network.freeze freezes every parameter")
+        self._trained += self._task.trained
         o = recipe.optimizer
         self._optimizer = torch.optim.AdamW(
             self._trained, lr=o.learning_rate, betas=(o.betas[0], o.betas[1]), weight_decay=o.weight_decay
@@ -115,6 +118,7 @@ class Trainer:
         self.average.load_state_dict(state["average"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._scaler.load_state_dict(state["scaler"])
+        self._task.load_state_dict(state.get("task", {}))
         self.step = state["step"]
         return True
 
@@ -152,7 +156,7 @@ class Trainer:
                 on_problem(line)
             if self.step % run.metrics_every == 0 or self.step == self.total:
                 now = time.perf_counter()
-                values = {**sums.take(), "seconds_per_step": (now - since) / sums.count}
+                values = {**sums.take(), "seconds_per_step": (now - since) / sums.steps}
                 since, sums = now, _Means()
                 log.write(
                     {"step": self.step, **values, "learning_rate": self._optimizer.param_groups[0]["lr"]}
@@ -178,8 +182,8 @@ class Trainer:
         optimizer = self.recipe.optimizer
         for group in self._optimizer.param_groups:
             group["lr"] = schedule.learning_rate(optimizer, self.step, self.total)
-        network = MixedNetwork(self.network, self.device, optimizer.precision)
-        total, parts = self._objective(network, self._floats(batch.content), self._floats(batch.style))
+        content, style = self._floats(batch.content), self._floats(batch.style)
+        total, parts = self._task.loss(self.network, content, style, self.step)
         self._optimizer.zero_grad(set_to_none=True)
         self._scaler.scale(total).backward()  # type: ignore[no-untyped-call]
         self._scaler.unscale_(self._optimizer)
@@ -187,6 +191,7 @@ class Trainer:
         if self._finite(norm):
             self._scaler.step(self._optimizer)
             self._update_average(schedule.ema_decay(optimizer, self.step))
+            parts.update(self._task.after_step())
         self._scaler.update()
         self.step += 1
         return {"total": total.detach(), **parts, "gradient_norm": norm}
@@ -232,6 +237,8 @@ class Trainer:
             "recipe": json.dumps(as_dict(self.recipe)),
             "data": self.datasets.provenance(),
         }
+        if of_task := self._task.state_dict():
+            state["task"] = of_task
         checkpoint.save(self.run_dir / "checkpoints", self.step, state)
         self.export(self.run_dir / "latest.safetensors")
 
@@ -250,6 +257,9 @@ class Trainer:
 
     def _write_samples(self) -> None:
         run, sets = self.recipe.run, self.datasets
+        stylizer = self._task.stylizer(self.average)
+        if stylizer is None:
+            return
         contents, styles = (
             [report.square(ref.decode(run.sample_side), run.sample_side) for ref in refs]
             for refs in (
@@ -257,8 +267,8 @@ class Trainer:
                 sets.sample_style or sets.style.refs[: run.samples],
             )
         )
-        network = MixedNetwork(self.average, self.device, "fp32")
-        grid = report.draw_grid(network, contents, styles, self.device)
+        network, alpha = stylizer
+        grid = report.draw_grid(network, contents, styles, alpha, self.device)
         path = self._made(f"samples/step-{self.step:08d}.png")
         checkpoint.write_atomically(path, lambda beside: grid.save(beside, format="PNG"))
 
@@ -268,12 +278,14 @@ class _Means:
 
     def __init__(self) -> None:
         self._sums: dict[str, Tensor] = {}
-        self.count = 0
+        self._counts: Counter[str] = Counter()  # some losses are not taken in every step
+        self.steps = 0
 
     def add(self, values: Mapping[str, Tensor]) -> None:
         for name, value in values.items():
             self._sums[name] = self._sums[name] + value if name in self._sums else value
-        self.count += 1
+        self._counts.update(values.keys())
+        self.steps += 1
 
     def take(self) -> dict[str, float]:
-        return {name: round(value.item() / self.count, 6) for name, value in self._sums.items()}
+        return {name: round(value.item() / self._counts[name], 6) for name, value in self._sums.items()}
