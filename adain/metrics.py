@@ -6,7 +6,8 @@ The style distance is the moment distance of AdaIN's style loss (Huang & Belongi
 a root and relative to the style, so that layers of any scale can be averaged: 0 is the style's statistics,
 1 is as far from them as a feature map of zeros. The content distance compares feature maps after instance
 normalisation, which removes what a transfer of those statistics is meant to change. SSIM is Wang et al. 2004
-(doi:10.1109/TIP.2003.819861).
+(doi:10.1109/TIP.2003.819861). The grid is this project's own: upsampling networks leave patterns that repeat
+every 2, 4 or 8 px (Odena et al. 2016, doi:10.23915/distill.00003), and those are lines in the spectrum.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from adain.errors import InputError
 __all__ = [
     "Moments",
     "content_distance",
+    "grid",
     "instance_normalize",
     "luminance",
     "moments",
@@ -31,6 +33,9 @@ __all__ = [
 
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, the grey of Pillow and OpenCV
 VARIANCE_FLOOR = 1e-5  # AdaIN's own, added before the root; features are of order 1 and more
+GRID_PERIODS = (2, 4, 8)  # px; the strides of the networks
+GRID_NEIGHBOURS = range(4, 12)  # bins beside a period's own; nearer ones the window smears the line into
+GRID_SMALLEST_SIDE = 128  # px; below, the periods are each other's neighbours
 SSIM_WINDOW = 11  # px, and sigma 1.5: Wang et al. 2004, section III.C
 SSIM_SIGMA = 1.5
 SSIM_K1, SSIM_K2 = 0.01, 0.03
@@ -124,6 +129,40 @@ def ssim(picture: Tensor, content: Tensor) -> Tensor:
     numerator = (2 * mean_x * mean_y + c1) * (2 * covariance + c2)
     denominator = (mean_x.square() + mean_y.square() + c1) * (variance_x + variance_y + c2)
     return (numerator / denominator).mean(dim=(1, 2, 3))
+
+
+def grid(picture: Tensor) -> Tensor:
+    """Measure how far the strongest periodic pattern of a network's stride stands out.
+
+    Args:
+        picture: luminance (N, 1, H, W) in [0, 1].
+
+    Returns:
+        (N,) in decibels: the power at a period of 2, 4 or 8 px over that of the frequencies around it, the
+        largest of the three and of both directions. Photographs and paintings have about 0; 5 is visible. Not
+        a number for pictures with a side below 128 px.
+    """
+    if min(picture.shape[-2:]) < GRID_SMALLEST_SIDE:
+        return picture.new_full(picture.shape[:1], float("nan"))
+    return torch.cat([_grid_along_rows(picture), _grid_along_rows(picture.mT)], dim=1).amax(dim=1)
+
+
+def _grid_along_rows(picture: Tensor) -> Tensor:
+    """Measure each period along the last axis: (N, 1, H, W) to (N, periods)."""
+    n = picture.shape[-1] // 8 * 8  # so that every period is a frequency of its own
+    rows = picture[:, 0, :, :n]
+    window = torch.hann_window(n, dtype=rows.dtype, device=rows.device)
+    spectrum = torch.fft.rfft((rows - rows.mean(dim=-1, keepdim=True)) * window)  # (N, H, n/2 + 1)
+    power = spectrum.abs().square().mean(dim=1) + 1e-12  # a flat picture has none
+    return torch.stack([_line(power, n // period) for period in GRID_PERIODS], dim=1)
+
+
+def _line(power: Tensor, k: int) -> Tensor:
+    """Compare a line at frequency k with both its sides, in decibels; geometrically, as spectra are steep."""
+    below = power[:, [k - offset for offset in GRID_NEIGHBOURS]].mean(dim=1)
+    beyond = [k + offset for offset in GRID_NEIGHBOURS if k + offset < power.shape[1]]
+    above = power[:, beyond].mean(dim=1) if beyond else below  # period 2 is the end of the spectrum
+    return 10 * (power[:, k - 1 : k + 2].amax(dim=1) / (below * above).sqrt()).log10()
 
 
 def _blur(picture: Tensor) -> Tensor:

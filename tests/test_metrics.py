@@ -8,6 +8,7 @@ from adain.errors import InputError  # noqa: E402
 from adain.metrics import (  # noqa: E402
     Moments,
     content_distance,
+    grid,
     instance_normalize,
     luminance,
     moments,
@@ -130,3 +131,38 @@ def test_pictures_of_two_sizes_cannot_be_compared(measure):
 def test_ssim_says_when_a_picture_is_smaller_than_its_window():
     with pytest.raises(InputError, match="at least 11 px on both sides, got 20 x 10"):
         ssim(torch.zeros(1, 1, 10, 20), torch.zeros(1, 1, 10, 20))
+
+
+@pytest.fixture
+def noise() -> torch.Tensor:
+    rough = torch.rand(1, 1, 200, 260, generator=torch.Generator().manual_seed(3))
+    return torch.nn.functional.avg_pool2d(
+        rough, 3, stride=1, padding=1
+    )  # as in pictures, fine detail is weaker
+
+
+def test_a_picture_without_a_pattern_has_no_grid(noise):
+    assert grid(noise).item() < 2
+
+
+@pytest.mark.parametrize("period", [2, 4, 8])
+@pytest.mark.parametrize("direction", ["across", "down"])
+def test_a_faint_pattern_of_a_networks_stride_is_a_grid(noise, period, direction):
+    pattern = 0.06 * (torch.arange(260) % period < period // 2)
+    screened = noise + pattern
+    assert grid(screened if direction == "across" else screened.mT).item() > grid(noise).item() + 3
+
+
+def test_stripes_of_another_width_are_no_grid(noise):
+    stripes = 0.05 * torch.sin(torch.arange(260) * 2 * torch.pi / 23)
+    assert grid(noise + stripes).item() < 2
+
+
+def test_brightness_and_contrast_do_not_change_the_grid(noise):
+    screened = noise + 0.02 * (torch.arange(260) % 4 < 2)
+    torch.testing.assert_close(grid(0.5 * screened + 0.2), grid(screened), atol=0.01, rtol=0)
+
+
+def test_a_flat_picture_has_no_grid_and_a_small_one_cannot_tell(noise):
+    assert grid(torch.full((1, 1, 128, 130), 0.5)).item() == pytest.approx(0, abs=0.1)
+    assert grid(noise[..., :127]).isnan().all()

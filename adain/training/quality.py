@@ -52,11 +52,13 @@ class Measurement:
         style: style distance per layer; 0 is the style's own statistics.
         content: content distance; 0 is the content's own structure.
         ssim: structural similarity to the content; 1 is the content.
+        grid: how far a checkerboard or screen stands out, in decibels.
     """
 
     style: Mapping[str, float]
     content: float
     ssim: float
+    grid: float
 
     @property
     def style_vgg(self) -> float:
@@ -119,4 +121,5 @@ class Judge:
             },
             content=metrics.content_distance(stylized.structure, content.structure).item(),
             ssim=metrics.ssim(stylized.luminance, content.luminance).item(),
+            grid=metrics.grid(stylized.luminance).item(),
         )
