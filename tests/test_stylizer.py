@@ -237,6 +237,7 @@ def test_a_size_below_one_pixel_is_an_error(stylizer: Stylizer, argument: str) -
 
 
 def test_an_unknown_device_is_an_error_before_anything_is_loaded() -> None:
+    pytest.importorskip("torch", reason="the devices are torch's")
     with pytest.raises(adain.InputError, match="unknown device 'tpu'; allowed: auto, cpu"):
         adain.load(device="tpu")
 
