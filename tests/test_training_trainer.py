@@ -19,7 +19,7 @@ from safetensors.torch import load_file  # noqa: E402
 
 from adain.errors import AdainError, InputError  # noqa: E402
 from adain.nn.vgg import Encoder  # noqa: E402
-from adain.training import checkpoint, data  # noqa: E402
+from adain.training import checkpoint, data, tasks  # noqa: E402
 from adain.training import recipe as recipes  # noqa: E402
 from adain.training.loss_network import LossNetwork  # noqa: E402
 from adain.training.trainer import Datasets, Trainer  # noqa: E402
@@ -42,9 +42,7 @@ class Tiny(torch.nn.Module):
     def forward(self, content, code, alpha):
         own = self.encode_style(content)
         mean, std = (alpha * code[k] + (1 - alpha) * own[k] for k in ("relu1_1.mean", "relu1_1.std"))
-        normal = (self.encoder(content) - own["relu1_1.mean"][..., None, None]) / own["relu1_1.std"][
-            ..., None, None
-        ]
+        normal = (self.encoder(content) - own["relu1_1.mean"][..., None, None]) / own["relu1_1.std"][..., None, None]
         return self.decoder(normal * std[..., None, None] + mean[..., None, None])
 
 
@@ -281,3 +279,25 @@ def test_a_source_that_cannot_be_opened_is_an_error(folder, name):
     (folder / "text.tar").write_text("no tar")
     with pytest.raises(InputError, match=name):
         data.open_pictures([name], folder)
+
+
+def test_a_quick_phase_looks_through_the_quick_layers_and_the_next_one_does_not(folder):
+    phases = [
+        {"iterations": 1, "batch": 2, "crop": 32, "content_side": [32, 48], "style_side": [40, 48], "quick": quick}
+        for quick in (True, False)
+    ]
+    trainer = trainer_of(folder, "run", recipe_of(phases=phases))
+    asked: list[set[str]] = []
+
+    def features(picture, layers):
+        asked.append(set(layers))
+        found = network(picture, LAYERS)
+        return {layer: found[layer.removeprefix("quick_")] for layer in layers}
+
+    network = LossNetwork([(Encoder((4, 6, 8, 8, 8), 3), LAYERS)])
+    task = tasks.make(trainer.recipe, trainer.network, features, torch.device("cpu"))
+    content, style = torch.rand(2, 3, 32, 32), torch.rand(2, 3, 32, 32)
+    for step, expected in ((0, {f"quick_{layer}" for layer in LAYERS}), (1, set(LAYERS))):
+        asked.clear()
+        task.loss(trainer.network, content, style, step)
+        assert set().union(*asked) == expected

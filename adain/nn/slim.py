@@ -73,8 +73,8 @@ class SlimEncoder(nn.Module):
         half, quarter, eighth, sixteenth = widths
         self.to_half = SpaceToDepthConv(half)
         self.to_quarter = ReflectConv(half, quarter, stride=2)
+        self.at_quarter = ReflectConv(quarter, quarter)
         self.to_eighth = ReflectConv(quarter, eighth, stride=2)
-        self.at_eighth = ReflectConv(eighth, eighth)
         self.to_sixteenth = ReflectConv(eighth, sixteenth, stride=2)
         self.at_sixteenth = ReflectConv(sixteenth, sixteenth)
 
@@ -82,8 +82,8 @@ class SlimEncoder(nn.Module):
         """(N, 3, H, W) in [0, 1], sides multiples of 16, to one map per scale, finest first, after their ReLU."""
         half = torch.relu(self.to_half(image))
         quarter = torch.relu(self.to_quarter(half))
+        quarter = torch.relu(quarter + self.at_quarter(quarter))
         eighth = torch.relu(self.to_eighth(quarter))
-        eighth = torch.relu(eighth + self.at_eighth(eighth))
         sixteenth = torch.relu(self.to_sixteenth(eighth))
         sixteenth = torch.relu(sixteenth + self.at_sixteenth(sixteenth))
         return [half, quarter, eighth, sixteenth]
@@ -130,12 +130,8 @@ class SlimDecoder(nn.Module):
         }
         self.layers = nn.ModuleDict(layers)
         self.names = tuple(layers)
-        self.modulation = Modulation(
-            code_size, hidden, [layer.conv.out_channels for layer in layers.values()]
-        )
-        self.skips = nn.ParameterList(
-            nn.Parameter(torch.full((1, c, 1, 1), 0.7)) for c in (half, quarter, eighth)
-        )
+        self.modulation = Modulation(code_size, hidden, [layer.conv.out_channels for layer in layers.values()])
+        self.skips = nn.ParameterList(nn.Parameter(torch.full((1, c, 1, 1), 0.7)) for c in (half, quarter, eighth))
         self.to_picture = ReflectConv(half, 4 * 3, gain=0.1)  # starts as mid-grey
 
     def forward(self, fused: Sequence[Tensor], code: Tensor) -> Tensor:
@@ -203,9 +199,7 @@ class AdaINSlim(StyleTransfer):
         return crop_to(image, like)
 
     def _code(self, maps: Sequence[Tensor]) -> dict[str, Tensor]:
-        statistics = [
-            statistic for x in maps for statistic in mean_std(x.float())
-        ]  # also where maps are bfloat16
+        statistics = [statistic for x in maps for statistic in mean_std(x.float())]  # also where maps are bfloat16
         return dict(zip(self.code_shapes, statistics, strict=True))
 
 

@@ -126,9 +126,7 @@ class Autoencoding:
     def _layers_to(self, level: int) -> tuple[str, ...]:
         return tuple(layer for layer in self.recipe.feature_layers if int(layer[4]) <= level)
 
-    def _distillation(
-        self, maps: Mapping[int, Tensor], wanted: Mapping[str, Tensor], draw: Draw
-    ) -> dict[str, Tensor]:
+    def _distillation(self, maps: Mapping[int, Tensor], wanted: Mapping[str, Tensor], draw: Draw) -> dict[str, Tensor]:
         found = {}
         for name, head in self.heads.items():
             level = int(name[4])
@@ -168,9 +166,7 @@ class Autoencoding:
             picture: Tensor = decoder(feature.detach() if self.recipe.detach else feature)
         return picture.float()
 
-    def _features_error(
-        self, picture: Tensor, wanted: Mapping[str, Tensor], layers: tuple[str, ...]
-    ) -> Tensor:
+    def _features_error(self, picture: Tensor, wanted: Mapping[str, Tensor], layers: tuple[str, ...]) -> Tensor:
         if not layers:
             return picture.new_zeros(())
         return weighted(losses.relative_mse, self.features(picture, layers), wanted, layers, ())

@@ -121,9 +121,7 @@ def _index(path: Path) -> list[PictureRef]:
         with tarfile.open(path, "r:") as tar:
             members = [m for m in tar if m.isreg() and m.name.lower().endswith(SUFFIXES)]
     except (OSError, tarfile.TarError) as error:
-        raise InputError(
-            f"{path} must be a folder, an uncompressed tar file or a picture: {error}"
-        ) from error
+        raise InputError(f"{path} must be a folder, an uncompressed tar file or a picture: {error}") from error
     return [PictureRef(m.name, path, m.offset_data, m.size) for m in members]
 
 
@@ -210,9 +208,7 @@ class _Keys:
         return schedule.total_iterations(self._phases) - self._start
 
 
-def loader(
-    dataset: PairDataset, phases: tuple[Phase, ...], *, start: int = 0, workers: int = 1
-) -> Iterator[Batch]:
+def loader(dataset: PairDataset, phases: tuple[Phase, ...], *, start: int = 0, workers: int = 1) -> Iterator[Batch]:
     """Batches from step `start` to the end of the last phase, decoded in low-priority worker processes."""
     return iter(
         DataLoader(
@@ -228,9 +224,7 @@ def loader(
 
 def _collate(samples: list[tuple[Tensor, Tensor, tuple[str, ...]]]) -> Batch:
     content, style, problems = zip(*samples, strict=True)
-    return Batch(
-        torch.stack(content), torch.stack(style), tuple(line for lines in problems for line in lines)
-    )
+    return Batch(torch.stack(content), torch.stack(style), tuple(line for lines in problems for line in lines))
 
 
 def _init_worker(worker: int) -> None:

@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from adain.errors import InputError, WeightsError
-from adain.nn.vgg import Conv, Encoder, encoder_layers, tap
+from adain.nn.vgg import Conv, Encoder, encoder_layers
 
 __all__ = ["LossNetwork", "load"]
 
@@ -28,6 +28,7 @@ SLIM_WIDTHS = (16, 32, 64, 128, 128)
 VGG_INDICES = (0, 2, 5, 9, 12, 16, 19, 22, 25, 29, 32, 35, 38, 42)
 FULL_FILES = ("vgg_normalised.pth", "vgg_normalised.safetensors")
 SHALLOW_FILE = "vgg19_normalised_to_relu3_1.safetensors"
+QUICK = "quick_"  # before a layer's name: that layer of a distilled encoder, even where the exact one is there
 DISTILLED_FILE = "collab_distill_encoder_relu{level}_1.safetensors"
 
 
@@ -72,16 +73,19 @@ class LossNetwork(nn.Module):
         wanted = set(layers)
         found: dict[str, Tensor] = {}
         for encoder, own in zip(self.encoders, self._layers, strict=True):
-            levels = [int(layer[4]) for layer in own if layer in wanted]
-            if levels:
+            names = {_level(layer): layer for layer in own if layer in wanted}
+            if names:
                 assert isinstance(encoder, Encoder)
-                found.update(
-                    {tap(level): feature for level, feature in encoder.taps(picture, levels).items()}
-                )
+                taps = encoder.taps(picture, list(names))
+                found.update({names[level]: feature for level, feature in taps.items()})
         return {name: self.heads[name](f).relu() if name in self.heads else f for name, f in found.items()}
 
 
-def load(path: Path, layers: Iterable[str], *, heads: bool = False) -> LossNetwork:
+def _level(layer: str) -> int:
+    return int(layer.removeprefix(QUICK)[4])
+
+
+def load(path: Path, layers: Iterable[str], *, heads: bool = False, quick: bool = False) -> LossNetwork:
     """The loss network for `layers` from weight files.
 
     Args:
@@ -89,20 +93,19 @@ def load(path: Path, layers: Iterable[str], *, heads: bool = False) -> LossNetwo
             distilled encoders.
         layers: `relu1_1` to `relu5_1`.
         heads: map distilled features to VGG-19's channels.
+        quick: also give all of `layers` from the deepest encoder alone, as `quick_relu1_1` and so on; where that
+            is a distilled one, a step with these costs a quarter.
 
     Raises:
         WeightsError: a file is missing or does not fit.
     """
     wanted = sorted(set(layers))
     deepest = int(wanted[-1][4])
-    full = (
-        path
-        if path.is_file()
-        else next((path / name for name in FULL_FILES if (path / name).is_file()), None)
-    )
+    full = path if path.is_file() else next((path / name for name in FULL_FILES if (path / name).is_file()), None)
+    also = tuple(QUICK + layer for layer in wanted) if quick else ()
     if full is not None:
         vgg = _vgg(full, deepest)
-        return LossNetwork([(vgg, tuple(wanted))], files={full.name: _sha256(full)})
+        return LossNetwork([(vgg, tuple(wanted)), (vgg, also)], files={full.name: _sha256(full)})
     shallow = path / SHALLOW_FILE
     if not shallow.is_file():
         raise WeightsError(
@@ -120,6 +123,7 @@ def load(path: Path, layers: Iterable[str], *, heads: bool = False) -> LossNetwo
         files[file.name] = _sha256(file)
         if heads:
             found_heads[layer] = head
+    encoders.append((encoders[-1][0], also))
     return LossNetwork(encoders, found_heads, files)
 
 

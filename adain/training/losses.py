@@ -54,9 +54,7 @@ class _MomentsFunction(torch.autograd.Function):
         count = features.shape[2] * features.shape[3]
         centred = features.float()
         mean = centred.mean((2, 3))
-        centred = (
-            centred - mean[..., None, None] if centred is features else centred.sub_(mean[..., None, None])
-        )
+        centred = centred - mean[..., None, None] if centred is features else centred.sub_(mean[..., None, None])
         variance = centred.square_().mean((2, 3)) * (count / max(1, count - 1))
         std = (variance + _EPS).sqrt()
         ctx.save_for_backward(features, mean, std)
@@ -70,9 +68,7 @@ class _MomentsFunction(torch.autograd.Function):
         slope = to_std / (std * max(1, count - 1))  # d std / d x = (x - mean) / (std * (count - 1))
         offset = to_mean / count - slope * mean
         dtype = features.dtype
-        gradient: Tensor = torch.addcmul(
-            offset[..., None, None].to(dtype), features, slope[..., None, None].to(dtype)
-        )
+        gradient: Tensor = torch.addcmul(offset[..., None, None].to(dtype), features, slope[..., None, None].to(dtype))
         return gradient
 
 

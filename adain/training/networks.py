@@ -138,8 +138,6 @@ def _freeze(network: nn.Module, prefixes: tuple[str, ...]) -> None:
         found = [p for name, p in network.named_parameters() if name.startswith(prefix)]
         if not found:
             known = sorted({name.split(".")[0] for name, _ in network.named_parameters()})
-            raise InputError(
-                f"network.freeze: no parameter begins with '{prefix}'; parts: {', '.join(known)}"
-            )
+            raise InputError(f"network.freeze: no parameter begins with '{prefix}'; parts: {', '.join(known)}")
         for parameter in found:
             parameter.requires_grad_(False)

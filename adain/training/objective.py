@@ -46,9 +46,7 @@ class Objective:
     features: Features
     adversary: Adversary | None = None
 
-    def __call__(
-        self, network: StyleNetwork, content: Tensor, style: Tensor
-    ) -> tuple[Tensor, dict[str, Tensor]]:
+    def __call__(self, network: StyleNetwork, content: Tensor, style: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """The total, and the losses by name (detached scalars) before weighting; pictures as everywhere."""
         own = self.identity_count(content.shape[0])
         style = torch.cat([content[:own], style[own:]])

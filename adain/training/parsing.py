@@ -51,9 +51,7 @@ def _value(hint: Any, value: Any, where: str) -> Any:
         return tuple(_value(arguments[0], item, f"{where}[{i}]") for i, item in enumerate(value))
     if origin is Literal:
         if value not in arguments:
-            raise InputError(
-                f"recipe: '{where}' must be one of {', '.join(map(repr, arguments))}, got {value!r}"
-            )
+            raise InputError(f"recipe: '{where}' must be one of {', '.join(map(repr, arguments))}, got {value!r}")
         return value
     if origin in (typing.Union, types.UnionType):
         return _scalar(arguments, value, where)

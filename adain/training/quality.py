@@ -116,8 +116,7 @@ class Judge:
         """
         return Measurement(
             style={
-                layer: metrics.style_distance(stylized.moments[layer], style.moments[layer]).item()
-                for layer in LAYERS
+                layer: metrics.style_distance(stylized.moments[layer], style.moments[layer]).item() for layer in LAYERS
             },
             content=metrics.content_distance(stylized.structure, content.structure).item(),
             ssim=metrics.ssim(stylized.luminance, content.luminance).item(),

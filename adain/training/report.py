@@ -26,9 +26,7 @@ class Metrics:
         if path.exists():
             lines = path.read_text(encoding="utf-8").splitlines()
             kept = [line for line in lines if _step(line) <= resume_at] if resume_at else []
-            write_atomically(
-                path, lambda beside: beside.write_text("".join(f"{x}\n" for x in kept), encoding="utf-8")
-            )
+            write_atomically(path, lambda beside: beside.write_text("".join(f"{x}\n" for x in kept), encoding="utf-8"))
 
     def write(self, values: Mapping[str, object]) -> None:
         """Append one line."""

@@ -57,9 +57,7 @@ def _wct(wct: WCTRecipe) -> None:
     _layers(wct.distillation_layers, wct.distillation_layer_weights, "wct.distillation_layer")
     _layers(wct.feature_layers, (), "wct.feature_layer")
     good = len(wct.level_weights) == 5 and all(weight >= 0 for weight in wct.level_weights)
-    _require(
-        good, "wct.level_weights", "must be five numbers from 0 on, for levels 1 to 5", wct.level_weights
-    )
+    _require(good, "wct.level_weights", "must be five numbers from 0 on, for levels 1 to 5", wct.level_weights)
     _require(1 <= wct.feature_levels <= 5, "wct.feature_levels", "must be 1 to 5", wct.feature_levels)
     alpha = wct.stylized_alpha
     good = len(alpha) == 2 and 0 <= alpha[0] <= alpha[1] <= 1

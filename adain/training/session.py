@@ -40,9 +40,7 @@ def prepare(recipe: Recipe, places: Places, *, device: str = "auto", resume: boo
     """
     checkpoints = places.run_dir / "checkpoints"
     if not resume and checkpoint.latest(checkpoints) is not None:
-        raise InputError(
-            f"{places.run_dir} already holds a run; continue it with --resume or name another folder"
-        )
+        raise InputError(f"{places.run_dir} already holds a run; continue it with --resume or name another folder")
     chosen = _device(device)
     if recipe.run.threads:
         torch.set_num_threads(recipe.run.threads)
@@ -50,6 +48,7 @@ def prepare(recipe: Recipe, places: Places, *, device: str = "auto", resume: boo
         _teachers(places.teachers),
         tasks.layers(recipe),
         heads=recipe.losses.distilled_heads or recipe.wct.distilled_heads,
+        quick=any(phase.quick for phase in recipe.phases),
     )
     trainer = Trainer(
         recipe,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -13,9 +14,11 @@ from adain.nn.build import wct_model
 from adain.training.adversary import Adversary
 from adain.training.autoencoding import Autoencoding, wct_layers
 from adain.training.heads import make_heads
+from adain.training.loss_network import QUICK
 from adain.training.objective import Features, Objective, StyleNetwork, loss_layers
 from adain.training.precision import MixedNetwork, autocast
-from adain.training.recipe import Recipe
+from adain.training.recipe import LossRecipe, Recipe
+from adain.training.schedule import phase_at
 
 __all__ = ["AdaINTask", "AutoencoderTask", "Task", "layers", "make"]
 
@@ -29,9 +32,7 @@ class Task(Protocol):
     def trained(self) -> list[nn.Parameter]:
         """Parameters trained along with the network's and left out of the result."""
 
-    def loss(
-        self, network: nn.Module, content: Tensor, style: Tensor, step: int
-    ) -> tuple[Tensor, dict[str, Tensor]]:
+    def loss(self, network: nn.Module, content: Tensor, style: Tensor, step: int) -> tuple[Tensor, dict[str, Tensor]]:
         """The total of a batch, with its graph, and named losses without one; names with / are details."""
 
     def after_step(self) -> dict[str, Tensor]:
@@ -56,14 +57,16 @@ class AdaINTask:
         if recipe.losses.adversarial:
             rate = recipe.optimizer.discriminator_learning_rate
             self._adversary = Adversary(rate, seed=recipe.seed, device=device)
+        self._phases = recipe.phases
         self._objective = Objective(recipe.losses, features, self._adversary)
+        self._quick_objective = Objective(_quick(recipe.losses), features, self._adversary)
         self.trained: list[nn.Parameter] = []
 
-    def loss(
-        self, network: nn.Module, content: Tensor, style: Tensor, step: int
-    ) -> tuple[Tensor, dict[str, Tensor]]:
+    def loss(self, network: nn.Module, content: Tensor, style: Tensor, step: int) -> tuple[Tensor, dict[str, Tensor]]:
         """See `Task.loss`."""
-        return self._objective(MixedNetwork(network, self._device, self._precision), content, style)
+        quick = phase_at(self._phases, step).quick
+        objective = self._quick_objective if quick else self._objective
+        return objective(MixedNetwork(network, self._device, self._precision), content, style)
 
     def after_step(self) -> dict[str, Tensor]:
         """A step of the discriminator, if there is one."""
@@ -86,9 +89,7 @@ class AdaINTask:
 class AutoencoderTask:
     """An encoder, and decoders if it has any, trained by `wct`."""
 
-    def __init__(
-        self, recipe: Recipe, network: nn.ModuleDict, features: Features, device: torch.device
-    ) -> None:
+    def __init__(self, recipe: Recipe, network: nn.ModuleDict, features: Features, device: torch.device) -> None:
         self._device = device
         self._heads = make_heads(network, features, recipe.wct, seed=recipe.seed, device=device)
         self._objective = Autoencoding(
@@ -100,9 +101,7 @@ class AutoencoderTask:
         )
         self.trained = list(self._heads.parameters())
 
-    def loss(
-        self, network: nn.Module, content: Tensor, style: Tensor, step: int
-    ) -> tuple[Tensor, dict[str, Tensor]]:
+    def loss(self, network: nn.Module, content: Tensor, style: Tensor, step: int) -> tuple[Tensor, dict[str, Tensor]]:
         """See `Task.loss`."""
         assert isinstance(network, nn.ModuleDict)
         return self._objective(network, content, style, step)
@@ -123,6 +122,12 @@ class AutoencoderTask:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """See `Task.load_state_dict`."""
         self._heads.load_state_dict(state["heads"])
+
+
+def _quick(losses: LossRecipe) -> LossRecipe:
+    """The same losses on the quick layers."""
+    style, content = ([QUICK + layer for layer in of] for of in (losses.style_layers, losses.content_layers))
+    return dataclasses.replace(losses, style_layers=tuple(style), content_layers=tuple(content))
 
 
 def make(recipe: Recipe, network: nn.Module, features: Features, device: torch.device) -> Task:

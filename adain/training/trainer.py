@@ -158,9 +158,7 @@ class Trainer:
                 now = time.perf_counter()
                 values = {**sums.take(), "seconds_per_step": (now - since) / sums.steps}
                 since, sums = now, _Means()
-                log.write(
-                    {"step": self.step, **values, "learning_rate": self._optimizer.param_groups[0]["lr"]}
-                )
+                log.write({"step": self.step, **values, "learning_rate": self._optimizer.param_groups[0]["lr"]})
                 on_metrics(self.step, values)
             if self.step % run.sample_every == 0 or self.step == self.total:
                 self._write_samples()
