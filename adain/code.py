@@ -148,9 +148,7 @@ def _check_like(first: StyleCode, other: StyleCode) -> None:
         raise InputError(f"style codes of {first.model} differ in their arrays: {shapes} and {others}")
 
 
-def _checked(
-    arrays: Mapping[str, NDArray[np.generic]], path: str | os.PathLike[str]
-) -> dict[str, NDArray[np.float32]]:
+def _checked(arrays: Mapping[str, NDArray[np.generic]], path: str | os.PathLike[str]) -> dict[str, NDArray[np.float32]]:
     checked: dict[str, NDArray[np.float32]] = {}
     for name, array in arrays.items():
         if array.dtype != np.float32 or not np.isfinite(array).all():

@@ -115,9 +115,7 @@ def _standardized(covariance: NDArray[np.float64]) -> tuple[NDArray[np.float64],
 def _with_luma(content: NDArray[np.uint8], luma: NDArray[np.float32]) -> NDArray[np.float32]:
     """The given luma (H, W), in 8-bit levels, with the content's chroma, in gamut: (H, W, 3) in [0, 1]."""
     grey = content @ LUMA
-    chroma = np.subtract(
-        content.transpose(2, 0, 1), grey, dtype=np.float32, order="C"
-    )  # (3, H, W), of luma 0
+    chroma = np.subtract(content.transpose(2, 0, 1), grey, dtype=np.float32, order="C")  # (3, H, W), of luma 0
     scale = np.ones_like(luma)
     for channel in chroma:
         room = np.where(channel > 0, 255 - luma, luma)

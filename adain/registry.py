@@ -167,9 +167,7 @@ _COLLAB_PATHS = {
 
 
 def _adain_file(role: str, name: str, size: int, sha256: str) -> WeightFile:
-    return WeightFile(
-        role=role, name=name, url=_PYTORCH_ADAIN + name, bytes=size, sha256=sha256, licence="MIT"
-    )
+    return WeightFile(role=role, name=name, url=_PYTORCH_ADAIN + name, bytes=size, sha256=sha256, licence="MIT")
 
 
 def _wct_file(
@@ -179,9 +177,7 @@ def _wct_file(
     kind = "vgg_normalised" if role.startswith("encoder") else "feature_invertor"
     name = f"{kind}_conv{level}_1.pth"
     url = f"{_DEEP_TRANSFER}vgg19_{level}/{name}"
-    return WeightFile(
-        role=role, name=name, url=url, bytes=size, sha256=sha256, git_blob=git_blob, licence="Apache-2.0"
-    )
+    return WeightFile(role=role, name=name, url=url, bytes=size, sha256=sha256, git_blob=git_blob, licence="Apache-2.0")
 
 
 def _collab_file(role: str, size: int, sha256: str) -> WeightFile:

@@ -25,9 +25,7 @@ FULL = (64, 128, 256, 512, 512)
 
 
 def _own(name: str, fusion: Literal["adain", "wct"], architecture: Architecture | SlimArchitecture) -> Model:
-    file = WeightFile(
-        role="model", name=f"{name}.safetensors", url=None, bytes=None, sha256=None, licence="MIT"
-    )
+    file = WeightFile(role="model", name=f"{name}.safetensors", url=None, bytes=None, sha256=None, licence="MIT")
     return Model(
         name=name,
         summary="Made up.",
@@ -45,9 +43,7 @@ OWN = (
     _own(
         "own-wct",
         "wct",
-        Architecture(
-            widths=(64, 64, 96, 96, 96), levels=(5, 4, 3, 2, 1), encoder_per_level=False, keys="own"
-        ),
+        Architecture(widths=(64, 64, 96, 96, 96), levels=(5, 4, 3, 2, 1), encoder_per_level=False, keys="own"),
     ),
 )
 

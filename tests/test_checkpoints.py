@@ -122,9 +122,7 @@ def test_a_network_that_does_not_fit_is_left_as_it_was(tmp_path: Path) -> None:
     encoder = Encoder(WIDTHS, 2)
     before = {key: tensor.clone() for key, tensor in encoder.state_dict().items()}
     with pytest.raises(WeightsError):
-        checkpoints.load_into(
-            encoder, save_changed(tmp_path / "e.pth", lambda s: s.pop("conv21.bias")), "layer"
-        )
+        checkpoints.load_into(encoder, save_changed(tmp_path / "e.pth", lambda s: s.pop("conv21.bias")), "layer")
     assert all(torch.equal(tensor, before[key]) for key, tensor in encoder.state_dict().items())
 
 

@@ -96,9 +96,7 @@ def test_light_commands_import_no_heavy_library(args: list[str]) -> None:
 
 
 def test_module_runs_as_the_command() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "adain", "--version"], capture_output=True, text=True, timeout=60
-    )
+    done = subprocess.run([sys.executable, "-m", "adain", "--version"], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout) == (0, f"adain {adain.__version__}\n")
 
 
@@ -109,9 +107,7 @@ def raising(error: BaseException) -> Callable[..., object]:
     return find
 
 
-def test_errors_of_the_package_are_one_sentence_on_stderr(
-    tiny: Model, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_errors_of_the_package_are_one_sentence_on_stderr(tiny: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(weights, "find", raising(adain.DownloadError("could not download it")))
     result = run("models", "download", "tiny")
     assert result.exit_code == 1
@@ -229,9 +225,7 @@ def test_verify_tells_damaged_and_missing_files_apart(tiny: Model, tmp_path: Pat
     assert result.stderr.startswith("Error: 2 of 2 files are missing or damaged; ")
 
 
-def test_download_says_what_is_ready_where(
-    tiny: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_download_says_what_is_ready_where(tiny: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ADAIN_CACHE", str(tmp_path))
     put(tmp_path / "tiny", "encoder.pth", "decoder.pth")
     result = run("models", "download", "tiny")

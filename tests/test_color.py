@@ -39,9 +39,7 @@ def luma(rgb: Colors) -> NDArray[np.float64]:
 
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("content_shape", [(90, 110), (31, 7), (250, 300)], ids=str)
-def test_coral_gives_the_style_the_contents_mean_and_covariance(
-    seed: int, content_shape: tuple[int, int]
-) -> None:
+def test_coral_gives_the_style_the_contents_mean_and_covariance(seed: int, content_shape: tuple[int, int]) -> None:
     style = colored_noise(120, 80, seed)
     content = colored_noise(*content_shape, seed + 100)
     mean, covariance = mean_and_covariance(coral(style, content))

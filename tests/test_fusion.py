@@ -154,9 +154,7 @@ def test_alpha_may_differ_within_a_batch() -> None:
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 2), (4, 4)])
 @pytest.mark.parametrize("value", [0.0, 300.0])
-def test_flat_and_one_pixel_maps_stay_finite_and_take_the_styles_mean(
-    shape: tuple[int, int], value: float
-) -> None:
+def test_flat_and_one_pixel_maps_stay_finite_and_take_the_styles_mean(shape: tuple[int, int], value: float) -> None:
     flat = torch.full((1, 8, *shape), value)
     style = features(1, n=1)
     style_mean = style.mean(dim=(2, 3))[:, :, None, None].expand_as(flat)

@@ -94,9 +94,7 @@ def test_a_fourth_channel_is_alpha(dtype: type[np.generic]) -> None:
     np.testing.assert_array_equal(picture.alpha, levels[..., 3])
 
 
-@pytest.mark.parametrize(
-    "shape", [(5,), (4, 4, 2), (4, 4, 5), (1, 3, 8, 8), (0, 4, 3), (4, 0, 3), (4, 0), ()], ids=str
-)
+@pytest.mark.parametrize("shape", [(5,), (4, 4, 2), (4, 4, 5), (1, 3, 8, 8), (0, 4, 3), (4, 0, 3), (4, 0), ()], ids=str)
 def test_other_shapes_are_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(ImageError, match=r"\(H, W, 3\).* got \("):
         read(np.zeros(shape, np.uint8))

@@ -40,9 +40,7 @@ def test_a_file_of_zero_bytes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", [*FORMATS, "xyz"])
-@pytest.mark.parametrize(
-    "content", [b"Hello, this is text.\n", b"<html>", b"\0" * 1000, b"%!PS-Adobe-3.0 EPSF-3.0"]
-)
+@pytest.mark.parametrize("content", [b"Hello, this is text.\n", b"<html>", b"\0" * 1000, b"%!PS-Adobe-3.0 EPSF-3.0"])
 def test_what_is_no_picture_whatever_its_name(content: bytes, suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"notes.{suffix}"
     path.write_bytes(content)
@@ -119,20 +117,13 @@ def bomb(width: int, height: int) -> bytes:
         return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", header)
-        + chunk(b"IDAT", zlib.compress(b"\0"))
-        + chunk(b"IEND", b"")
-    )
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0")) + chunk(b"IEND", b"")
 
 
 def test_a_decompression_bomb_is_refused_before_it_unpacks(tmp_path: Path) -> None:
     path = tmp_path / "bomb.png"
     path.write_bytes(bomb(50_000, 50_000))
-    with pytest.raises(
-        ImageError, match=r"bomb\.png unpacks to more than the allowed 178,956,970 pixels.*MAX_IMAGE"
-    ):
+    with pytest.raises(ImageError, match=r"bomb\.png unpacks to more than the allowed 178,956,970 pixels.*MAX_IMAGE"):
         read(path)
 
 

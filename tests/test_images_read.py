@@ -45,13 +45,7 @@ def png(width: int, height: int, bits: int, kind: int, rows: NDArray[np.generic]
 
     raw = b"".join(b"\0" + row.tobytes() for row in rows)
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, kind, 0, 0, 0))
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + header
-        + b"".join(extra)
-        + chunk(b"IDAT", zlib.compress(raw))
-        + chunk(b"IEND", b"")
-    )
+    return b"\x89PNG\r\n\x1a\n" + header + b"".join(extra) + chunk(b"IDAT", zlib.compress(raw)) + chunk(b"IEND", b"")
 
 
 def tiff_16(values: NDArray[np.uint16]) -> bytes:
@@ -71,15 +65,8 @@ def tiff_16(values: NDArray[np.uint16]) -> bytes:
         (279, 4, 1, len(data)),
         *([(338, 3, 1, 2)] if channels == 4 else []),
     ]
-    directory = (
-        struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", *tag) for tag in tags) + b"\0" * 4
-    )
-    return (
-        struct.pack("<2sHI", b"II", 42, bits_at + 2 * channels)
-        + data
-        + struct.pack("<H", 16) * channels
-        + directory
-    )
+    directory = struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", *tag) for tag in tags) + b"\0" * 4
+    return struct.pack("<2sHI", b"II", 42, bits_at + 2 * channels) + data + struct.pack("<H", 16) * channels + directory
 
 
 # Formats
@@ -165,9 +152,7 @@ def test_alpha_is_kept_apart_from_the_colors(mode: str) -> None:
 @pytest.mark.parametrize("suffix", ["png", "tiff", "webp"])
 def test_alpha_is_read_from_files(suffix: str, tmp_path: Path) -> None:
     image = with_alpha(smooth())
-    image.save(
-        tmp_path / f"picture.{suffix}", **({"lossless": True, "exact": True} if suffix == "webp" else {})
-    )
+    image.save(tmp_path / f"picture.{suffix}", **({"lossless": True, "exact": True} if suffix == "webp" else {}))
     picture = read(tmp_path / f"picture.{suffix}")
     np.testing.assert_array_equal(picture.alpha, np.asarray(image.getchannel("A")))
     assert difference(picture, image) == 0
@@ -180,9 +165,7 @@ def test_a_cmyk_jpeg_has_its_own_colors_and_not_their_negative(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("transparency", [3, bytes([255, 128, 10, 0])], ids=["one-color", "alpha-per-color"])
-def test_a_palette_with_transparency_becomes_colors_and_alpha(
-    transparency: int | bytes, tmp_path: Path
-) -> None:
+def test_a_palette_with_transparency_becomes_colors_and_alpha(transparency: int | bytes, tmp_path: Path) -> None:
     image = Image.fromarray(np.arange(4, dtype=np.uint8).reshape(2, 2))
     image.putpalette([255, 0, 0, 0, 255, 0, 0, 0, 255, 9, 9, 9], "RGB")
     image = image.convert("P") if image.mode != "P" else image
@@ -282,9 +265,7 @@ def test_a_float_picture_beyond_the_range_is_refused_by_name(tmp_path: Path) -> 
 
 
 def test_32_bit_integers_count_as_16_bit() -> None:
-    np.testing.assert_array_equal(
-        read(Image.fromarray(np.array([[0, 257 * 9]], np.int32))).rgb[0, :, 0], [0, 9]
-    )
+    np.testing.assert_array_equal(read(Image.fromarray(np.array([[0, 257 * 9]], np.int32))).rgb[0, :, 0], [0, 9])
     for values in ([[-1, 5]], [[0, 65536]]):
         with pytest.raises(ImageError, match=r"32-bit integers from .* allowed are 0 to 65535"):
             read(Image.fromarray(np.array(values, np.int32)))
@@ -319,9 +300,7 @@ def test_alpha_is_turned_with_the_colors(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     image.save(tmp_path / "turned.png", exif=exif)
-    np.testing.assert_array_equal(
-        read(tmp_path / "turned.png").alpha, np.rot90(np.asarray(image.getchannel("A")), -1)
-    )
+    np.testing.assert_array_equal(read(tmp_path / "turned.png").alpha, np.rot90(np.asarray(image.getchannel("A")), -1))
 
 
 @pytest.mark.parametrize("orientation", [0, 9, 77])
@@ -449,9 +428,7 @@ def test_reading_twice_gives_the_same(tmp_path: Path) -> None:
 
 
 def test_every_real_picture_is_read_at_its_size(shared: Path) -> None:
-    files = [
-        file for folder in ("content", "style") for file in sorted((shared / "images" / folder).iterdir())
-    ]
+    files = [file for folder in ("content", "style") for file in sorted((shared / "images" / folder).iterdir())]
     assert files
     for file in files:
         with Image.open(file) as image:

@@ -53,9 +53,7 @@ def test_the_suffix_names_the_format(suffix: str, image: Image.Image, tmp_path: 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".bmp"])
 @pytest.mark.parametrize("mode", ["RGB", "L"])
-def test_lossless_formats_keep_every_value(
-    suffix: str, mode: str, image: Image.Image, tmp_path: Path
-) -> None:
+def test_lossless_formats_keep_every_value(suffix: str, mode: str, image: Image.Image, tmp_path: Path) -> None:
     image = image.convert(mode)
     write(image, tmp_path / f"out{suffix}")
     np.testing.assert_array_equal(read(tmp_path / f"out{suffix}").rgb, np.asarray(image.convert("RGB")))
@@ -82,9 +80,7 @@ def test_alpha_is_written_where_the_format_has_it(suffix: str, cutout: Image.Ima
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".bmp"])
-def test_without_an_alpha_channel_a_picture_lies_on_white(
-    suffix: str, cutout: Image.Image, tmp_path: Path
-) -> None:
+def test_without_an_alpha_channel_a_picture_lies_on_white(suffix: str, cutout: Image.Image, tmp_path: Path) -> None:
     write(cutout, tmp_path / f"out{suffix}")
     picture = read(tmp_path / f"out{suffix}")
     assert picture.alpha is None
@@ -150,9 +146,7 @@ def test_a_name_as_long_as_the_system_allows_is_written(image: Image.Image, tmp_
 
 
 @pytest.mark.parametrize("name", ["out", "out.", "out.gif", "out.xyz", "out.png.txt", ".png", ""])
-def test_an_unknown_suffix(
-    name: str, image: Image.Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unknown_suffix(name: str, image: Image.Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match=r"suffix must be one of \.png, \.jpg"):
         write(image, name)
@@ -219,9 +213,7 @@ def test_an_interruption_leaves_nothing_and_passes_on(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_failing_rename_leaves_nothing(
-    image: Image.Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failing_rename_leaves_nothing(image: Image.Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def busy(*_: object) -> None:
         raise PermissionError(13, "the file is in use")
 
@@ -234,9 +226,7 @@ def test_a_failing_rename_leaves_nothing(
 @pytest.mark.parametrize(("suffix", "limit"), [(".webp", 16_383), (".jpg", 65_500)])
 def test_a_side_the_format_cannot_hold(suffix: str, limit: int, tmp_path: Path) -> None:
     write(Image.new("L", (limit, 1)), tmp_path / f"fits{suffix}")
-    with pytest.raises(
-        OutputError, match=rf"at most {limit:,} pixels a side, got {limit + 1}x1; write a \.png"
-    ):
+    with pytest.raises(OutputError, match=rf"at most {limit:,} pixels a side, got {limit + 1}x1; write a \.png"):
         write(Image.new("L", (limit + 1, 1)), tmp_path / f"out{suffix}")
     assert not (tmp_path / f"out{suffix}").exists()
 

@@ -136,9 +136,7 @@ def test_ssim_says_when_a_picture_is_smaller_than_its_window():
 @pytest.fixture
 def noise() -> torch.Tensor:
     rough = torch.rand(1, 1, 200, 260, generator=torch.Generator().manual_seed(3))
-    return torch.nn.functional.avg_pool2d(
-        rough, 3, stride=1, padding=1
-    )  # as in pictures, fine detail is weaker
+    return torch.nn.functional.avg_pool2d(rough, 3, stride=1, padding=1)  # as in pictures, fine detail is weaker
 
 
 def test_a_picture_without_a_pattern_has_no_grid(noise):

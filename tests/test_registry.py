@@ -110,9 +110,7 @@ def test_table_cannot_be_changed() -> None:
 
 
 @pytest.mark.parametrize(("name", "folder", "count"), [(name, *row) for name, row in FOREIGN.items()])
-def test_pins_agree_with_the_files_their_authors_published(
-    shared: Path, name: str, folder: str, count: int
-) -> None:
+def test_pins_agree_with_the_files_their_authors_published(shared: Path, name: str, folder: str, count: int) -> None:
     directory = shared / "weights" / "original" / folder
     found = [file for file in MODELS[name].files if (directory / file.name).is_file()]
     assert len(found) == count

@@ -173,9 +173,7 @@ def test_a_mix_with_all_weight_on_one_style_is_that_style(stylizer: Stylizer) ->
 
 
 @pytest.mark.parametrize("weights", [[1], [1, 2, 3], [1, -1], [0, 0], [1, float("nan")], []])
-def test_weights_that_make_no_mix_are_an_error(
-    stylizer: Stylizer, backend: PixelAdaIN, weights: list[float]
-) -> None:
+def test_weights_that_make_no_mix_are_an_error(stylizer: Stylizer, backend: PixelAdaIN, weights: list[float]) -> None:
     with pytest.raises(adain.InputError, match="weight"):
         stylizer(photo(), [painting(seed=1), painting(seed=2)], weights=weights)
     assert not backend.encoded  # refused before any work
@@ -268,9 +266,7 @@ def test_a_loaded_network_stylizes_and_its_codes_survive_a_file(random_weights: 
     assert np.ptp(pixels(from_picture)) > 0
 
 
-def test_weights_are_looked_for_in_the_folder_named(
-    random_weights: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_weights_are_looked_for_in_the_folder_named(random_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ADAIN_WEIGHTS_DIR")
     assert adain.load(device="cpu", weights_dir=random_weights).model.name == registry.DEFAULT
 

@@ -33,9 +33,7 @@ every_model = pytest.mark.parametrize("model", MODELS, ids=lambda model: model.n
 def backend(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> TorchBackend:
     """Each row of the registry, thin, from random weights in its authors' files."""
     torch.manual_seed(0)
-    return TorchBackend(
-        request.param, published.save_random(request.param, tmp_path_factory.mktemp("w")), "cpu"
-    )
+    return TorchBackend(request.param, published.save_random(request.param, tmp_path_factory.mktemp("w")), "cpu")
 
 
 def network(model: registry.Model) -> StyleTransfer:
@@ -192,15 +190,11 @@ def test_roots_can_be_replaced(model: registry.Model) -> None:
 
 @pytest.mark.parametrize(("multiple", "minimum"), [(1, 1), (8, 9), (16, 17), (1, 17)])
 @pytest.mark.parametrize("size", SIZES)
-def test_padding_repeats_the_edge_and_is_cropped_away(
-    size: tuple[int, int], multiple: int, minimum: int
-) -> None:
+def test_padding_repeats_the_edge_and_is_cropped_away(size: tuple[int, int], multiple: int, minimum: int) -> None:
     image = torch.rand(1, 3, *size)
     padded = pad_to(image, multiple=multiple, minimum=minimum)
     assert all(side % multiple == 0 and side >= minimum for side in padded.shape[2:])
-    assert all(
-        new - old < max(multiple, minimum) * 2 for new, old in zip(padded.shape, image.shape, strict=True)
-    )
+    assert all(new - old < max(multiple, minimum) * 2 for new, old in zip(padded.shape, image.shape, strict=True))
     assert torch.equal(crop_to(padded, image), image)
     assert torch.equal(padded[:, :, -1, -1], image[:, :, -1, -1])
 
@@ -222,9 +216,7 @@ def test_absent_cuda_is_a_device_error_that_says_why() -> None:
         choose_device(absent)
 
 
-def test_auto_falls_back_where_cuda_fails(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_auto_falls_back_where_cuda_fails(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("no kernel image is available")
 

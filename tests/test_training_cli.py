@@ -68,9 +68,7 @@ def folder(tmp_path: Path) -> Path:
 
 def run(folder: Path, *more: str) -> Result:
     paths = ["-o", folder / "run", "--data", folder, "--teachers", folder]
-    return CliRunner().invoke(
-        train, [str(folder / "recipe.toml"), *map(str, paths), "--device", "cpu", *more]
-    )
+    return CliRunner().invoke(train, [str(folder / "recipe.toml"), *map(str, paths), "--device", "cpu", *more])
 
 
 def test_train_writes_weights_and_says_where(folder):

@@ -194,9 +194,7 @@ def test_named_directory_that_is_not_there_is_an_error(
         weights.find(one_file(), named if by == "argument" else None)
 
 
-def test_shipped_file_is_found_without_network_or_cache(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_shipped_file_is_found_without_network_or_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     checkout = tmp_path / "weights"
     monkeypatch.setattr(places, "_SHIPPED", (tmp_path / "_weights", checkout))
     with pytest.raises(WeightsError, match=r"net\.pth of tiny ships with this package but is missing"):
@@ -250,9 +248,7 @@ def test_wrong_file_is_reported_before_anything_is_downloaded(server: Server, tm
     assert server.requests == 0
 
 
-def test_damaged_cache_is_downloaded_again(
-    server: Server, cache: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_damaged_cache_is_downloaded_again(server: Server, cache: Path, caplog: pytest.LogCaptureFixture) -> None:
     put(cache / "tiny" / "net.pth", OTHER)
     with pytest.raises(WeightsError, match="delete it and let it be downloaded again"):
         weights.find(one_file(server.url), download=False)
@@ -295,9 +291,7 @@ def test_server_need_not_tell_the_size(server: Server, size: int | None) -> None
     assert set(seen) == {size}
 
 
-@pytest.mark.parametrize(
-    "trouble", [status(500), status(503), status(429), cut], ids=["500", "503", "429", "cut"]
-)
+@pytest.mark.parametrize("trouble", [status(500), status(503), status(429), cut], ids=["500", "503", "429", "cut"])
 def test_passing_trouble_is_tried_again(
     server: Server, cache: Path, caplog: pytest.LogCaptureFixture, trouble: Callable[[Handler], None]
 ) -> None:
@@ -394,9 +388,7 @@ def test_failed_download_leaves_an_older_file_alone(server: Server, cache: Path)
     assert old.read_bytes() == OTHER
 
 
-def test_server_that_falls_silent_is_given_up(
-    server: Server, cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_server_that_falls_silent_is_given_up(server: Server, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(download, "TIMEOUT", 0.1)
     server.script = [silence]
     with pytest.raises(DownloadError, match=r"127\.0\.0\.1 sent nothing for 0\.1 s \(3 attempts\)"):
@@ -443,9 +435,7 @@ def test_nobody_listening_gives_the_address_and_where_to_put_the_file(cache: Pat
     ],
     ids=["offline", "certificate", "no-network"],
 )
-def test_connection_that_cannot_be_made_is_named(
-    monkeypatch: pytest.MonkeyPatch, cause: Exception, said: str
-) -> None:
+def test_connection_that_cannot_be_made_is_named(monkeypatch: pytest.MonkeyPatch, cause: Exception, said: str) -> None:
     class Unreachable:
         def open(self, url: str, timeout: float) -> None:
             raise URLError(cause)  # type: ignore[arg-type]
@@ -456,12 +446,8 @@ def test_connection_that_cannot_be_made_is_named(
     assert "https://weights.invalid/net.pth" in str(caught.value)
 
 
-@pytest.mark.skipif(
-    not Path("/dev/full").exists(), reason="/dev/full, which stands for a full disk, is Linux's"
-)
-def test_full_disk_is_said_and_not_tried_again(
-    server: Server, cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full, which stands for a full disk, is Linux's")
+def test_full_disk_is_said_and_not_tried_again(server: Server, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with open("/dev/full", "wb") as full:
         monkeypatch.setattr(Path, "open", lambda path, mode: full)
         with pytest.raises(DownloadError, match=r"No space left.*make room or set ADAIN_CACHE"):
@@ -501,9 +487,7 @@ def test_real_files_of_wct_are_found_and_the_missing_one_is_named(
 ) -> None:
     caplog.set_level(logging.INFO, "adain")
     directory = shared / "weights" / "original" / "deep-transfer"
-    with pytest.raises(
-        WeightsError, match=r"vgg_normalised_conv4_1\.pth of wct-vgg19 is not on this machine"
-    ):
+    with pytest.raises(WeightsError, match=r"vgg_normalised_conv4_1\.pth of wct-vgg19 is not on this machine"):
         weights.find(MODELS["wct-vgg19"], directory, download=False)
     assert str(directory / "vgg_normalised_conv3_1.pth") in caplog.text
 

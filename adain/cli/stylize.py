@@ -48,9 +48,7 @@ class _Command(click.Command):
     show_default=True,
     help="A name that `adain models` lists.",
 )
-@click.option(
-    "--alpha", type=click.FloatRange(0, 1), help="Strength of the style.  [default: the model's own]"
-)
+@click.option("--alpha", type=click.FloatRange(0, 1), help="Strength of the style.  [default: the model's own]")
 @click.option(
     "--weights",
     cls=_NumberList,

@@ -24,21 +24,15 @@ __all__ = ["train"]
 
 @click.command()
 @click.argument("recipe")
-@click.option(
-    "-o", "--output", "run_dir", type=click.Path(path_type=Path), required=True, help="Folder of the run."
-)
-@click.option(
-    "--data", type=click.Path(path_type=Path), help="Folder the recipe's data paths are relative to."
-)
+@click.option("-o", "--output", "run_dir", type=click.Path(path_type=Path), required=True, help="Folder of the run.")
+@click.option("--data", type=click.Path(path_type=Path), help="Folder the recipe's data paths are relative to.")
 @click.option(
     "--teachers",
     type=click.Path(path_type=Path),
     help="The full vgg_normalised.pth, or a folder with the loss network's files; "
     "unless given, the one `adain models download adain-vgg19` fetched.",
 )
-@click.option(
-    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a key, as losses.style=5."
-)
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a key, as losses.style=5.")
 @click.option("--resume", is_flag=True, help="Continue from the newest checkpoint in the folder.")
 @click.option("--export", is_flag=True, help="Only write model.safetensors from the newest checkpoint.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)

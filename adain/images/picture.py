@@ -32,12 +32,9 @@ class Picture:
 
     def __post_init__(self) -> None:
         check_rgb(self.rgb)
-        if self.alpha is not None and (
-            self.alpha.dtype != np.uint8 or self.alpha.shape != self.rgb.shape[:2]
-        ):
+        if self.alpha is not None and (self.alpha.dtype != np.uint8 or self.alpha.shape != self.rgb.shape[:2]):
             raise InputError(
-                f"alpha must be uint8 {self.rgb.shape[:2]} like the colours, "
-                f"got {self.alpha.dtype} {self.alpha.shape}"
+                f"alpha must be uint8 {self.rgb.shape[:2]} like the colours, got {self.alpha.dtype} {self.alpha.shape}"
             )
 
     @property

@@ -121,8 +121,7 @@ def _from_array(array: NDArray[np.generic]) -> Picture:
         first = array.ndim == 3 and array.shape[0] in (1, 3, 4)
         hint = "; channels come last: array.transpose(1, 2, 0)" if first else ""
         raise ImageError(
-            "a picture array must be (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) with H, W >= 1, "
-            f"got {array.shape}{hint}"
+            f"a picture array must be (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) with H, W >= 1, got {array.shape}{hint}"
         )
     values = to_uint8(array if array.ndim == 3 else array[..., None])  # (H, W, channels)
     channels = values.shape[2]

@@ -77,9 +77,7 @@ def check_target(path: str | os.PathLike[str]) -> None:
     suffix = Path(path).suffix.lower()
     if suffix not in FORMATS:
         came = f"got {suffix!r}" if suffix else "there is none"
-        raise InputError(
-            f"{path}: the suffix must be one of {', '.join(FORMATS)}, {came}; choose one of these"
-        )
+        raise InputError(f"{path}: the suffix must be one of {', '.join(FORMATS)}, {came}; choose one of these")
     if os.path.isdir(path):
         raise OutputError(f"{path} is a folder; give the name of a file in it")
     if os.path.exists(path) and not os.path.isfile(path):
@@ -89,9 +87,7 @@ def check_target(path: str | os.PathLike[str]) -> None:
         raise OutputError(f"{path}: the folder {folder} does not exist; make it first")
     for place in (folder, path):
         if os.path.exists(place) and not os.access(place, os.W_OK):
-            raise OutputError(
-                f"{path}: {place} is write-protected; change its permissions or write elsewhere"
-            )
+            raise OutputError(f"{path}: {place} is write-protected; change its permissions or write elsewhere")
 
 
 def _suited(image: Image.Image, kind: _Format) -> Image.Image:

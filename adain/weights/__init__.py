@@ -82,9 +82,7 @@ def _local(model: Model, file: WeightFile, directory: Path | None, download: boo
     place = locate(model, file, directory)
     if place is None:
         if file.url is None:
-            raise WeightsError(
-                f"{file.name} of {model.name} ships with this package but is missing; install it again"
-            )
+            raise WeightsError(f"{file.name} of {model.name} ships with this package but is missing; install it again")
         if not download:
             raise WeightsError(
                 f"{file.name} of {model.name} is not on this machine; "

@@ -41,9 +41,7 @@ def cache_dir() -> Path:
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Caches" / "adain"
     cache = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    return (
-        cache if cache.is_absolute() else Path.home() / ".cache"
-    ) / "adain"  # XDG: a relative one is ignored
+    return (cache if cache.is_absolute() else Path.home() / ".cache") / "adain"  # XDG: a relative one is ignored
 
 
 def cached(model: Model, file: WeightFile) -> Path:
