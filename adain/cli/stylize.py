@@ -15,7 +15,7 @@ from adain.cli.verbosity import verbose_option
 from adain.registry import DEFAULT
 
 if TYPE_CHECKING:
-    from adain.stylizer import PreserveColor, StyleInput
+    from adain.stylizer import BackendName, PreserveColor, StyleInput
 
 __all__ = ["stylize"]
 
@@ -71,6 +71,13 @@ class _Command(click.Command):
     help="Keep the content's colours: recolour the style, or take only the result's brightness.",
 )
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option(
+    "--backend",
+    type=click.Choice(["auto", "onnx", "torch"]),
+    default="auto",
+    show_default=True,
+    help="What runs the network: ONNX graphs, or torch; auto takes the graphs where there are any.",
+)
 @weights_dir_option
 @click.option("--seed", type=int, help="For models that draw random numbers; none so far does.")
 @verbose_option
@@ -85,6 +92,7 @@ def stylize(
     style_size: int,
     preserve_color: PreserveColor | None,
     device: str,
+    backend: BackendName,
     weights_dir: Path | None,
     seed: int | None,
 ) -> None:
@@ -97,7 +105,7 @@ def stylize(
 
     check_target(output)
     with DownloadBars() as bars:
-        stylizer = load(model, device=device, weights_dir=weights_dir, progress=bars)
+        stylizer = load(model, device=device, backend=backend, weights_dir=weights_dir, progress=bars)
     picture = stylizer(
         content,
         [_style(path) for path in styles],

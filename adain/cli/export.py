@@ -1,0 +1,116 @@
+"""`adain export`: a model as ONNX files, for other programs and for this package without torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from adain.cli.options import model_name, weights_dir_option
+from adain.cli.progress import DownloadBars
+from adain.cli.verbosity import verbose_option
+from adain.errors import AdainError, DeviceError, InputError
+
+if TYPE_CHECKING:
+    from adain.nn.models import StyleTransfer
+    from adain.onnx.contract import Io, Precision
+    from adain.onnx.export import Written
+
+__all__ = ["export"]
+
+_PICTURES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
+
+
+@click.command()
+@click.argument("model", type=model_name)
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Directory to write to.")
+@click.option(
+    "--precision",
+    type=click.Choice(["fp32", "fp16", "int8"]),
+    default="fp32",
+    show_default=True,
+    help="fp16 halves the file; int8 is for CPUs with VNNI and needs --calibrate.",
+)
+@click.option("--opset", type=click.IntRange(18), default=18, show_default=True, help="Version of ONNX's operators.")
+@click.option(
+    "--portable",
+    is_flag=True,
+    help="Only operators that WebGPU, CoreML and TensorRT have; sides of pictures must be multiples of 8 or 16.",
+)
+@click.option(
+    "--io",
+    type=click.Choice(["float", "uint8"]),
+    default="float",
+    show_default=True,
+    help="Pictures as float32 NCHW in [0, 1], or uint8 NHWC.",
+)
+@click.option(
+    "--calibrate",
+    metavar="DIR",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Directory with a few dozen pictures of the kind to stylize, for int8.",
+)
+@click.option("--verify", is_flag=True, help="Compare each file with torch at many sizes.")
+@weights_dir_option
+@verbose_option
+def export(
+    model: str,
+    output: Path,
+    precision: Precision,
+    opset: int,
+    portable: bool,
+    io: Io,
+    calibrate: Path | None,
+    verify: bool,
+    weights_dir: Path | None,
+) -> None:
+    """Write MODEL as ONNX files: MODEL.onnx, MODEL.encode_style.onnx and MODEL.apply.onnx.
+
+    What goes in and comes out of each is in export/README.md of this package's repository.
+    """
+    from adain import registry, weights
+
+    try:
+        from adain.nn.build import load
+        from adain.nn.newton_schulz import newton_schulz_roots
+        from adain.onnx import export as exporting
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("adain"):
+            raise
+        raise DeviceError(f'exporting needs {error.name}; pip install "adain[torch]"') from error
+    options = exporting.Options(
+        precision=precision, opset=opset, portable=portable, io=io, calibration=_pictures(calibrate)
+    )
+    row = registry.get(model)
+    with DownloadBars() as bars:
+        files = weights.find(row, weights_dir, progress=bars)
+    network = load(row, files, roots=newton_schulz_roots())
+    written = exporting.export(
+        row, network, files, output, options, lambda name: click.echo(f"writing {name}", err=True)
+    )
+    for each in written:
+        click.echo(f"{each.path}  {each.path.stat().st_size / 1e6:.1f} MB")
+    if verify:
+        _verify(written, load(row, files))
+
+
+def _verify(written: list[Written], network: StyleTransfer) -> None:
+    from adain.onnx.verify import compare
+
+    failures = 0
+    for each in written:
+        for comparison in compare(each.path, each.info, network):
+            failures += not comparison.passed
+            click.echo(f"{'ok    ' if comparison.passed else 'FAILED'}  {comparison}")
+    if failures:
+        raise AdainError(f"{failures} comparisons with torch are outside their limits; do not use these files")
+
+
+def _pictures(directory: Path | None) -> list[Path]:
+    if directory is None:
+        return []
+    found = sorted(path for path in directory.rglob("*") if path.suffix.lower() in _PICTURES)
+    if not found:
+        raise InputError(f"{directory} holds no pictures ({', '.join(sorted(_PICTURES))})")
+    return found

@@ -1,0 +1,189 @@
+"""From a model to the files of the contract: traced, in the precision asked for, checked, with their metadata."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+
+from adain import __version__, images
+from adain.errors import InputError, OutputError
+from adain.images import PictureInput
+from adain.nn.models import StyleTransfer
+from adain.onnx.contract import GRAPHS, GraphInfo, GraphKind, Io, Precision, file_name
+from adain.onnx.layers import Form
+from adain.onnx.networks import ExportNetwork, exportable
+from adain.onnx.operators import Operators, PortableOperators
+from adain.onnx.precision import quantized
+from adain.onnx.tracing import OPSET, trace
+from adain.registry import Model
+
+__all__ = ["KINDS", "Options", "Written", "export"]
+
+KINDS: tuple[GraphKind, ...] = ("encode_style", "apply", "whole")
+
+_CALIBRATION_SIDE = 256  # pixels; ranges hardly depend on it, memory does
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How to export.
+
+    Attributes:
+        precision: of the convolutions.
+        opset: version of ONNX's operators, at least 18.
+        portable: only operators that WebGPU, CoreML and TensorRT have, for pictures whose sides fit.
+        io: the layout of pictures.
+        calibration: pictures to find the ranges of activations with, for int8; each is content and style once.
+        kinds: which graphs.
+    """
+
+    precision: Precision = "fp32"
+    opset: int = OPSET
+    portable: bool = False
+    io: Io = "float"
+    calibration: Sequence[PictureInput] = ()
+    kinds: tuple[GraphKind, ...] = KINDS
+
+    def __post_init__(self) -> None:
+        if self.opset < OPSET:
+            raise InputError(f"opset must be at least {OPSET}, got {self.opset}")
+        if self.precision == "int8" and not self.calibration:
+            raise InputError(
+                "int8 needs pictures to find the ranges of activations with; name a few dozen, of the kind to stylize"
+            )
+
+
+@dataclass(frozen=True)
+class Written:
+    """A file, and what it says of itself."""
+
+    path: Path
+    info: GraphInfo
+
+
+def export(
+    model: Model,
+    network: StyleTransfer,
+    files: Mapping[str, Path],
+    directory: Path,
+    options: Options,
+    progress: Callable[[str], None] = lambda name: None,
+) -> list[Written]:
+    """Write a model's graphs.
+
+    Args:
+        model: the registry's row.
+        network: its network; a WCT's takes roots by `adain.nn.newton_schulz`.
+        files: where its weights came from, a path per role.
+        directory: where to; it is made if it is not there.
+        options: how.
+        progress: called with the name of each file before it is made.
+
+    Raises:
+        InputError: the network's family cannot be exported.
+        OutputError: a file cannot be written.
+    """
+    form = Form(
+        operators=PortableOperators() if options.portable else Operators(),
+        dtype=torch.float16 if options.precision == "fp16" else torch.float32,
+        transposed=options.precision != "int8",
+    )
+    exported = exportable(network, form)
+    hashes = {role: hashlib.sha256(path.read_bytes()).hexdigest() for role, path in files.items()}
+    written = []
+    for kind in options.kinds:
+        info = _info(model, exported, kind, options, hashes)
+        path = directory / file_name(model.name, kind)
+        progress(path.name)
+        _write(_graph(exported, info, options), path)
+        written.append(Written(path, info))
+        logger.info("wrote %s, %.1f MB", path, path.stat().st_size / 1e6)
+    return written
+
+
+def _info(
+    model: Model, network: ExportNetwork, kind: GraphKind, options: Options, hashes: Mapping[str, str]
+) -> GraphInfo:
+    return GraphInfo(
+        model=model.name,
+        graph=kind,
+        fusion=model.fusion,
+        precision="fp32" if kind == "encode_style" and options.precision == "int8" else options.precision,
+        io=options.io,
+        portable=options.portable,
+        size_multiple=network.multiple if options.portable else 1,
+        size_minimum=network.minimum if options.portable else 1,
+        default_alpha=model.default_alpha,
+        code_layout=network.code_shapes,
+        licence=model.licence,
+        paper=model.paper,
+        weights_sha256=hashes,
+        adain_version=__version__,
+    )
+
+
+def _graph(network: ExportNetwork, info: GraphInfo, options: Options) -> onnx.ModelProto:
+    model = trace(info.graph, network, info.io, options.opset)
+    if info.precision == "int8":
+        model = quantized(model, _feeds(network, info, options.calibration))
+    model.graph.name = file_name(info.model, info.graph).removesuffix(".onnx")
+    model.producer_name, model.producer_version = "adain", info.adain_version
+    onnx.helper.set_model_props(model, info.to_metadata())
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def _feeds(
+    network: ExportNetwork, info: GraphInfo, pictures: Sequence[PictureInput]
+) -> Iterator[dict[str, NDArray[np.generic]]]:
+    """Inputs for a graph: each picture in the style of the one before it."""
+    arrays = [_square(source) for source in pictures]
+    for index, content in enumerate(arrays):
+        style = arrays[index - 1]
+        with torch.inference_mode():
+            code = network.encode_style(torch.from_numpy(style))
+        flat = torch.cat([array.flatten() for array in code.values()]).numpy()
+        every: dict[str, NDArray[np.generic]] = {
+            "content": _laid_out(content, info.io),
+            "style": _laid_out(style, info.io),
+            "codes": flat[None, None],
+            "weights": np.ones((1, 1), np.float32),
+            "alpha": np.full((1, 1), info.default_alpha, np.float32),
+        }
+        yield {name: every[name] for name in GRAPHS[info.graph].inputs}
+
+
+def _square(source: PictureInput) -> NDArray[np.float32]:
+    """The middle of a picture, (1, 3, 256, 256)."""
+    picture = images.to_tensor(images.resize(images.read(source), _CALIBRATION_SIDE).rgb)
+    top, left = ((side - _CALIBRATION_SIDE) // 2 for side in picture.shape[2:])
+    return np.ascontiguousarray(picture[:, :, top : top + _CALIBRATION_SIDE, left : left + _CALIBRATION_SIDE])
+
+
+def _laid_out(picture: NDArray[np.float32], io: Io) -> NDArray[np.generic]:
+    return images.from_tensor(picture)[None] if io == "uint8" else picture
+
+
+def _write(model: onnx.ModelProto, path: Path) -> None:
+    """Complete or not at all."""
+    temporary = path.with_name(f".{path.name}.{uuid4().hex}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(model.SerializeToString())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)

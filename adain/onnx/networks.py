@@ -1,0 +1,191 @@
+"""Each family of networks in the form it is exported in: a `StyleTransfer` that computes what the network does.
+
+The same parameters, the same style code, the same picture but for rounding (a test holds every family to it),
+with the layers of `adain.onnx.layers` and the operations of `adain.onnx.operators`. A new family is one more
+class here and one more line in `_FAMILIES`.
+"""
+
+from __future__ import annotations
+
+import copy
+from abc import ABC
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from adain.errors import InputError
+from adain.nn import fusion
+from adain.nn.models import AdaINModel, StyleTransfer, WCTModel, smallest_side, stride
+from adain.nn.slim import SCALES, SMALLEST_SIDE, AdaINSlim
+from adain.nn.vgg import Decoder, Encoder, tap
+from adain.onnx.layers import Form, GraphDecoder, GraphEncoder, exchange
+from adain.onnx.operators import Operators
+
+__all__ = ["ExportNetwork", "exportable"]
+
+
+class ExportNetwork(StyleTransfer, ABC):
+    """A network in the form it is exported in.
+
+    Attributes:
+        form: that form.
+        operators: the form's.
+        multiple: pixels; what it pads the sides of a content to a multiple of.
+        minimum: pixels; the least side of a picture that it does not pad, such a multiple.
+    """
+
+    form: Form
+    operators: Operators
+    multiple: int
+    minimum: int
+
+    def _set(self, form: Form, *, multiple: int, minimum: int) -> None:
+        self.form, self.operators, self.multiple = form, form.operators, multiple
+        self.minimum = -(-minimum // multiple) * multiple
+
+    def _fit(self, image: Tensor) -> Tensor:
+        return self.operators.fit(image, multiple=self.multiple, minimum=self.minimum)
+
+    def _crop(self, image: Tensor, like: Tensor) -> Tensor:
+        return self.operators.crop(image, like)
+
+
+def exportable(network: StyleTransfer, form: Form) -> ExportNetwork:
+    """A copy of a network in the form it is to be exported in.
+
+    Raises:
+        InputError: networks of its family have no such form.
+    """
+    for family, make in _FAMILIES.items():
+        if isinstance(network, family):
+            return make(copy.deepcopy(network), form).eval()
+    families = ", ".join(family.__name__ for family in _FAMILIES)
+    raise InputError(f"a {type(network).__name__} cannot be exported; families that can: {families}")
+
+
+class _AdaIN(ExportNetwork):
+    def __init__(self, network: AdaINModel, form: Form) -> None:
+        super().__init__()
+        self.encoder = GraphEncoder(network.encoder, form)
+        self.decoder = GraphDecoder(network.decoder, form)
+        self.shapes, self.tap = network.code_shapes, tap(network.level)
+        self.smallest = smallest_side(network.level)
+        self._set(form, multiple=stride(network.level), minimum=self.smallest)
+
+    @property
+    def code_shapes(self) -> dict[str, tuple[int, ...]]:
+        return self.shapes
+
+    def encode_style(self, style: Tensor) -> dict[str, Tensor]:
+        image = self.operators.fit(style, minimum=self.smallest)
+        _, mean, std = self.operators.moments(self._feature(image))
+        return {f"{self.tap}.mean": _values(mean), f"{self.tap}.std": _values(std)}
+
+    def forward(self, content: Tensor, code: Mapping[str, Tensor], alpha: float | Tensor) -> Tensor:
+        centred, mean, std = self.operators.moments(self._feature(self._fit(content)))
+        new_mean = _towards(mean, code[f"{self.tap}.mean"], alpha)
+        gain = _towards(std, code[f"{self.tap}.std"], alpha) / std
+        decoded = self.decoder((centred * gain + new_mean).to(self.form.dtype))
+        return self._crop(decoded.float(), content)
+
+    def _feature(self, image: Tensor) -> Tensor:
+        feature: Tensor = self.encoder(image.to(self.form.dtype))
+        return feature.float()
+
+
+class _WCT(ExportNetwork):
+    def __init__(self, network: WCTModel, form: Form) -> None:
+        super().__init__()
+        self.shapes, self.levels, self.shared = network.code_shapes, network.levels, network.shared
+        self.roots = network.roots
+        encoders = [part for part in network.encoders if isinstance(part, Encoder)]
+        decoders = [part for part in network.decoders if isinstance(part, Decoder)]
+        self.encoders = nn.ModuleList(GraphEncoder(part, form) for part in encoders)
+        self.decoders = nn.ModuleList(GraphDecoder(part, form) for part in decoders)
+        self._set(form, multiple=stride(max(self.levels)), minimum=smallest_side(max(self.levels)))
+
+    @property
+    def code_shapes(self) -> dict[str, tuple[int, ...]]:
+        return self.shapes
+
+    def encode_style(self, style: Tensor) -> dict[str, Tensor]:
+        code: dict[str, Tensor] = {}
+        for level, feature in self._style_features(style).items():
+            mean = feature.mean(dim=(2, 3), keepdim=True)
+            _, coloring = self.roots(fusion.regularized(self.operators.covariance(feature - mean)))
+            code[f"{tap(level)}.mean"] = _values(mean)
+            code[f"{tap(level)}.coloring"] = coloring
+        return code
+
+    def forward(self, content: Tensor, code: Mapping[str, Tensor], alpha: float | Tensor) -> Tensor:
+        image = self._fit(content)
+        for position, level in enumerate(self.levels):
+            feature = self._encoder(position)(image.to(self.form.dtype), level).float()
+            fused = self._fuse(feature, code[f"{tap(level)}.mean"], code[f"{tap(level)}.coloring"], alpha)
+            image = self.decoders[position](fused.to(self.form.dtype)).float()
+        return self._crop(image, content)
+
+    def _fuse(self, feature: Tensor, mean: Tensor, coloring: Tensor, alpha: float | Tensor) -> Tensor:
+        own_mean = feature.mean(dim=(2, 3), keepdim=True)
+        centred = feature - own_mean
+        whitening, _ = self.roots(fusion.regularized(self.operators.covariance(centred)))
+        identity = torch.eye(coloring.shape[-1])
+        strength = alpha[:, :, None] if isinstance(alpha, Tensor) else alpha
+        transform = identity + strength * (coloring @ whitening - identity)  # (N, C, C)
+        return self.operators.mix_channels(transform, centred) + _towards(own_mean, mean, alpha)
+
+    def _style_features(self, style: Tensor) -> dict[int, Tensor]:
+        def fitted(level: int) -> Tensor:
+            return self.operators.fit(style, minimum=smallest_side(level)).to(self.form.dtype)
+
+        if self.shared:
+            features = self._encoder(0).taps(fitted(max(self.levels)), self.levels)
+        else:
+            positions = enumerate(self.levels)
+            features = {level: self._encoder(index)(fitted(level), level) for index, level in positions}
+        return {level: feature.float() for level, feature in features.items()}
+
+    def _encoder(self, position: int) -> GraphEncoder:
+        encoder = self.encoders[0 if self.shared else position]
+        assert isinstance(encoder, GraphEncoder)
+        return encoder
+
+
+class _Slim(AdaINSlim, ExportNetwork):
+    def __init__(self, network: AdaINSlim, form: Form) -> None:
+        nn.Module.__init__(self)
+        vars(self).update(vars(network))  # whatever its constructor was called with
+        exchange(self, form)
+        self._set(form, multiple=SCALES[-1], minimum=SMALLEST_SIDE)
+
+    def _fit(self, image: Tensor) -> Tensor:
+        return ExportNetwork._fit(self, image)
+
+    def _crop(self, image: Tensor, like: Tensor) -> Tensor:
+        return ExportNetwork._crop(self, image, like)
+
+    def _code(self, maps: Sequence[Tensor]) -> dict[str, Tensor]:
+        statistics = [_values(value) for x in maps for value in self.operators.moments(x)[1:]]
+        return dict(zip(self.code_shapes, statistics, strict=True))
+
+
+def _maps(values: Tensor) -> Tensor:
+    return values[:, :, None, None]  # (N, C, 1, 1)
+
+
+def _values(maps: Tensor) -> Tensor:
+    return maps.squeeze((2, 3))  # (N, C)
+
+
+def _towards(own: Tensor, other: Tensor, alpha: float | Tensor) -> Tensor:
+    """From the content's statistics (N, C, 1, 1) to the style's (N, C)."""
+    strength = _maps(alpha) if isinstance(alpha, Tensor) else alpha
+    return own + strength * (_maps(other) - own)
+
+
+_FAMILIES: Mapping[type[StyleTransfer], Callable[..., ExportNetwork]] = {
+    AdaINModel: _AdaIN,
+    WCTModel: _WCT,
+    AdaINSlim: _Slim,
+}

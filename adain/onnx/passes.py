@@ -1,0 +1,133 @@
+"""What is done to a graph once torch has exported it: nothing that changes what it computes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+from onnx.reference import ReferenceEvaluator
+
+__all__ = ["constant_reshapes", "fold_constants", "integer_pads", "name_axes", "remove_unused", "strip"]
+
+
+def constant_reshapes(model: onnx.ModelProto) -> None:
+    """Give a Reshape its target as a constant where it can be one, instead of computing it from shapes.
+
+    That is where at most one length of the result is dynamic, or two of which the first is the input's own.
+    """
+    shapes = _shapes(model)
+    constants: dict[tuple[int, ...], str] = {}
+    for node in model.graph.node:
+        if node.op_type != "Reshape":
+            continue
+        target = _target(shapes.get(node.input[0]), shapes.get(node.output[0]))
+        if target is None:
+            continue
+        name = constants.setdefault(target, "shape_" + "_".join(map(str, target)).replace("-", "m"))
+        node.input[1] = name
+        del node.attribute[:]  # allowzero: a 0 is to mean the input's own length
+    for target, name in constants.items():
+        model.graph.initializer.append(numpy_helper.from_array(np.array(target, np.int64), name))
+    remove_unused(model)
+
+
+def fold_constants(model: onnx.ModelProto) -> None:
+    """Compute once, here, what follows from constants alone: identity matrices, and factors of weights."""
+    graph = model.graph
+    constants = {constant.name: constant for constant in graph.initializer}
+    for node in graph.node:
+        if node.input and all(name in constants for name in node.input if name):
+            values = {name: numpy_helper.to_array(constants[name]) for name in node.input if name}
+            results = ReferenceEvaluator(_alone(node, model)).run(None, values)
+            for name, result in zip(node.output, results, strict=True):
+                constants[name] = numpy_helper.from_array(np.asarray(result), name)
+                graph.initializer.append(constants[name])
+                node.output[list(node.output).index(name)] = f"{name}_folded"  # unused, so it goes
+    remove_unused(model)
+
+
+def integer_pads(model: onnx.ModelProto) -> None:
+    """Let a Pad between DequantizeLinear and QuantizeLinear of one scale pad the integers: the same, in less time."""
+    graph = model.graph
+    constants = {constant.name: numpy_helper.to_array(constant) for constant in graph.initializer}
+    makers = {name: node for node in graph.node for name in node.output}
+    readers = Counter(name for node in graph.node for name in node.input)
+    renamed: dict[str, str] = {}
+    for node in graph.node:
+        pad = makers.get(node.input[0]) if node.op_type == "QuantizeLinear" else None
+        before = makers.get(pad.input[0]) if pad is not None and pad.op_type == "Pad" else None
+        if pad is None or before is None or before.op_type != "DequantizeLinear" or readers[pad.output[0]] != 1:
+            continue
+        if all(
+            np.array_equal(constants[one], constants[other])
+            for one, other in zip(before.input[1:], node.input[1:], strict=True)
+        ):
+            pad.input[0] = before.input[0]
+            renamed[node.output[0]] = pad.output[0]
+    for node in graph.node:
+        node.input[:] = [renamed.get(name, name) for name in node.input]
+    remove_unused(model)
+
+
+def remove_unused(model: onnx.ModelProto) -> None:
+    """Remove nodes and constants that no output needs."""
+    graph = model.graph
+    needed = {output.name for output in graph.output}
+    kept: list[onnx.NodeProto] = []
+    for node in reversed(graph.node):
+        if needed.intersection(node.output):
+            needed.update(node.input)
+            kept.append(node)
+    constants = [constant for constant in graph.initializer if constant.name in needed]
+    del graph.node[:]
+    graph.node.extend(reversed(kept))
+    del graph.initializer[:]
+    graph.initializer.extend(constants)
+
+
+def strip(model: onnx.ModelProto) -> None:
+    """Remove what the exporter notes for its own debugging: stack traces, and shapes of what lies between."""
+    graph = model.graph
+    del graph.value_info[:]
+    for part in (graph, *graph.node, *graph.input, *graph.output, *graph.initializer):
+        part.doc_string = ""
+        del part.metadata_props[:]
+    for index, node in enumerate(graph.node):
+        node.name = f"{node.op_type}_{index}"
+
+
+def name_axes(model: onnx.ModelProto, axes: Mapping[str, Mapping[int, str]]) -> None:
+    """Give axes of inputs and outputs names, whatever the exporter knows of their lengths."""
+    for value in (*model.graph.input, *model.graph.output):
+        for index, name in axes.get(value.name, {}).items():
+            value.type.tensor_type.shape.dim[index].dim_param = name
+
+
+def _shapes(model: onnx.ModelProto) -> dict[str, list[int | str]]:
+    graph = model.graph
+    return {
+        value.name: [size.dim_value or size.dim_param for size in value.type.tensor_type.shape.dim]
+        for value in (*graph.input, *graph.output, *graph.value_info)
+    }
+
+
+def _alone(node: onnx.NodeProto, model: onnx.ModelProto) -> onnx.ModelProto:
+    """A model of one node."""
+    inputs = [onnx.ValueInfoProto(name=name) for name in dict.fromkeys(node.input) if name]
+    outputs = [onnx.ValueInfoProto(name=name) for name in node.output]
+    graph = onnx.helper.make_graph([node], "alone", inputs, outputs)
+    return onnx.helper.make_model(graph, opset_imports=model.opset_import, ir_version=model.ir_version)
+
+
+def _target(before: list[int | str] | None, after: list[int | str] | None) -> tuple[int, ...] | None:
+    if before is None or after is None:
+        return None
+    dynamic = [index for index, size in enumerate(after) if isinstance(size, str)]
+    if len(dynamic) == 2 and dynamic[0] == 0 and before[0] == after[0]:
+        return tuple(0 if index == 0 else -1 if index in dynamic else int(size) for index, size in enumerate(after))
+    if len(dynamic) <= 1:
+        return tuple(-1 if index in dynamic else int(size) for index, size in enumerate(after))
+    return None

@@ -1,0 +1,93 @@
+"""From a torch module to an ONNX graph, by torch's exporter."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import warnings
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import onnx
+import torch
+
+from adain.onnx import passes
+from adain.onnx.contract import GRAPHS, GraphKind, Io
+from adain.onnx.graphs import Example, examples, graph, output_axes
+from adain.onnx.networks import ExportNetwork
+
+__all__ = ["OPSET", "trace"]
+
+OPSET = 18
+"""The oldest this can write. Newer ones are for runtimes that need them: onnxruntime's CUDA provider had no kernels
+for Pad 19 and Resize 19 in many releases (onnxruntime #26393, #27415), nor for several operators on shapes from 21 on
+(#26065, #28368); such nodes run on the CPU, with copies."""
+
+
+def trace(kind: GraphKind, network: ExportNetwork, io: Io = "float", opset: int = OPSET) -> onnx.ModelProto:
+    """One graph of the contract around a network, without metadata.
+
+    Args:
+        kind: which graph.
+        network: the network in its form.
+        io: the layout of its pictures.
+        opset: version of ONNX's operators, at least 18.
+    """
+    inputs = examples(kind, network, io)
+    with _quiet():
+        traced = torch.export.export(
+            graph(kind, network, io),
+            tuple(example.tensor for example in inputs.values()),
+            dynamic_shapes=_dynamic_shapes(inputs, network),
+            strict=False,
+        )
+        program = torch.onnx.export(
+            traced,
+            (),
+            dynamo=True,
+            opset_version=opset,
+            external_data=False,
+            input_names=list(inputs),
+            output_names=[GRAPHS[kind].output],
+            verbose=False,
+        )
+    assert program is not None
+    model = program.model_proto
+    passes.constant_reshapes(model)
+    passes.fold_constants(model)
+    passes.strip(model)
+    passes.name_axes(model, {name: example.axes for name, example in inputs.items()})
+    passes.name_axes(model, {GRAPHS[kind].output: output_axes(kind, io)})
+    return model
+
+
+def _dynamic_shapes(inputs: Mapping[str, Example], network: ExportNetwork) -> tuple[dict[int, Any], ...]:
+    """Which axes are free, and free of what.
+
+    `Dim.DYNAMIC` leaves what holds of a length to be found out. A bare `Dim` instead gave ceil-mode pooling a wrong
+    shape at sizes other than the traced one. Where the graph itself does not pad, sides are multiples.
+    """
+    free: Any = torch.export.Dim.DYNAMIC
+
+    def axis(name: str) -> Any:
+        if not network.operators.portable or name in ("batch", "styles"):
+            return free
+        return network.multiple * torch.export.Dim(name, min=network.minimum // network.multiple)
+
+    return tuple({index: axis(name) for index, name in example.axes.items()} for example in inputs.values())
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without what the exporter says of its own internals."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

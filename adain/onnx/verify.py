@@ -1,0 +1,186 @@
+"""Does a file compute what the network computes? The network in torch against onnxruntime, at many sizes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from adain.nn.models import StyleTransfer
+from adain.onnx.contract import GraphInfo, Precision
+
+__all__ = ["CASES", "LIMITS", "Case", "Comparison", "Limit", "compare"]
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is put into a graph: sizes are (height, width) in pixels."""
+
+    content: tuple[int, int]
+    style: tuple[int, int]
+    batch: int = 1
+    styles: int = 1
+    alpha: float = 1.0
+
+    def __str__(self) -> str:
+        height, width = self.content
+        return f"{self.batch} of {width} x {height}, {self.styles} style(s), alpha {self.alpha:g}"
+
+
+CASES: tuple[Case, ...] = (
+    Case((64, 96), (80, 48)),
+    Case((131, 77), (51, 70), alpha=0.5),
+    Case((45, 61), (64, 37), batch=3, styles=3),
+    Case((16, 16), (16, 16), styles=2),
+    Case((240, 320), (128, 160), alpha=0.0),
+)
+
+
+@dataclass(frozen=True)
+class Limit:
+    """How far a picture may be from torch's, in 1/255: the worst value of all, and the mean over values.
+
+    `code` is for style codes, of their largest value.
+    """
+
+    worst: float
+    mean: float
+    code: float
+
+
+LIMITS: dict[tuple[str, Precision], Limit] = {
+    ("adain", "fp32"): Limit(worst=1.0, mean=0.05, code=1e-4),
+    ("wct", "fp32"): Limit(worst=8.0, mean=0.5, code=1e-2),
+    ("adain", "fp16"): Limit(worst=16.0, mean=1.0, code=2e-2),
+    ("wct", "fp16"): Limit(worst=64.0, mean=4.0, code=5e-2),
+    ("adain", "int8"): Limit(worst=128.0, mean=8.0, code=1e-4),
+    ("wct", "int8"): Limit(worst=255.0, mean=16.0, code=1e-2),
+}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One case of one file: how far it is from torch, in the unit of the limits, and how far it may be."""
+
+    path: Path
+    case: Case
+    worst: float
+    mean: float
+    limit: Limit
+    is_code: bool
+
+    @property
+    def passed(self) -> bool:
+        """Whether it is within the limits; not-a-number is not."""
+        if self.is_code:
+            return self.worst <= self.limit.code
+        return self.worst <= self.limit.worst and self.mean <= self.limit.mean
+
+    def __str__(self) -> str:
+        if self.is_code:
+            return f"{self.path.name}: {self.case}: worst {self.worst:.1e} of the code (limit {self.limit.code:g})"
+        return (
+            f"{self.path.name}: {self.case}: worst {self.worst:.3f}/255, mean {self.mean:.4f}/255 "
+            f"(limits {self.limit.worst:g}, {self.limit.mean:g})"
+        )
+
+
+def compare(path: Path, info: GraphInfo, network: StyleTransfer, cases: Sequence[Case] = CASES) -> Iterator[Comparison]:
+    """Run a file on the CPU and compare it with its network.
+
+    Args:
+        path: the file.
+        info: what it says of itself.
+        network: in torch, float32, with the roots torch takes.
+        cases: what to put in; for a portable file, sizes are rounded up to what it takes.
+
+    Yields:
+        One comparison per case.
+    """
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    names = [value.name for value in session.get_inputs()]
+    limit = LIMITS[info.fusion, info.precision]
+    for case in cases:
+        inputs = _inputs(case, info, network)
+        expected = _expected(inputs, info, network)
+        feed = {name: _laid_out(inputs[name], info) for name in names}
+        actual = _picture(session.run(None, feed)[0], info)
+        scale = float(np.abs(expected).max()) if info.graph == "encode_style" else 1 / 255
+        difference = np.abs(actual - expected) / scale
+        yield Comparison(
+            path, case, float(difference.max()), float(difference.mean()), limit, info.graph == "encode_style"
+        )
+
+
+def _inputs(case: Case, info: GraphInfo, network: StyleTransfer) -> dict[str, Tensor]:
+    """By the names of the contract; pictures are float32 (N, 3, H, W) of the 256 levels that uint8 has."""
+    generator = np.random.default_rng(0)
+    styles = _pictures(generator, case.batch * case.styles, _fitting(case.style, info))
+    with torch.inference_mode():
+        codes = _flat(network.encode_style(styles), network).reshape(case.batch, case.styles, -1)
+    return {
+        "content": _pictures(generator, case.batch, _fitting(case.content, info)),
+        "style": styles[:: case.styles],
+        "codes": codes,
+        "weights": torch.from_numpy(generator.uniform(0.5, 2, (case.batch, case.styles)).astype(np.float32)),
+        "alpha": torch.full((case.batch, 1), case.alpha),
+    }
+
+
+def _expected(inputs: dict[str, Tensor], info: GraphInfo, network: StyleTransfer) -> NDArray[np.float32]:
+    with torch.inference_mode():
+        code = network.encode_style(inputs["style"])
+        if info.graph == "encode_style":
+            flat: NDArray[np.float32] = _flat(code, network).numpy()
+            return flat
+        if info.graph == "apply":
+            shares = inputs["weights"] / inputs["weights"].sum(dim=1, keepdim=True)
+            code = _named((shares[:, :, None] * inputs["codes"]).sum(dim=1), network)
+        picture: NDArray[np.float32] = network(inputs["content"], code, inputs["alpha"]).clamp(0, 1).numpy()
+        return picture
+
+
+def _fitting(size: tuple[int, int], info: GraphInfo) -> tuple[int, int]:
+    height, width = (max(math.ceil(side / info.size_multiple) * info.size_multiple, info.size_minimum) for side in size)
+    return height, width
+
+
+def _pictures(generator: np.random.Generator, count: int, size: tuple[int, int]) -> Tensor:
+    """Noise in octaves, as pictures have more of what is large: smooth areas, edges and grain."""
+    total = torch.zeros(count, 3, *size)
+    for octave in range(6):
+        coarse = torch.from_numpy(generator.normal(0, 1, (count, 3, 2 << octave, 2 << octave)).astype(np.float32))
+        mode = "nearest" if octave == 2 else "bilinear"  # edges, once
+        total += torch.nn.functional.interpolate(coarse, size, mode=mode) / 2**octave
+    return (torch.sigmoid(total) * 255).round() / 255
+
+
+def _flat(code: dict[str, Tensor], network: StyleTransfer) -> Tensor:
+    return torch.cat([code[name].flatten(1) for name in network.code_shapes], dim=1)
+
+
+def _named(flat: Tensor, network: StyleTransfer) -> dict[str, Tensor]:
+    shapes = network.code_shapes
+    pieces = torch.split(flat, [math.prod(shape) for shape in shapes.values()], dim=1)
+    return {name: piece.reshape(-1, *shape) for (name, shape), piece in zip(shapes.items(), pieces, strict=True)}
+
+
+def _laid_out(tensor: Tensor, info: GraphInfo) -> NDArray[np.generic]:
+    array: NDArray[np.float32] = tensor.numpy()
+    if info.io == "uint8" and array.ndim == 4:
+        return np.ascontiguousarray((array * 255 + 0.5).astype(np.uint8).transpose(0, 2, 3, 1))
+    return array
+
+
+def _picture(output: NDArray[np.generic], info: GraphInfo) -> NDArray[np.float32]:
+    if output.dtype == np.uint8:
+        return output.transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255)
+    return output.astype(np.float32)

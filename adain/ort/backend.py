@@ -1,0 +1,99 @@
+"""The onnxruntime backend: a model's exported graphs behind `adain.backend.Backend`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from adain.errors import WeightsError
+from adain.onnx.contract import GraphInfo, GraphKind, flatten, unflatten
+from adain.ort.files import GraphFiles
+from adain.ort.session import Graph, choose_device
+from adain.registry import Model
+
+__all__ = ["OrtBackend"]
+
+logger = logging.getLogger(__name__)
+
+
+class OrtBackend:
+    """A model in onnxruntime; see `adain.backend.Backend` for its two methods.
+
+    Args:
+        model: the registry's row.
+        files: its graphs.
+        device: `auto` (CUDA where it can be used, else the CPU), `cpu`, `cuda`, `cuda:1` ...
+
+    Raises:
+        DeviceError: the device cannot be used; says why.
+        WeightsError: a file is missing, damaged, or not this model's graph.
+    """
+
+    def __init__(self, model: Model, files: GraphFiles, device: str = "auto") -> None:
+        self.device = choose_device(device)
+        self.name = model.name
+        self._encode_style = Graph(files.encode_style, self.device)
+        self._apply = Graph(files.apply, self.device)
+        _check(self._encode_style, "encode_style", model)
+        _check(self._apply, "apply", model)
+        self._layout = self._apply.info.code_layout
+        if self._layout != self._encode_style.info.code_layout:
+            raise WeightsError(
+                f"{files.encode_style} and {files.apply} differ in their style codes; export {model.name} again"
+            )
+        logger.info("onnxruntime %s, %s graphs", onnxruntime.__version__, self._apply.info.precision)
+
+    def encode_style(self, style: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        """See `adain.backend.Backend.encode_style`."""
+        code = self._encode_style({"style": _fitted(style, self._encode_style.info)})
+        return unflatten(code[0], self._layout)
+
+    def stylize(
+        self, content: NDArray[np.float32], code: Mapping[str, NDArray[np.float32]], alpha: float
+    ) -> NDArray[np.float32]:
+        """See `adain.backend.Backend.stylize`."""
+        height, width = content.shape[2:]
+        stylized = self._apply(
+            {
+                "content": _fitted(content, self._apply.info),
+                "codes": flatten(code, self._layout)[None, None],
+                "weights": np.ones((1, 1), np.float32),
+                "alpha": np.full((1, 1), alpha, np.float32),
+            }
+        )
+        cropped: NDArray[np.float32] = stylized[:, :, :height, :width]
+        return cropped
+
+
+def _fitted(picture: NDArray[np.float32], info: GraphInfo) -> NDArray[np.float32]:
+    """With its last row and column repeated until the graph takes it; the torch networks do the same inside."""
+    targets = [
+        max(-(-side // info.size_multiple) * info.size_multiple, info.size_minimum) for side in picture.shape[2:]
+    ]
+    missing = [target - side for target, side in zip(targets, picture.shape[2:], strict=True)]
+    if not any(missing):
+        return np.ascontiguousarray(picture, np.float32)
+    return np.pad(picture, ((0, 0), (0, 0), (0, missing[0]), (0, missing[1])), mode="edge").astype(np.float32)
+
+
+def _check(graph: Graph, kind: GraphKind, model: Model) -> None:
+    """Raise a `WeightsError` unless the graph is this model's of that kind, from the registry's weights."""
+    info = graph.info
+    if (info.graph, info.model) != (kind, model.name):
+        raise WeightsError(
+            f"{graph.path} is the graph '{info.graph}' of {info.model}, not '{kind}' of {model.name}; "
+            "files keep the names that `adain export` gives them"
+        )
+    if info.io != "float":
+        raise WeightsError(f"{graph.path} takes uint8 pictures, for other programs; export it with --io float")
+    for file in model.files:
+        found = info.weights_sha256.get(file.role)
+        if file.sha256 is not None and found != file.sha256:
+            raise WeightsError(
+                f"{graph.path} was made from other weights than {model.name} has: its {file.role} has sha256 {found}, "
+                f"the registry's {file.sha256}; export it again"
+            )

@@ -1,0 +1,75 @@
+"""Can onnxruntime use CUDA here, and if not, what is missing?
+
+The wheel for GPUs lists CUDA as available on every machine, then logs two lines and computes on the CPU where it
+cannot load a library. So each thing it needs is tried first, in the order in which one fixes them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import functools
+import io
+import logging
+import sys
+from pathlib import Path
+
+import onnxruntime
+
+__all__ = ["problem"]
+
+logger = logging.getLogger(__name__)
+
+_DRIVER = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
+_PROVIDERS = ("onnxruntime_providers_shared", "onnxruntime_providers_cuda")  # the second needs the first
+
+
+@functools.cache
+def problem() -> str | None:
+    """Why CUDA cannot be used, with what to do about it; None if nothing is known to be in the way."""
+    version = f"onnxruntime {onnxruntime.__version__}"
+    if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+        return (
+            f"{version} was built without CUDA; "
+            "pip uninstall onnxruntime onnxruntime-gpu, then pip install onnxruntime-gpu (only one can be installed)"
+        )
+    return _driver_problem() or _library_problem(version)
+
+
+def _driver_problem() -> str | None:
+    try:
+        driver = ctypes.CDLL(_DRIVER)
+    except OSError:
+        return f"there is no NVIDIA driver ({_DRIVER} is not found)"
+    count = ctypes.c_int(0)
+    code = driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count))
+    if code != 0:
+        return f"the NVIDIA driver does not start (error {code} of the CUDA driver API)"
+    return None if count.value else "the NVIDIA driver finds no GPU"
+
+
+def _library_problem(version: str) -> str | None:
+    _preload()
+    folder = Path(onnxruntime.__file__).parent / "capi"
+    try:
+        for name in _PROVIDERS:
+            ctypes.CDLL(str(folder / (f"{name}.dll" if sys.platform == "win32" else f"lib{name}.so")))
+    except OSError as error:
+        built_for = getattr(onnxruntime, "cuda_version", "") or "an unknown version"
+        return (
+            f"{version} is built for CUDA {built_for} and cuDNN 9 and cannot load a library: {error}; "
+            'pip install "adain[cuda]" brings them'
+        )
+    return None
+
+
+def _preload() -> None:
+    """Load the CUDA libraries that lie in Python packages, which the system's loader does not know of."""
+    preload = getattr(onnxruntime, "preload_dlls", None)  # from 1.21 on
+    if preload is None:
+        return
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):  # it prints what it does not find
+        preload()
+    for line in said.getvalue().splitlines():
+        logger.debug("onnxruntime: %s", line)

@@ -1,0 +1,73 @@
+"""Where a model's graphs are: in the directory the user names, or in this package."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from adain import weights
+from adain.errors import WeightsError
+from adain.onnx.contract import GraphKind, file_name
+from adain.registry import Model, WeightFile
+from adain.weights import Place
+
+__all__ = ["GraphFiles", "find", "locate"]
+
+
+@dataclass(frozen=True)
+class GraphFiles:
+    """The two graphs that `adain.ort.backend.OrtBackend` runs.
+
+    Attributes:
+        encode_style: style to code.
+        apply: content and codes to picture.
+        shipped: whether they are this package's own, not the user's.
+    """
+
+    encode_style: Path
+    apply: Path
+    shipped: bool
+
+
+def locate(model: Model, weights_dir: str | os.PathLike[str] | None = None) -> GraphFiles | None:
+    """A model's graphs, if both are somewhere; unread.
+
+    Args:
+        model: the registry's row.
+        weights_dir: a directory to look in first, as in `adain.weights.find`.
+
+    Raises:
+        InputError: there is no directory of that name.
+    """
+    directory = weights.named_directory(weights_dir)
+    places = [_place(model, kind, directory) for kind in ("encode_style", "apply")]
+    encode_style, apply = places
+    if encode_style is None or apply is None:
+        return None
+    shipped = encode_style.origin == apply.origin == "package"
+    return GraphFiles(encode_style.path, apply.path, shipped)
+
+
+def find(model: Model, weights_dir: str | os.PathLike[str] | None = None) -> GraphFiles:
+    """A model's graphs; see `locate`.
+
+    Raises:
+        InputError: there is no directory of that name.
+        WeightsError: they are nowhere; says how to make them.
+    """
+    found = locate(model, weights_dir)
+    if found is None:
+        names = " and ".join(file_name(model.name, kind) for kind in ("encode_style", "apply"))
+        raise WeightsError(
+            f"there are no ONNX graphs of {model.name} here ({names}); "
+            f"`adain export {model.name} -o DIR` writes them: then name DIR as weights directory, or use backend torch"
+        )
+    return found
+
+
+def _place(model: Model, kind: GraphKind, directory: Path | None) -> Place | None:
+    file = WeightFile(
+        role=kind, name=file_name(model.name, kind), url=None, bytes=None, sha256=None, licence=model.licence
+    )
+    return weights.locate(model, file, directory)

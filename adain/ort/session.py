@@ -1,0 +1,157 @@
+"""Sessions of onnxruntime: devices, threads, memory and precision are decided here, and nowhere else.
+
+- Memory patterns are off. They plan memory per input shape, and with pictures of changing sizes nearly double the
+  peak (2.4 to 1.3 GB at 1024 px without) for no time.
+- The arena keeps what it once took, so that the next picture of the same size takes nothing; after a picture of
+  another size it gives back what is free. Memory then does not grow from picture to picture.
+- On CUDA, convolutions are chosen by heuristics, because to try them all for each new size takes seconds, and the
+  arena extends by what is asked for, not by powers of two.
+- TF32 is off on CUDA: with 10 bits of mantissa the roots of matrices that WCT takes diverge, and float32 graphs are
+  to give the same picture everywhere. For speed there are float16 graphs.
+- No IO binding: pictures come from the host and go back to it, and codes are small, so that binding would do the same
+  two copies.
+- Threads: as many as OMP_NUM_THREADS says if it is set, else as the process may use cores. onnxruntime's own default
+  counts the machine's and pins threads to them, also in a container that may use fewer.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from adain.errors import DeviceError, InputError, WeightsError
+from adain.onnx.contract import GraphInfo
+from adain.ort import cuda
+
+__all__ = ["Graph", "choose_device"]
+
+logger = logging.getLogger(__name__)
+
+_ERRORS_ONLY = 3  # onnxruntime's log severities: 2 is warnings, of which it has many that mean nothing
+_CUDA = "CUDAExecutionProvider"
+_CPU = "CPUExecutionProvider"
+
+
+class Graph:
+    """An exported graph, loaded on a device.
+
+    Args:
+        path: the file.
+        device: as `choose_device` returns it.
+
+    Attributes:
+        info: what the file says of itself.
+
+    Raises:
+        WeightsError: the file is missing, damaged or not a graph of this package's contract.
+        DeviceError: the device cannot be used.
+    """
+
+    def __init__(self, path: Path, device: str) -> None:
+        self.path = path
+        self.device = device
+        self._session = _session(path, device)
+        self.info = GraphInfo.from_metadata(self._session.get_modelmeta().custom_metadata_map, str(path))
+        self._shapes: tuple[tuple[int, ...], ...] | None = None
+
+    def __call__(self, inputs: Mapping[str, NDArray[np.generic]]) -> NDArray[Any]:
+        """The graph's output.
+
+        Args:
+            inputs: by the names of `adain.onnx.contract.GRAPHS`.
+
+        Raises:
+            DeviceError: onnxruntime could not run it; memory may be short.
+        """
+        options = onnxruntime.RunOptions()
+        shapes = tuple(array.shape for array in inputs.values())
+        if shapes != self._shapes:
+            options.add_run_config_entry("memory.enable_memory_arena_shrinkage", _arenas(self.device))
+        self._shapes = shapes
+        try:
+            output: NDArray[Any] = self._session.run(None, dict(inputs), options)[0]
+        except Exception as error:  # onnxruntime's errors have no common type of their own
+            raise DeviceError(
+                f"onnxruntime could not run {self.path.name} on {self.device} with inputs of "
+                f"{', '.join(f'{name} {array.shape}' for name, array in inputs.items())}: {_reason(error)}"
+            ) from error
+        return output
+
+
+def choose_device(device: str) -> str:
+    """The device a name stands for: `cpu`, `cuda` or `cuda:<index>`.
+
+    Args:
+        device: one of these, or `auto`: CUDA where it can be used, else the CPU.
+
+    Raises:
+        InputError: another name.
+        DeviceError: CUDA was asked for and cannot be used; says why.
+    """
+    if device == "cpu":
+        return "cpu"
+    kind, _, index = device.partition(":")
+    if device != "auto" and (kind != "cuda" or not (index.isdecimal() or device == "cuda")):
+        raise InputError(f"unknown device {device!r}; allowed: auto, cpu, cuda, cuda:0, cuda:1 ...")
+    problem = cuda.problem()
+    if problem is None:
+        return "cuda" if device == "auto" else device
+    if device == "auto":
+        logger.info("using the CPU: %s", problem)
+        return "cpu"
+    raise DeviceError(f"{device} was asked for, but {problem}; or use device cpu or auto")
+
+
+def _session(path: Path, device: str) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = _ERRORS_ONLY
+    options.enable_mem_pattern = False
+    options.intra_op_num_threads = _threads()
+    providers: list[Any] = [_CPU]
+    if device != "cpu":
+        providers.insert(0, (_CUDA, _cuda_options(device)))
+    try:
+        session = onnxruntime.InferenceSession(path, options, providers=providers)
+    except Exception as error:  # onnxruntime's errors have no common type of their own
+        raise WeightsError(f"onnxruntime cannot load {path}: {_reason(error)}") from error
+    if device != "cpu" and _CUDA not in session.get_providers():
+        raise DeviceError(
+            f"{device} was asked for, but onnxruntime {onnxruntime.__version__} took {session.get_providers()}; "
+            "what it logged says why; or use device cpu or auto"
+        )
+    return session
+
+
+def _cuda_options(device: str) -> dict[str, str]:
+    return {
+        "device_id": device.partition(":")[2] or "0",
+        "cudnn_conv_algo_search": "HEURISTIC",
+        "arena_extend_strategy": "kSameAsRequested",
+        "use_tf32": "0",
+    }
+
+
+def _arenas(device: str) -> str:
+    if device == "cpu":
+        return "cpu:0"
+    return f"cpu:0;gpu:{device.partition(':')[2] or '0'}"
+
+
+def _threads() -> int:
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    if asked.isdecimal() and int(asked) > 0:
+        return int(asked)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return 0  # onnxruntime's own
+
+
+def _reason(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0] or type(error).__name__
