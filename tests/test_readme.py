@@ -33,8 +33,8 @@ PICTURES = {
     "photo.jpg": photo(),
     "painting.jpg": painting(),
     "other.jpg": painting(seed=1),
-    "examples/astronaut.jpg": photo(),
-    "examples/great_wave.jpg": painting(seed=2),
+    "tests/data/astronaut.jpg": photo(),
+    "tests/data/strokes.jpg": painting(seed=2),
 }
 
 
@@ -42,7 +42,7 @@ PICTURES = {
 def surroundings(tmp_path: Path, random_weights: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with small pictures of the names that the README uses, and random weights."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "examples").mkdir()
+    (tmp_path / "tests" / "data").mkdir(parents=True)
     for name, picture in PICTURES.items():
         Image.fromarray(picture).save(tmp_path / name)
     return tmp_path
@@ -105,5 +105,5 @@ def test_the_files_it_links_to_exist() -> None:
         pytest.skip("the README's links are to files of the repository")
     for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", README):
         assert (ROOT / target).exists(), target
-    for picture in re.findall(r"examples/\S+\.jpg", README):
+    for picture in re.findall(r"tests/data/\S+\.jpg", README):
         assert (ROOT / picture).is_file(), picture
