@@ -1,0 +1,61 @@
+// What a graph says of itself. onnxruntime-web does not give it out, so it is read from the file.
+
+const METADATA_PROPS = 14; // fields of ONNX's ModelProto and StringStringEntryProto
+const KEY = 1;
+const VALUE = 2;
+
+/**
+ * The `adain.*` entries of an ONNX file, without that prefix; what the file has as JSON is parsed.
+ * @param {Uint8Array} bytes the file
+ * @returns {Object<string, any>}
+ */
+export function readMetadata(bytes) {
+  const decoder = new TextDecoder();
+  const metadata = {};
+  for (const [field, entry] of fields(bytes)) {
+    if (field !== METADATA_PROPS) continue;
+    const pair = new Map(fields(entry));
+    const key = decoder.decode(pair.get(KEY));
+    if (key.startsWith('adain.')) metadata[key.slice('adain.'.length)] = parsed(decoder.decode(pair.get(VALUE)));
+  }
+  return metadata;
+}
+
+/** Numbers and contents of a protobuf message's fields; of those without a length, only the number. */
+function* fields(bytes) {
+  let position = 0;
+  const varint = () => {
+    let value = 0;
+    for (let scale = 1; ; scale *= 128) {
+      if (position >= bytes.length) throw new Error('the file is cut off, or is not ONNX');
+      const byte = bytes[position++];
+      value += (byte & 127) * scale;
+      if (byte < 128) return value;
+    }
+  };
+  while (position < bytes.length) {
+    const tag = varint();
+    const field = Math.floor(tag / 8);
+    const type = tag % 8;
+    if (type === 2) {
+      const length = varint();
+      if (position + length > bytes.length) throw new Error('the file is cut off, or is not ONNX');
+      yield [field, bytes.subarray(position, position + length)];
+      position += length;
+    } else if (type === 0) {
+      varint();
+    } else if (type === 1 || type === 5) {
+      position += type === 1 ? 8 : 4;
+    } else {
+      throw new Error('the file is not ONNX');
+    }
+  }
+}
+
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
