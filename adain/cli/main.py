@@ -23,6 +23,7 @@ INTERRUPTED = 130  # exit code; 128 + SIGINT
 _COMMANDS = {
     "stylize": "Give a picture the style of others.",
     "models": "List, describe, download and verify the networks.",
+    "bench": "Measure how fast the networks are on this machine.",
     "export": "Write a network as ONNX files (extra: torch).",
     "train": "Train a network by a recipe (extra: torch).",
 }

@@ -1,0 +1,139 @@
+"""What is measured: one model, on one backend, at one size, with one number of threads, in one precision."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal, get_args
+
+from adain.errors import InputError
+
+__all__ = ["BACKENDS", "PRECISIONS", "BenchBackend", "BenchPrecision", "Case", "cores", "parse_size", "product"]
+
+BenchBackend = Literal["onnx", "torch"]
+BenchPrecision = Literal["fp32", "fp16", "bf16", "int8"]
+
+PRECISIONS: dict[BenchBackend, tuple[BenchPrecision, ...]] = {
+    "onnx": ("fp32", "fp16", "int8"),  # what `adain export` writes
+    "torch": ("fp32", "fp16", "bf16"),  # float32 weights under autocast
+}
+BACKENDS: tuple[BenchBackend, ...] = get_args(BenchBackend)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One row of the result.
+
+    Attributes:
+        model: the registry's name.
+        backend: what runs it.
+        precision: of the convolutions.
+        width: of the content, in pixels.
+        height: of the content, in pixels.
+        style_size: of the square style, in pixels.
+        threads: of the process.
+        device: `cpu`, `cuda` and so on.
+        runs: timed runs of each step, after one that is not timed.
+        seconds: time after which a step's runs stop early, at least three having been made.
+    """
+
+    model: str
+    backend: BenchBackend
+    precision: BenchPrecision
+    width: int
+    height: int
+    style_size: int = 512
+    threads: int = 1
+    device: str = "cpu"
+    runs: int = 20
+    seconds: float = 60.0
+
+    @property
+    def megapixels(self) -> float:
+        """Millions of pixels of the content."""
+        return self.width * self.height / 1e6
+
+    @property
+    def size(self) -> str:
+        """As the command line takes it: `512x512`."""
+        return f"{self.width}x{self.height}"
+
+    def __str__(self) -> str:
+        return f"{self.model} {self.backend} {self.precision} {self.size} threads {self.threads} {self.device}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Its attributes."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Case:
+        """What `to_json` returned."""
+        return cls(**{field.name: values[field.name] for field in fields(cls)})
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """The width and height that `512` (a square) or `1920x1080` stand for.
+
+    Raises:
+        InputError: it is neither.
+    """
+    sides = text.lower().split("x")
+    if len(sides) > 2 or not all(side.isdecimal() and int(side) > 0 for side in sides):
+        raise InputError(f"a size is SIDE or WIDTHxHEIGHT in pixels, such as 512 or 1920x1080, got {text!r}")
+    return int(sides[0]), int(sides[-1])
+
+
+def product(
+    models: Iterable[str],
+    backends: Sequence[BenchBackend],
+    precisions: Sequence[BenchPrecision],
+    sizes: Sequence[tuple[int, int]],
+    threads: Sequence[int],
+    **options: Any,
+) -> list[Case]:
+    """Every combination that can exist, small pictures first: what is interrupted has something to show.
+
+    Args:
+        models: names of the registry.
+        backends: what runs them.
+        precisions: those a backend has not are left out.
+        sizes: width and height each.
+        threads: numbers of threads.
+        options: the other attributes of a `Case`.
+    """
+    return list(
+        _product(models, backends, precisions, sorted(sizes, key=lambda size: size[0] * size[1]), threads, options)
+    )
+
+
+def _product(
+    models: Iterable[str],
+    backends: Sequence[BenchBackend],
+    precisions: Sequence[BenchPrecision],
+    sizes: Sequence[tuple[int, int]],
+    threads: Sequence[int],
+    options: dict[str, Any],
+) -> Iterator[Case]:
+    names = list(models)
+    for (width, height), name, backend, precision, count in itertools.product(
+        sizes, names, backends, precisions, threads
+    ):
+        if precision in PRECISIONS[backend]:
+            yield Case(
+                model=name,
+                backend=backend,
+                precision=precision,
+                width=width,
+                height=height,
+                threads=count,
+                **options,
+            )
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

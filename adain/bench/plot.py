@@ -1,0 +1,63 @@
+"""Latency against size, both logarithmic: cost that is proportional to the pixels is a straight diagonal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from adain.bench.cases import Case
+from adain.errors import DeviceError, OutputError
+
+__all__ = ["Point", "lines_of", "plot"]
+
+Point = tuple[float, float, float]
+"""Megapixels, median and 95th percentile in milliseconds."""
+
+
+def lines_of(results: Sequence[Mapping[str, Any]]) -> dict[str, list[Point]]:
+    """A line for each model, backend, precision and number of threads; points by size."""
+    lines: dict[str, list[Point]] = {}
+    for result in results:
+        case, times = Case.from_json(result["case"]), result["milliseconds"]["stylize"]
+        name = f"{case.model}, {case.backend} {case.precision}, {result['device']} x {case.threads}"
+        lines.setdefault(name, []).append((case.megapixels, times["median"], times["p95"]))
+    return {name: sorted(points) for name, points in sorted(lines.items())}
+
+
+def plot(path: Path, lines: Mapping[str, Sequence[Point]], title: str) -> None:
+    """Draw medians as lines, and up to the 95th percentile as bars.
+
+    Args:
+        path: a PNG file.
+        lines: by their names, as `lines_of` returns them.
+        title: above it all.
+
+    Raises:
+        DeviceError: matplotlib is not installed.
+        OutputError: the file cannot be written.
+    """
+    try:
+        from matplotlib.figure import Figure  # not pyplot: no window, no state
+    except ModuleNotFoundError as error:
+        raise DeviceError('a plot needs matplotlib; pip install "adain[bench]"') from error
+    figure = Figure(figsize=(9, 6), layout="constrained")
+    axes = figure.add_subplot()
+    for name, points in lines.items():
+        sizes, medians, p95s = (list(values) for values in zip(*points, strict=True))
+        tails = [max(0.0, p95 - middle) for p95, middle in zip(p95s, medians, strict=True)]
+        axes.errorbar(sizes, medians, yerr=[[0.0] * len(tails), tails], marker="o", capsize=3, label=name)
+    axes.set(
+        xscale="log", yscale="log", xlabel="megapixels", ylabel="milliseconds to stylize, style cached", title=title
+    )
+    axes.grid(which="both", alpha=0.3)
+    if lines:
+        axes.legend(fontsize=8)
+    beside = path.with_name(f".{path.name}.part")
+    try:
+        figure.savefig(beside, dpi=120, format="png")
+        beside.replace(path)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        beside.unlink(missing_ok=True)

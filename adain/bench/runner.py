@@ -1,0 +1,66 @@
+"""One process per case, one after the other."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from adain.bench.cases import Case
+from adain.errors import AdainError
+
+__all__ = ["CaseError", "run", "surroundings"]
+
+# Every library that brings threads of its own reads one of these when it is loaded.
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+_LAST_LINES = 3  # of what a process wrote before it died
+
+
+class CaseError(AdainError):
+    """A case could not be measured; says why. The other cases can."""
+
+
+def run(case: Case, weights_dir: str | None = None) -> dict[str, Any]:
+    """Measure a case in a process of its own.
+
+    Args:
+        case: what to measure.
+        weights_dir: where its weights or graphs are; see `adain.load`.
+
+    Returns:
+        What `adain.bench.worker.measure` does.
+
+    Raises:
+        CaseError: it cannot be run here, or its process died.
+    """
+    asked = json.dumps({"case": case.to_json(), "weights_dir": weights_dir})
+    with subprocess.Popen(
+        [sys.executable, "-m", "adain.bench.worker"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=surroundings(case.threads, os.environ),
+    ) as process:
+        try:
+            output, errors = process.communicate(asked)
+        except BaseException:  # also an interruption: the process must not go on alone
+            process.kill()
+            raise
+    if process.returncode != 0:
+        said = " / ".join(errors.strip().splitlines()[-_LAST_LINES:]) or "it said nothing; memory may be short"
+        raise CaseError(f"its process ended with {process.returncode}: {said}")
+    answer: dict[str, Any] = json.loads(output.splitlines()[-1])
+    if "error" in answer:
+        raise CaseError(answer["error"])
+    result: dict[str, Any] = answer["result"]
+    return result
+
+
+def surroundings(threads: int, environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a process that computes with so many threads, and finds this very package."""
+    path = [entry for entry in sys.path if entry]
+    return {**environment, **dict.fromkeys(_THREADS, str(threads)), "PYTHONPATH": os.pathsep.join(path)}

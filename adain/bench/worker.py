@@ -1,0 +1,145 @@
+"""Measure one case in this process, which does nothing else: `python -m adain.bench.worker`, JSON in and out.
+
+A process of its own has a clean peak of memory, its own threads, a first call that is one, and may die of hunger
+without taking the results with it.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict
+from typing import Any
+
+from adain import images, registry
+from adain.bench.cases import Case
+from adain.bench.engine import Engine
+from adain.bench.machine import peak_memory
+from adain.bench.pictures import picture
+from adain.bench.statistics import median, summarize
+from adain.bench.timing import once, repeat
+from adain.errors import AdainError, InputError
+from adain.stylizer import Stylizer, load
+
+__all__ = ["measure"]
+
+_RATE_SECONDS = 0.5  # for each of the two measurements of the machine's matrix product
+
+
+def measure(case: Case, weights_dir: str | None = None) -> dict[str, Any]:
+    """Everything that is measured of a case, as `schema.json` has it under `result`.
+
+    Raises:
+        AdainError: the case cannot be run here; says why.
+    """
+    stylizer, loading = once(
+        lambda: load(case.model, device=case.device, backend=case.backend, weights_dir=weights_dir)
+    )
+    engine, lowered = _engine(case, stylizer, weights_dir)
+    if engine.precision() != case.precision:
+        raise InputError(
+            f"the graphs of {case.model} found are {engine.precision()}, not {case.precision}; "
+            f"write some with `adain export {case.model} --precision {case.precision} -o DIR/{case.precision}` "
+            "and name DIR as weights directory"
+        )
+    loaded = peak_memory()
+    with lowered:
+        steps, call = _steps(case, stylizer)
+        _, first = once(call, engine.synchronize)
+        before = engine.matrix_rates(_RATE_SECONDS)
+        timed = {
+            name: repeat(step, runs=case.runs, seconds=case.seconds, synchronize=engine.synchronize)
+            for name, step in steps.items()
+        }
+        peak = peak_memory()
+        after = engine.matrix_rates(_RATE_SECONDS)
+    encoding, applying = engine.macs()
+    times = {"load": [loading], "first_call": [first], **timed}
+    return {
+        "case": case.to_json(),
+        "device": stylizer.device,
+        "ran_on": [asdict(each) for each in engine.ran_on()],
+        "milliseconds": {name: summarize(samples).to_json() for name, samples in times.items()},
+        "memory": {"loaded_bytes": loaded, "peak_bytes": peak, "device_peak_bytes": engine.device_memory()},
+        **_throughput(case, median(timed["stylize"])),
+        "macs": {
+            "encode_style": encoding,
+            "stylize": applying,
+            "stylize_per_pixel": applying / (case.width * case.height),
+        },
+        "machine_rate": _machine_rate(applying, median(timed["stylize"]), before, after),
+    }
+
+
+def _steps(case: Case, stylizer: Stylizer) -> tuple[dict[str, Callable[[], object]], Callable[[], object]]:
+    """What is repeated, by name; and a whole call with a style that was never seen, picture to picture."""
+    content, style = picture(case.width, case.height, 0), picture(case.style_size, case.style_size, 1)
+    alpha = stylizer.model.default_alpha
+    content_tensor, style_tensor = images.to_tensor(content), images.to_tensor(style)
+    kept: dict[str, Any] = {}
+
+    def encode() -> None:
+        kept["code"] = stylizer.backend.encode_style(style_tensor)
+
+    def stylize() -> None:
+        kept["stylized"] = stylizer.backend.stylize(content_tensor, kept["code"], alpha)
+
+    steps: dict[str, Callable[[], object]] = {
+        "preprocess": lambda: images.to_tensor(images.read(content).rgb),
+        "encode_style": encode,
+        "stylize": stylize,
+        "postprocess": lambda: images.Picture(images.from_tensor(kept["stylized"])).to_pil(),
+    }
+    return steps, lambda: stylizer(content, style, style_size=None)
+
+
+def _engine(case: Case, stylizer: Stylizer, weights_dir: str | None) -> tuple[Engine, AbstractContextManager[Any]]:
+    if case.backend == "onnx":
+        from adain.bench.in_onnx import OnnxEngine
+        from adain.ort import files
+
+        found = files.find(stylizer.model, weights_dir)
+        return OnnxEngine(case, stylizer.model, found, stylizer.device), nullcontext()
+    from adain.bench.in_torch import TorchEngine, autocast, settle
+
+    settle(case.threads)
+    engine = TorchEngine(case, stylizer.model, stylizer.backend)
+    return engine, autocast(case.precision, stylizer.device)
+
+
+def _throughput(case: Case, milliseconds: float) -> dict[str, float]:
+    per_second = 1e3 / milliseconds
+    return {"frames_per_second": per_second, "megapixels_per_second": case.megapixels * per_second}
+
+
+def _machine_rate(macs: int, milliseconds: float, before: list[float], after: list[float]) -> dict[str, Any] | None:
+    """How fast this machine multiplies matrices, and what part of that the stylization reaches."""
+    if not before or not after:
+        return None
+    machine, reached = median(before + after), macs / (milliseconds / 1e3)
+    return {
+        "macs_per_second": machine,
+        "before": median(before),
+        "after": median(after),
+        "reached": reached,
+        "fraction": reached / machine,
+    }
+
+
+def main() -> None:
+    """Read `{"case": ..., "weights_dir": ...}`, write `{"result": ...}` or `{"error": ...}`."""
+    asked = json.load(sys.stdin)
+    answer: dict[str, Any]
+    try:
+        case = Case.from_json(asked["case"])
+        registry.get(case.model)
+        answer = {"result": measure(case, asked["weights_dir"])}
+    except AdainError as error:
+        answer = {"error": str(error)}
+    json.dump(answer, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

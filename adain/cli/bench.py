@@ -1,0 +1,183 @@
+"""`adain bench`: how fast the models are on this machine."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from adain.bench.cases import BACKENDS, PRECISIONS, cores, parse_size, product
+from adain.cli.options import model_name, weights_dir_option
+from adain.cli.verbosity import verbose_option
+from adain.errors import AdainError, InputError
+from adain.registry import DEFAULT
+
+if TYPE_CHECKING:
+    from adain.bench.cases import Case
+    from adain.bench.store import Store
+
+__all__ = ["bench"]
+
+_SIZES = "256,512,1024,1920x1080,4096x2160"
+
+_T = TypeVar("_T")
+
+
+def _listed(read: Callable[[str], _T]) -> Callable[[click.Context, click.Parameter, str], list[_T]]:
+    """As `callback`: values with commas between them, each read by a function."""
+
+    def callback(ctx: click.Context, param: click.Parameter, value: str) -> list[_T]:
+        try:
+            return list(dict.fromkeys(read(item.strip()) for item in value.split(",") if item.strip()))
+        except InputError as error:
+            raise click.BadParameter(str(error)) from error
+
+    return callback
+
+
+def _one_of(allowed: Sequence[str]) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in allowed:
+            raise InputError(f"allowed: {', '.join(allowed)}, got {text!r}")
+        return text
+
+    return read
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise InputError(f"a number of threads is a whole number from 1 on, got {text!r}")
+    return int(text)
+
+
+@click.command()
+@click.option("--models", default=DEFAULT, show_default=True, callback=_listed(model_name), metavar="NAME,...")
+@click.option(
+    "--backends",
+    default="onnx",
+    show_default=True,
+    callback=_listed(_one_of(BACKENDS)),
+    metavar="NAME,...",
+    help="onnx, torch or both.",
+)
+@click.option(
+    "--sizes",
+    default=_SIZES,
+    show_default=True,
+    callback=_listed(parse_size),
+    metavar="SIZE,...",
+    help="Of the content: SIDE of a square or WIDTHxHEIGHT, in pixels.",
+)
+@click.option(
+    "--threads",
+    default=str(cores()),
+    show_default="all cores",
+    callback=_listed(_count),
+    metavar="N,...",
+)
+@click.option(
+    "--precision",
+    default="fp32",
+    show_default=True,
+    callback=_listed(_one_of(sorted({name for names in PRECISIONS.values() for name in names}))),
+    metavar="NAME,...",
+    help="fp32, fp16 or int8 graphs, those of DIR/fp16 before DIR's; fp32, fp16 or bf16 in torch.",
+)
+@click.option("--runs", type=click.IntRange(1), default=20, show_default=True, help="Timed runs of each step.")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(0, min_open=True),
+    default=60.0,
+    show_default=True,
+    help="Time for a step's runs; fewer are made, but at least three, where they take longer.",
+)
+@click.option("--style-size", type=click.IntRange(1), default=512, show_default=True, help="Side of the style.")
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
+@click.option("--again", is_flag=True, help="Measure also what the directory has results of.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("adain-bench"),
+    show_default=True,
+    help="Directory for bench.json, bench.md and bench.png; a run that was interrupted goes on there.",
+)
+@weights_dir_option
+@verbose_option
+def bench(
+    models: list[str],
+    backends: list[str],
+    sizes: list[tuple[int, int]],
+    threads: list[int],
+    precision: list[str],
+    runs: int,
+    seconds: float,
+    style_size: int,
+    device: str,
+    again: bool,
+    output: Path,
+    weights_dir: Path | None,
+) -> None:
+    """Measure how fast models are on this machine, and how near that is to what it can do.
+
+    Every combination of the options is a case of its own process. What the numbers mean is in
+    benchmarks/SPEED.md of this package's repository.
+    """
+    from adain.bench.machine import describe
+    from adain.bench.store import Store
+
+    options = {"runs": runs, "seconds": seconds, "style_size": style_size, "device": device}
+    cases = product(models, backends, precision, sizes, threads, **options)  # type: ignore[arg-type]  # checked above
+    if not cases:
+        raise InputError(f"no backend of {', '.join(backends)} has the precision {', '.join(precision)}")
+    store = Store(output, describe())
+    try:
+        _measure([case for case in cases if again or not store.has(case)], store, weights_dir)
+    finally:
+        _report(store, output)
+    if not any(store.has(case) for case in cases):
+        raise AdainError("nothing could be measured; the table above says why")
+
+
+def _measure(cases: Sequence[Case], store: Store, weights_dir: Path | None) -> None:
+    from adain.bench import runner
+
+    with click.progressbar(
+        cases,
+        label="measuring",
+        item_show_func=lambda case: "" if case is None else str(case),
+        show_pos=True,
+        file=sys.stderr,
+    ) as bar:
+        for case in bar:
+            try:
+                store.add(runner.run(case, _directory(case, weights_dir)))
+            except runner.CaseError as error:
+                store.add_failure(case, str(error))
+
+
+def _directory(case: Case, weights_dir: Path | None) -> str | None:
+    """Where a case's weights are: `adain export` writes files of the same names in every precision."""
+    if weights_dir is None:
+        return None
+    own = weights_dir / case.precision
+    return str(own if case.backend == "onnx" and own.is_dir() else weights_dir)
+
+
+def _report(store: Store, output: Path) -> None:
+    from adain.bench.plot import lines_of, plot
+    from adain.bench.store import write_text
+    from adain.bench.table import markdown
+
+    if not store.results and not store.failures:
+        return
+    text = markdown(store.document)
+    write_text(output / "bench.md", text)
+    click.echo(text)
+    try:
+        plot(output / "bench.png", lines_of(store.results), store.document["machine"]["processor"])
+    except AdainError as error:
+        click.echo(f"no plot: {error}", err=True)
