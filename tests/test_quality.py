@@ -7,20 +7,20 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="quality is measured with torch (extra `torch`)")
 
-from conftest import painting, photo  # noqa: E402
+from pictures import painting, photo  # noqa: E402
 
-from adain.errors import InputError  # noqa: E402
+from adain.errors import InputError, WeightsError  # noqa: E402
 from adain.nn.vgg import Encoder  # noqa: E402
-from adain.training import loss_network  # noqa: E402
 from adain.training.loss_network import LossNetwork  # noqa: E402
-from adain.training.quality import LAYERS, Judge  # noqa: E402
+from adain.training.quality import DEEP, LAYERS, SHALLOW, Judge  # noqa: E402
 
 
 @pytest.fixture(scope="module")
 def judge() -> Judge:
     torch.manual_seed(0)
     encoder = Encoder((4, 4, 8, 8, 8), 5)
-    return Judge(LossNetwork([(encoder, LAYERS)]))
+    heads = {layer: torch.nn.Conv2d(8, 16, 1) for layer in DEEP}
+    return Judge(LossNetwork([(encoder, SHALLOW + DEEP)]), heads)
 
 
 def test_the_content_itself_is_at_no_distance_from_the_content(judge):
@@ -43,6 +43,7 @@ def test_shallow_and_deep_layers_are_averaged_apart(judge):
     found = judge.compare(judge.look(photo()), judge.look(photo()), judge.look(painting()))
     assert found.style_vgg == pytest.approx(sum(found.style[f"relu{k}_1"] for k in (1, 2, 3)) / 3)
     assert found.style_deep == pytest.approx(sum(found.style[f"relu{k}_1"] for k in (4, 5)) / 2)
+    assert found.style_slim == pytest.approx(sum(found.style[f"slim_relu{k}_1"] for k in (4, 5)) / 2)
 
 
 def test_the_style_may_have_any_size_and_the_result_only_the_contents(judge):
@@ -55,11 +56,18 @@ def test_the_style_may_have_any_size_and_the_result_only_the_contents(judge):
 def test_a_network_without_deep_layers_cannot_judge():
     shallow = LossNetwork([(Encoder((4, 4, 4, 4, 4), 3), ("relu1_1", "relu2_1", "relu3_1"))])
     with pytest.raises(InputError, match="no relu4_1, relu5_1"):
-        Judge(shallow)
+        Judge(shallow, {})
+
+
+def test_the_whole_vgg_is_not_the_judge_the_numbers_were_measured_with(monkeypatch, tmp_path):
+    whole = LossNetwork([(Encoder((4, 4, 4, 4, 4), 5), SHALLOW + DEEP)], files={"vgg_normalised.pth": "0"})
+    monkeypatch.setattr("adain.training.loss_network.load", lambda *_, **__: whole)
+    with pytest.raises(WeightsError, match="holds the whole VGG-19"):
+        Judge.open(tmp_path)
 
 
 def test_more_noise_is_worse_on_the_real_networks(shared: Path):
-    judge = Judge(loss_network.load(shared / "weights", LAYERS))
+    judge = Judge.open(shared / "weights")
     clean = photo(64, 64)
     noise = np.random.default_rng(0).normal(size=clean.shape)
     content, style = judge.look(clean), judge.look(painting(64, 64))

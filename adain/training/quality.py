@@ -1,32 +1,37 @@
 """What a stylization is worth: its distance to the style, to the content, and its structural similarity.
 
-`Judge` looks through networks that are never those of the model it judges: the exact normalised VGG-19 to
-relu3_1 (Simonyan & Zisserman 2014, arXiv:1409.1556, as released with WCT) and, for the deep layers, the
-distilled encoders of Collaborative Distillation (Wang et al. 2020, arXiv:2003.08436), whose raw slim features
-are used. The formulas are in `adain.metrics`.
+`Judge` looks through fixed networks: the exact normalised VGG-19 to relu3_1 (Simonyan & Zisserman 2014,
+arXiv:1409.1556, as released with WCT) and, for the deep layers, the distilled encoders of Collaborative
+Distillation (Wang et al. 2020, arXiv:2003.08436). Those are looked at twice: through the 1x1 heads that map their
+features to VGG-19's channels, and as they are, which is what WCT on those networks matches and what a training
+with them as loss sees. The formulas are in `adain.metrics`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import fmean
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from adain import metrics
+from adain.errors import WeightsError
 from adain.metrics import Moments
+from adain.training import loss_network
 from adain.training.loss_network import LossNetwork, required
 
 __all__ = ["LAYERS", "Judge", "Measurement", "Traits"]
 
 SHALLOW = ("relu1_1", "relu2_1", "relu3_1")
 DEEP = ("relu4_1", "relu5_1")
-LAYERS = SHALLOW + DEEP
-STRUCTURE = "relu4_1"  # the layer whose instance-normalised features stand for the content
+SLIM = ("slim_relu4_1", "slim_relu5_1")  # the same without the heads
+LAYERS = SHALLOW + DEEP + SLIM
+STRUCTURE, SLIM_STRUCTURE = "relu4_1", "slim_relu4_1"  # instance-normalised, they stand for the content
 
 
 @dataclass(frozen=True)
@@ -35,12 +40,12 @@ class Traits:
 
     Attributes:
         moments: statistics per layer.
-        structure: (1, C, H/8, W/8), the instance-normalised relu4_1.
+        structure: the instance-normalised relu4_1 with and without its head, (1, C, H/8, W/8) each.
         luminance: (1, 1, H, W) in [0, 1].
     """
 
     moments: Mapping[str, Moments]
-    structure: Tensor
+    structure: Mapping[str, Tensor]
     luminance: Tensor
 
 
@@ -50,13 +55,15 @@ class Measurement:
 
     Attributes:
         style: style distance per layer; 0 is the style's own statistics.
-        content: content distance; 0 is the content's own structure.
+        content: content distance through the head; 0 is the content's own structure.
+        content_slim: content distance without it.
         ssim: structural similarity to the content; 1 is the content.
         grid: how far a checkerboard or screen stands out, in decibels.
     """
 
     style: Mapping[str, float]
     content: float
+    content_slim: float
     ssim: float
     grid: float
 
@@ -67,38 +74,68 @@ class Measurement:
 
     @property
     def style_deep(self) -> float:
-        """The mean style distance over relu4_1 and relu5_1."""
+        """The mean style distance over relu4_1 and relu5_1, through their heads."""
         return self._mean(DEEP)
+
+    @property
+    def style_slim(self) -> float:
+        """The mean style distance over relu4_1 and relu5_1, without their heads."""
+        return self._mean(SLIM)
 
     def _mean(self, layers: Iterable[str]) -> float:
         return fmean(self.style[layer] for layer in layers)
 
 
 class Judge:
-    """Measures stylizations through a fixed network.
+    """Measures stylizations through fixed networks.
 
     Args:
         network: gives relu1_1 to relu5_1.
-        device: where it runs.
+        heads: what maps relu4_1 and relu5_1 to VGG-19's channels.
+        device: where they run.
 
     Raises:
         InputError: the network lacks a layer.
     """
 
-    def __init__(self, network: LossNetwork, *, device: str | torch.device = "cpu") -> None:
-        required(LAYERS, network)
+    def __init__(
+        self, network: LossNetwork, heads: Mapping[str, nn.Module], *, device: str | torch.device = "cpu"
+    ) -> None:
+        required(SHALLOW + DEEP, network)
         self._device = torch.device(device)
         # Channels last is 1.4 times as fast on CPUs and changes no number beyond rounding.
         self._network = network.to(self._device).to(memory_format=torch.channels_last)
+        self._heads = {layer: heads[layer].to(self._device) for layer in DEEP}
+
+    @classmethod
+    def open(cls, folder: Path, *, device: str | torch.device = "cpu") -> Judge:
+        """Build the judge whose numbers are published.
+
+        Args:
+            folder: holds `vgg19_normalised_to_relu3_1` and `collab_distill_encoder_relu{4,5}_1` (safetensors).
+            device: where the networks run.
+
+        Raises:
+            WeightsError: a file is missing or does not fit, or is the whole VGG-19: numbers measured with that
+                do not compare with the published ones.
+        """
+        network = loss_network.load(folder, SHALLOW + DEEP)
+        if len(network.files) != 1 + len(DEEP):
+            raise WeightsError(f"{folder} holds the whole VGG-19; the judge takes it only to relu3_1")
+        heads = loss_network.load(folder, DEEP, heads=True).heads
+        return cls(network, dict(heads.items()), device=device)
 
     @torch.inference_mode()
     def look(self, rgb: NDArray[np.uint8]) -> Traits:
         """Reduce a picture, uint8 sRGB (H, W, 3) of at least 17 px a side, to what the distances need."""
         image = torch.tensor(rgb, device=self._device).permute(2, 0, 1)[None].float() / 255  # (1, 3, H, W)
-        features = self._network(image, LAYERS)
+        features = self._network(image, SHALLOW + DEEP)
+        for layer, slim in zip(DEEP, SLIM, strict=True):
+            features[slim] = features[layer]
+            features[layer] = self._heads[layer](features[slim])
         return Traits(
             moments={layer: metrics.moments(features[layer]) for layer in LAYERS},
-            structure=metrics.instance_normalize(features[STRUCTURE]),
+            structure={layer: metrics.instance_normalize(features[layer]) for layer in (STRUCTURE, SLIM_STRUCTURE)},
             luminance=metrics.luminance(image),
         )
 
@@ -114,11 +151,16 @@ class Judge:
         Raises:
             InputError: the result is not of the content's size.
         """
+        content_distances = {
+            layer: metrics.content_distance(structure, content.structure[layer]).item()
+            for layer, structure in stylized.structure.items()
+        }
         return Measurement(
             style={
                 layer: metrics.style_distance(stylized.moments[layer], style.moments[layer]).item() for layer in LAYERS
             },
-            content=metrics.content_distance(stylized.structure, content.structure).item(),
+            content=content_distances[STRUCTURE],
+            content_slim=content_distances[SLIM_STRUCTURE],
             ssim=metrics.ssim(stylized.luminance, content.luminance).item(),
             grid=metrics.grid(stylized.luminance).item(),
         )
