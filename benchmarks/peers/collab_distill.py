@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from importlib import import_module
 from io import StringIO
 from pathlib import Path
@@ -37,6 +37,9 @@ class CollabDistill:
         encoders = {f"e{k}": trained / "wct_se_16x_new" / f"{k}SE.pth" for k in LEVELS}
         decoders = {f"d{k}": trained / "wct_se_16x_new_sd" / f"{k}SD.pth" for k in LEVELS}
         files = encoders | decoders
+        with suppress(ModuleNotFoundError):  # `torch.load` wants it of newer versions, also beside the stand-in
+            import_module(f"{LUA}.config")
+        real = sys.modules.get(LUA)
         sys.modules[LUA] = ModuleType(LUA)
         sys.modules[LUA].load_lua = None  # type: ignore[attr-defined]
         try:
@@ -45,6 +48,8 @@ class CollabDistill:
                 self.wct = wct(Namespace(mode="16x", numpy=False, **files)).eval()
         finally:
             del sys.modules[LUA]
+            if real is not None:
+                sys.modules[LUA] = real
         self.name = name
         self.weights = digest(files.values())
 
