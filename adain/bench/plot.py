@@ -50,6 +50,9 @@ def plot(path: Path, lines: Mapping[str, Sequence[Point]], title: str) -> None:
     axes.set(
         xscale="log", yscale="log", xlabel="megapixels", ylabel="milliseconds to stylize, style cached", title=title
     )
+    for axis in (axes.xaxis, axes.yaxis):  # 0.5 and not 5 x 10^-1
+        axis.set_major_formatter(lambda value, _: f"{value:g}")
+        axis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in "25" else "")
     axes.grid(which="both", alpha=0.3)
     if lines:
         axes.legend(fontsize=8)
