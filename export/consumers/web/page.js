@@ -36,21 +36,24 @@ async function update() {
 
 async function run() {
   const device = element('device').value;
-  if (stylizer === null) {
+  const { model, content, style } = given;
+  let current = stylizer;
+  if (current === null) {
     say('busy', 'Loading the model …');
-    stylizer = await Stylizer.load(given.model, device, { strict: settings.has('strict') });
+    current = await Stylizer.load(model, device, { strict: settings.has('strict') });
+    if (given.model === model && element('device').value === device) stylizer = current;
   }
   say('busy', 'Stylizing …');
   await new Promise((resolve) => setTimeout(resolve)); // lets the page show that
   const start = performance.now();
   const alpha = element('alpha').valueAsNumber;
-  const picture = await stylizer.stylize(given.content, given.style, alpha, { size: Number(element('size').value) });
+  const picture = await current.stylize(content, style, alpha, { size: Number(element('size').value) });
   const milliseconds = Math.round(performance.now() - start);
   const canvas = element('stylized');
   [canvas.width, canvas.height] = [picture.width, picture.height];
   canvas.getContext('2d').putImageData(picture, 0, 0);
   element('save').disabled = false;
-  say('done', `${stylizer.info.model} on ${device}: ${picture.width} × ${picture.height} in ${milliseconds} ms`);
+  say('done', `${current.info.model} on ${device}: ${picture.width} × ${picture.height} in ${milliseconds} ms`);
 }
 
 async function take(name, blob) {
