@@ -33,11 +33,13 @@ class Candidate(Protocol):
         name: what the report calls it.
         weights: sha256 of its weights, so that a result belongs to what made it.
         alpha: the strength it is compared at.
+        blends: whether other strengths give something between content and style.
     """
 
     name: str
     weights: str
     alpha: float
+    blends: bool
 
     def encode(self, style: NDArray[np.uint8]) -> Any:
         """What it needs of a style."""
@@ -49,7 +51,7 @@ class Candidate(Protocol):
 class Untouched:
     """Doing nothing: the far end of both scales."""
 
-    name, weights, alpha = "untouched content", "none", 0.0
+    name, weights, alpha, blends = "untouched content", "none", 0.0, False
 
     def encode(self, style: NDArray[np.uint8]) -> Any:
         """Nothing."""
@@ -61,6 +63,8 @@ class Untouched:
 
 class Packaged:
     """A model of this package, through the torch backend or another one."""
+
+    blends = True
 
     def __init__(self, name: str, weights_dir: Path | None = None) -> None:
         model = registry.get(name)
@@ -81,6 +85,8 @@ class Packaged:
 
 class Checkpoint:
     """Weights that `adain train` wrote; their metadata say of which network."""
+
+    blends = True
 
     def __init__(self, file: Path) -> None:
         self.name = f"{file.absolute().parent.name}-{file.stem}"

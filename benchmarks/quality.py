@@ -43,7 +43,8 @@ class Measuring:
         """Measure a candidate on every pair, on identity, and on the quick pairs over alpha."""
         own = [(pair, candidate.alpha) for pair in exhibition.pairs]
         identity = [(pair, candidate.alpha) for pair in exhibition.identity]
-        curve = [(pair, alpha) for pair in exhibition.quick for alpha in alphas if candidate.alpha]
+        strengths = sorted({candidate.alpha, *alphas}) if alphas and candidate.blends else [candidate.alpha]
+        curve = [(pair, alpha) for pair in exhibition.quick for alpha in strengths]
         self._run(candidate, store, own + identity + curve)
         found = [[_result(store, *job) for job in jobs] for jobs in (own, identity, curve)]
         return Section(candidate.name, candidate.weights, candidate.alpha, *found)
@@ -110,7 +111,7 @@ def main(**options: Any) -> None:
     try:
         judge = Judge.open(options["networks"])
     except AdainError as error:
-        raise click.ClickException(str(error)) from error
+        raise click.ClickException(f"--networks: {error}") from error
     measuring = Measuring(judge)
     out, sections, columns = options["out"], [], []
     for candidate in enter(options):

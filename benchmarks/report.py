@@ -99,10 +99,7 @@ def markdown(sections: Sequence[Section], about: dict[str, Any]) -> str:
         lines.append(_line(section.name, section.alpha, cells))
     if any(section.curve for section in sections):
         lines += ["", f"Over alpha, on {about['curve_pairs']} pairs:", ""]
-        lines += [
-            "| model | alpha | style, VGG | style, deep | content | SSIM |",
-            "|---|---|---|---|---|---|",
-        ]
+        lines += [f"| model | alpha | {HEADINGS} |", "|---|---|---|---|---|---|---|---|---|"]
     for section in sections:
         lines += [_line(section.name, alpha, [mean[m] for m in METRICS]) for alpha, mean in curve(section)]
     return "\n".join(lines) + "\n"

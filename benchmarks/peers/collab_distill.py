@@ -31,6 +31,7 @@ class CollabDistill:
     """Alpha blends at every level; 0.6 is what WCT's authors recommend."""
 
     alpha = 0.6
+    blends = True
 
     def __init__(self, name: str, checkout: Path) -> None:
         trained = checkout / "trained_models"

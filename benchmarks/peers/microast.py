@@ -18,6 +18,7 @@ class MicroAST:
     """Content of any size; the result is up to 3 px larger and cut."""
 
     alpha = 1.0
+    blends = False  # it takes an alpha, but below 1 its content features drown the rest: a flat picture
 
     def __init__(self, name: str, checkout: Path) -> None:
         files = [checkout / "models" / f"{part}_iter_160000.pth.tar" for part in PARTS]
