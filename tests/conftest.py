@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from pictures import painting, photo
@@ -12,6 +13,9 @@ from PIL import Image
 
 from adain import registry
 from adain.registry import Model
+
+if TYPE_CHECKING:
+    from small_models import Exports
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -51,6 +55,8 @@ def painting_file(tmp_path: Path) -> Path:
 def _random_model(tmp_path_factory: pytest.TempPathFactory) -> tuple[Model, Path]:
     """The default model's row, pinned to random weights, and the folder they are in."""
     torch = pytest.importorskip("torch", reason="the networks need the extra torch")
+    from safetensors.torch import save_file
+
     from adain.nn.build import parts
     from adain.nn.checkpoints import slots
 
@@ -63,11 +69,22 @@ def _random_model(tmp_path_factory: pytest.TempPathFactory) -> tuple[Model, Path
             key: torch.randn(slot.shape, generator=generator) / 10
             for key, slot in slots(networks[file.role], row.architecture.keys).items()
         }
-        torch.save(state, folder / file.name)
+        save = save_file if file.name.endswith(".safetensors") else torch.save
+        save(state, folder / file.name)
         content = (folder / file.name).read_bytes()
         sha256 = hashlib.sha256(content).hexdigest()
         files.append(dataclasses.replace(file, bytes=len(content), sha256=sha256, git_blob=None))
     return dataclasses.replace(row, files=tuple(files)), folder
+
+
+@pytest.fixture(scope="session")
+def exports(tmp_path_factory: pytest.TempPathFactory) -> Exports:
+    """Small models as ONNX files, each exported once however many tests use it."""
+    for extra in ("torch", "onnxscript"):
+        pytest.importorskip(extra, reason="exporting needs the extra torch")
+    from small_models import Exports
+
+    return Exports(tmp_path_factory.mktemp("exports"))
 
 
 @pytest.fixture

@@ -101,6 +101,7 @@ def export(
         transposed=options.precision != "int8",
     )
     exported = exportable(network, form)
+    _make(directory)
     hashes = {role: hashlib.sha256(path.read_bytes()).hexdigest() for role, path in files.items()}
     written = []
     for kind in options.kinds:
@@ -137,7 +138,7 @@ def _info(
 def _graph(network: ExportNetwork, info: GraphInfo, options: Options) -> onnx.ModelProto:
     model = trace(info.graph, network, info.io, options.opset)
     if info.precision == "int8":
-        model = quantized(model, _feeds(network, info, options.calibration))
+        model = quantized(model, list(_feeds(network, info, options.calibration)))
     model.graph.name = file_name(info.model, info.graph).removesuffix(".onnx")
     model.producer_name, model.producer_version = "adain", info.adain_version
     onnx.helper.set_model_props(model, info.to_metadata())
@@ -176,14 +177,19 @@ def _laid_out(picture: NDArray[np.float32], io: Io) -> NDArray[np.generic]:
     return images.from_tensor(picture)[None] if io == "uint8" else picture
 
 
+def _make(directory: Path) -> None:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot write to {directory}: {error.strerror or error}; name a directory") from error
+
+
 def _write(model: onnx.ModelProto, path: Path) -> None:
     """Complete or not at all."""
     temporary = path.with_name(f".{path.name}.{uuid4().hex}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         temporary.write_bytes(model.SerializeToString())
         os.replace(temporary, path)
     except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
-    finally:
         temporary.unlink(missing_ok=True)
+        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error

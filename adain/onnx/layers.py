@@ -23,7 +23,7 @@ from adain.nn.slim import ReflectConv, SpaceToDepthConv
 from adain.nn.vgg import Conv, Decoder, Encoder, Layer
 from adain.onnx.operators import Operators
 
-__all__ = ["Form", "GraphConv", "GraphDecoder", "GraphEncoder", "GraphStem", "exchange"]
+__all__ = ["Form", "GraphConv", "GraphDecoder", "GraphEncoder", "GraphLinear", "GraphStem", "exchange", "upsampling"]
 
 # Rows: taps of the transposed convolution; columns: taps of the 3x3 one that read the same small pixel.
 _UPSAMPLED_TAPS = ((0.0, 0.0, 1.0), (0.0, 1.0, 1.0), (1.0, 1.0, 0.0), (1.0, 0.0, 0.0))
@@ -78,7 +78,7 @@ class GraphDecoder(nn.Module):
             if isinstance(layer, Conv):
                 conv = decoder.get_submodule(layer.name)
                 assert isinstance(conv, nn.Conv2d)
-                convolutions[layer.name] = _upsampling(conv) if before == "up" and form.transposed else conv
+                convolutions[layer.name] = upsampling(conv) if before == "up" and form.transposed else conv
         self.convolutions = nn.ModuleDict(convolutions).to(form.dtype)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -115,6 +115,20 @@ class GraphConv(nn.Module):
         return convolved.float()
 
 
+class GraphLinear(nn.Module):
+    """A linear layer, from and to float32 whatever it computes in."""
+
+    def __init__(self, layer: nn.Linear, form: Form) -> None:
+        super().__init__()
+        self.form = form
+        self.linear = layer.to(form.dtype)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C) to (N, C')."""
+        result: Tensor = self.linear(x.to(self.form.dtype))
+        return result.float()
+
+
 class GraphStem(nn.Module):
     """A `SpaceToDepthConv` as one convolution of the picture."""
 
@@ -142,12 +156,14 @@ class GraphStem(nn.Module):
 
 
 def exchange(network: nn.Module, form: Form) -> None:
-    """Put the form's layers in the place of a network's `ReflectConv` and `SpaceToDepthConv`, wherever they are."""
+    """Put the form's layers in the place of a network's, wherever they are."""
     for name, module in network.named_children():
         if isinstance(module, SpaceToDepthConv):
             setattr(network, name, GraphStem(module, form))
         elif isinstance(module, ReflectConv):
             setattr(network, name, GraphConv(module, form))
+        elif isinstance(module, nn.Linear):
+            setattr(network, name, GraphLinear(module, form))
         else:
             exchange(module, form)
 
@@ -163,11 +179,13 @@ def _fold(normalise: nn.Conv2d, following: nn.Conv2d) -> None:
         following.weight.copy_(torch.einsum("oikl,ij->ojkl", outer, inner))
 
 
-def _upsampling(conv: nn.Conv2d) -> nn.ConvTranspose2d:
+def upsampling(conv: nn.Conv2d) -> nn.ConvTranspose2d:
     """What `conv` does behind a reflection of 1 behind a nearest upsampling by 2, behind a repetition of 1."""
     assert conv.bias is not None
     taps = torch.tensor(_UPSAMPLED_TAPS, dtype=torch.float64)  # (4, 3)
-    transposed = nn.ConvTranspose2d(conv.in_channels, conv.out_channels, 4, stride=2, padding=3)
+    transposed = nn.ConvTranspose2d(
+        conv.in_channels, conv.out_channels, 4, stride=2, padding=3, dtype=conv.weight.dtype
+    )
     with torch.no_grad():
         weight = torch.einsum("ak,oikl,bl->ioab", taps, conv.weight.double(), taps)
         transposed.weight.copy_(weight)

@@ -69,6 +69,7 @@ def integer_pads(model: onnx.ModelProto) -> None:
             renamed[node.output[0]] = pad.output[0]
     for node in graph.node:
         node.input[:] = [renamed.get(name, name) for name in node.input]
+    del graph.value_info[:]  # the types of what is padded have changed
     remove_unused(model)
 
 

@@ -1,0 +1,121 @@
+"""Small models of every family, with random weights that give pictures in the middle of [0, 1]."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from adain.nn import build
+from adain.nn.models import StyleTransfer
+from adain.nn.newton_schulz import newton_schulz_roots
+from adain.nn.slim import AdaINSlim
+from adain.nn.vgg import Decoder
+from adain.onnx.contract import GraphKind
+from adain.onnx.export import Options, Written, export
+from adain.registry import Architecture, Model, SlimArchitecture, WeightFile
+
+ARCHITECTURES: dict[str, Architecture | SlimArchitecture] = {
+    "small-adain": Architecture(widths=(6, 8), levels=(2,), encoder_per_level=False, keys="own"),
+    "small-wct": Architecture(widths=(6, 8), levels=(2, 1), encoder_per_level=False, keys="own"),
+    "small-slim": SlimArchitecture(widths=(4, 6, 8, 8), hidden=8),
+}
+
+
+@dataclass(frozen=True)
+class SmallModel:
+    """A row as the registry has them, and its one file."""
+
+    row: Model
+    file: Path
+
+    @property
+    def files(self) -> dict[str, Path]:
+        return {"model": self.file}
+
+
+@dataclass(frozen=True)
+class Export:
+    """A small model, the directory its graphs are in, and the graphs by kind."""
+
+    model: SmallModel
+    directory: Path
+    graphs: dict[GraphKind, Written]
+
+
+class Exports:
+    """Exports on demand, each made once."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._made: dict[tuple[str, str], Export] = {}
+
+    def __call__(self, name: str, options: Options) -> Export:
+        """The graphs of one of `ARCHITECTURES`."""
+        key = name, repr(options)
+        if key not in self._made:
+            directory = self.folder / str(len(self._made))
+            directory.mkdir()
+            model = make(name, directory)
+            roots = newton_schulz_roots()
+            written = export(
+                model.row, build.load(model.row, model.files, roots=roots), model.files, directory, options
+            )
+            graphs = {each.info.graph: each for each in written}
+            self._made[key] = Export(model, directory, graphs)
+        return self._made[key]
+
+
+def make(name: str, folder: Path) -> SmallModel:
+    """Write the weights of one of `ARCHITECTURES`, always the same, and return its row."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        part = build.parts(ARCHITECTURES[name])["model"]
+        for parameter in part.parameters():
+            if parameter.dim() == 4 and parameter.shape[2] > 1:
+                nn.init.kaiming_normal_(parameter, nonlinearity="relu")
+            elif parameter.dim() == 1:
+                nn.init.normal_(parameter, std=0.1)
+    with torch.no_grad():
+        for last in _last_layers(part):
+            last.weight *= 0.15
+            last.bias.fill_(0.0 if isinstance(part, AdaINSlim) else 0.5)  # the slim network adds 0.5 itself
+    file = folder / f"{name}.safetensors"
+    save_file(part.state_dict(), file)
+    fusion = "wct" if name == "small-wct" else "adain"
+    weights = WeightFile(
+        role="model",
+        name=file.name,
+        url=None,
+        bytes=file.stat().st_size,
+        sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
+        licence="MIT",
+    )
+    row = Model(
+        name=name,
+        summary="For tests.",
+        fusion=fusion,
+        architecture=ARCHITECTURES[name],
+        files=(weights,),
+        source="made in code",
+        paper="none",
+        default_alpha=1.0,
+    )
+    return SmallModel(row, file)
+
+
+def network(model: SmallModel) -> StyleTransfer:
+    """In torch, as a user gets it."""
+    return build.load(model.row, model.files)
+
+
+def _last_layers(part: nn.Module) -> list[nn.Conv2d]:
+    if isinstance(part, AdaINSlim):
+        return [part.decoder.to_picture.conv]
+    decoders = [module for module in part.children() if isinstance(module, Decoder)]
+    found = [decoder.get_submodule("conv1_1") for decoder in decoders]
+    return [layer for layer in found if isinstance(layer, nn.Conv2d)]

@@ -1,0 +1,129 @@
+"""The form a network is exported in computes what the network does: each rewrite, and each family as a whole."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import small_models
+import torch
+from pictures import painting, photo
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from adain import images
+from adain.errors import InputError
+from adain.nn import build, fusion
+from adain.nn.models import StyleTransfer
+from adain.nn.newton_schulz import newton_schulz_roots
+from adain.nn.slim import SpaceToDepthConv
+from adain.nn.vgg import Encoder
+from adain.onnx.layers import Form, GraphEncoder, GraphStem, upsampling
+from adain.onnx.networks import exportable
+from adain.onnx.operators import Operators, PortableOperators
+
+FLOAT32 = 1e-4  # of [0, 1]; float32 sums in another order, and matrix roots, leave 3e-5
+FLOAT16 = 0.05  # of [0, 1]; ten bits of mantissa through a dozen layers
+FORMS = {
+    "plain": Form(),
+    "for int8": Form(transposed=False),
+    "portable": Form(operators=PortableOperators()),
+    "float16": Form(dtype=torch.float16),
+}
+
+
+def picture(width: int, height: int, *, seed: int | None = None) -> Tensor:
+    rgb = photo(width, height) if seed is None else painting(width, height, seed)
+    return torch.from_numpy(images.to_tensor(rgb))
+
+
+@pytest.fixture(scope="module", params=list(small_models.ARCHITECTURES))
+def network(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> StyleTransfer:
+    model = small_models.make(request.param, tmp_path_factory.mktemp("small"))
+    return build.load(model.row, model.files, roots=newton_schulz_roots())
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_every_family_computes_the_same_in_every_form(network: StyleTransfer, form: Form) -> None:
+    exported = exportable(network, form)
+    contents = [(64, 48), (32, 80)] if form.operators.portable else [(64, 48), (37, 51), (16, 80), (5, 3), (1, 1)]
+    tolerance = FLOAT16 if form.dtype == torch.float16 else FLOAT32
+    style = torch.cat([picture(48, 32, seed=1), picture(48, 32, seed=2)])
+    alpha = torch.tensor([[0.3], [1.0]])
+    with torch.inference_mode():
+        code, same = network.encode_style(style), exported.encode_style(style)
+        assert same.keys() == network.code_shapes.keys()
+        for name, array in code.items():
+            assert torch.allclose(array, same[name], rtol=tolerance, atol=tolerance * float(array.abs().max())), name
+        for width, height in contents:
+            content = torch.cat([picture(width, height)] * 2)
+            expected, actual = network(content, code, alpha), exported(content, code, alpha)
+            assert actual.shape == content.shape
+            assert float((expected - actual).abs().max()) < tolerance
+
+
+def test_a_style_of_any_size_has_the_same_code(network: StyleTransfer) -> None:
+    exported = exportable(network, Form())
+    with torch.inference_mode():
+        for width, height in ((33, 50), (7, 9), (1, 1)):
+            code, same = (model.encode_style(picture(width, height, seed=3)) for model in (network, exported))
+            for name, array in code.items():
+                torch.testing.assert_close(same[name], array, rtol=1e-4, atol=1e-4)
+
+
+def test_the_network_itself_is_left_as_it_was(network: StyleTransfer) -> None:
+    before = {name: parameter.clone() for name, parameter in network.named_parameters()}
+    exportable(network, FORMS["float16"])
+    for name, parameter in network.named_parameters():
+        assert parameter.dtype == torch.float32
+        assert torch.equal(parameter, before[name])
+
+
+def test_another_kind_of_network_is_an_error() -> None:
+    with pytest.raises(InputError, match=r"Identity cannot be exported; families that can: AdaINModel"):
+        exportable(nn.Identity(), Form())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("size", [(2, 2), (5, 8), (1, 3)])
+def test_upsampling_goes_into_the_convolution_behind_it(size: tuple[int, int]) -> None:
+    conv = nn.Conv2d(3, 4, 3).double()
+    x = torch.rand(2, 3, *size, dtype=torch.float64)
+    with torch.no_grad():
+        expected = conv(F.pad(F.interpolate(x, scale_factor=2.0), (1, 1, 1, 1), mode="reflect"))
+        actual = upsampling(conv)(F.pad(x, (1, 1, 1, 1), mode="replicate"))
+    torch.testing.assert_close(actual, expected, rtol=0, atol=1e-13)
+
+
+def test_the_normalising_convolution_goes_into_the_first() -> None:
+    encoder = Encoder((6,), 1)
+    x = picture(20, 12)
+    with torch.no_grad():
+        encoder.get_parameter("conv0.weight").mul_(255)
+        torch.testing.assert_close(GraphEncoder(encoder, Form())(x), encoder(x), rtol=1e-4, atol=1e-3)
+
+
+def test_space_to_depth_goes_into_the_convolution_behind_it() -> None:
+    layer = SpaceToDepthConv(5)
+    nn.init.normal_(layer.conv.bias)  # type: ignore[arg-type]
+    x = picture(24, 16)
+    with torch.no_grad():
+        torch.testing.assert_close(GraphStem(layer, Form())(x), layer(x), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("operators", [Operators(), PortableOperators()], ids=["plain", "portable"])
+def test_statistics_are_those_of_the_fusions(operators: Operators) -> None:
+    x = torch.from_numpy(np.random.default_rng(0).gamma(2, 3, (2, 5, 6, 4)).astype(np.float32))
+    centred, mean, std = operators.moments(x)
+    for actual, expected in zip((mean, std), fusion.mean_std(x), strict=True):
+        torch.testing.assert_close(actual.flatten(1), expected)
+    torch.testing.assert_close(operators.covariance(centred), fusion.mean_covariance(x)[1])
+    matrix = torch.rand(2, 5, 5)
+    torch.testing.assert_close(operators.mix_channels(matrix, x), torch.einsum("nij,njhw->nihw", matrix, x))
+    one = torch.full((1, 2, 1, 1), 3.0)
+    assert torch.isfinite(operators.moments(one)[2]).all()
+
+
+def test_portable_padding_is_padding() -> None:
+    x = torch.rand(1, 2, 4, 6)
+    plain, portable = Operators(), PortableOperators()
+    torch.testing.assert_close(portable.reflect(x), plain.reflect(x))
+    torch.testing.assert_close(portable.repeat(x), plain.repeat(x))
