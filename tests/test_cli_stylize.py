@@ -119,7 +119,7 @@ def test_verbose_says_device_weights_sizes_and_times(
 ) -> None:
     result = run(photo_file, painting_file, "-o", out, "--device", "cpu", "-v")
     assert result.stdout == ""
-    for said in ("on cpu", str(random_weights / "5SE.pth"), "48 x 36 pixels", "alpha 0.6: 0.", str(out)):
+    for said in ("on cpu", str(random_weights / "adain-slim.safetensors"), "48 x 36 pixels", "alpha 1: 0.", str(out)):
         assert said in result.stderr
 
 

@@ -251,7 +251,7 @@ def test_without_torch_the_error_says_how_to_install_it(monkeypatch: pytest.Monk
     monkeypatch.delattr(adain, "nn", raising=False)
     monkeypatch.setitem(sys.modules, "torch", None)  # what makes `import torch` fail
     with pytest.raises(adain.DeviceError, match=r'pip install "adain\[torch\]"'):
-        adain.load()
+        adain.load(backend="torch")
 
 
 def test_a_loaded_network_stylizes_and_its_codes_survive_a_file(random_weights: Path, tmp_path: Path) -> None:
