@@ -28,11 +28,11 @@ from adain.onnx.export import Options, Written, export
 from adain.onnx.verify import LIMITS, Case, compare
 
 FAMILIES = {
-    "small-adain": Options(kinds=("encode_style", "apply", "whole")),
+    "small-adain": Options(kinds=("encode_style", "apply", "whole", "apply_regions")),
     "small-wct": Options(kinds=("encode_style", "apply")),
     "small-slim": Options(kinds=("apply",)),
 }
-GRAPHS_OF_FAMILIES = [(name, kind) for name, options in FAMILIES.items() for kind in options.kinds]
+GRAPHS_OF_FAMILIES = [(name, kind) for name, options in FAMILIES.items() for kind in options.graphs]
 
 # What all of WebGPU, CoreML and TensorRT have: their lists of operators, less what each restricts.
 PORTABLE_OPERATORS = """
@@ -201,6 +201,12 @@ def test_an_older_opset_is_an_error() -> None:
         Options(opset=17)
 
 
+def test_regions_in_a_portable_form_are_an_error() -> None:
+    assert "apply_regions" not in Options(portable=True).graphs
+    with pytest.raises(InputError, match="no portable form of apply_regions"):
+        Options(portable=True, kinds=("apply_regions",))
+
+
 def test_int8_without_pictures_is_an_error() -> None:
     with pytest.raises(InputError, match="int8 needs pictures"):
         Options(precision="int8")
@@ -231,7 +237,7 @@ def test_the_command_lists_and_verifies_what_it_wrote(stubbed: Export, tmp_path:
     result = CliRunner().invoke(main, ["export", "small-adain", "-o", str(tmp_path), "--verify"])
     assert result.exit_code == 0, result.output
     assert "small-adain.apply.onnx  " in result.output
-    assert result.output.count("ok ") == 15
+    assert result.output.count("ok ") == 20
     assert "FAILED" not in result.output
 
 
@@ -242,7 +248,7 @@ def test_the_command_fails_where_a_file_is_wrong(
     monkeypatch.setattr("adain.onnx.verify.LIMITS", strict)
     result = CliRunner().invoke(main, ["export", "small-adain", "-o", str(tmp_path), "--verify"])
     assert result.exit_code == 1
-    assert "10 comparisons with torch are outside their limits" in result.output
+    assert "15 comparisons with torch are outside their limits" in result.output
 
 
 def test_the_command_wants_pictures_for_int8(stubbed: Export, tmp_path: Path) -> None:

@@ -30,7 +30,9 @@ from adain.ort.backend import OrtBackend
 from adain.ort.session import Graph, choose_device
 
 ONE_OF_255 = 1 / 255
-ADAIN = Options(kinds=("encode_style", "apply", "whole"))  # the same as in test_onnx_export: made once for both
+ADAIN = Options(
+    kinds=("encode_style", "apply", "whole", "apply_regions")
+)  # the same as in test_onnx_export: made once for both
 WCT = Options(kinds=("encode_style", "apply"))
 SIZES = [(48, 36), (37, 51), (16, 16), (5, 3), (1, 1), (90, 120)]  # width, height
 

@@ -65,7 +65,7 @@ def export(
     verify: bool,
     weights_dir: Path | None,
 ) -> None:
-    """Write MODEL as ONNX files: MODEL.onnx, MODEL.encode_style.onnx and MODEL.apply.onnx.
+    """Write MODEL as ONNX files: MODEL.onnx, MODEL.encode_style.onnx, MODEL.apply.onnx, MODEL.apply_regions.onnx.
 
     What goes in and comes out of each is in export/README.md of this package's repository.
     """

@@ -134,13 +134,13 @@ class SlimDecoder(nn.Module):
         self.skips = nn.ParameterList(nn.Parameter(torch.full((1, c, 1, 1), 0.7)) for c in (half, quarter, eighth))
         self.to_picture = ReflectConv(half, 4 * 3, gain=0.1)  # starts as mid-grey
 
-    def forward(self, fused: Sequence[Tensor], code: Tensor) -> Tensor:
-        """Fused maps (finest first) and the flat code (N, code_size) to (N, 3, H, W)."""
+    def forward(self, fused: Sequence[Tensor], modulation: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+        """Fused maps (finest first) to (N, 3, H, W); `modulation` is what `self.modulation` makes of the flat code."""
         half, quarter, eighth, x = fused
-        modulation = dict(zip(self.names, self.modulation(code), strict=True))
+        modulated_by = dict(zip(self.names, modulation, strict=True))
 
         def layer(name: str, x: Tensor) -> Tensor:
-            gain, bias = modulation[name]
+            gain, bias = modulated_by[name]
             modulated: Tensor = self.layers[name](x) * gain + bias
             return modulated
 
@@ -190,7 +190,7 @@ class AdaINSlim(StyleTransfer):
             for s, x in zip(SCALES, maps, strict=True)
         ]
         flat = torch.cat([target[name] for name in self.code_shapes], dim=1)
-        return self._crop(self.decoder(fused, flat), content)
+        return self._crop(self.decoder(fused, self.decoder.modulation(flat)), content)
 
     def _fit(self, image: Tensor) -> Tensor:
         return pad_to(image, multiple=SCALES[-1], minimum=SMALLEST_SIDE)

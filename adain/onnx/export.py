@@ -27,9 +27,7 @@ from adain.onnx.precision import quantized
 from adain.onnx.tracing import OPSET, trace
 from adain.registry import Model
 
-__all__ = ["KINDS", "Options", "Written", "export"]
-
-KINDS: tuple[GraphKind, ...] = ("encode_style", "apply", "whole")
+__all__ = ["Options", "Written", "export"]
 
 _CALIBRATION_SIDE = 256  # pixels; ranges hardly depend on it, memory does
 
@@ -46,7 +44,7 @@ class Options:
         portable: only operators that WebGPU, CoreML and TensorRT have, for pictures whose sides fit.
         io: the layout of pictures.
         calibration: pictures to find the ranges of activations with, for int8; each is content and style once.
-        kinds: which graphs.
+        kinds: which graphs; None: all that there are in that form.
     """
 
     precision: Precision = "fp32"
@@ -54,7 +52,15 @@ class Options:
     portable: bool = False
     io: Io = "float"
     calibration: Sequence[PictureInput] = ()
-    kinds: tuple[GraphKind, ...] = KINDS
+    kinds: tuple[GraphKind, ...] | None = None
+
+    @property
+    def graphs(self) -> tuple[GraphKind, ...]:
+        """Which graphs to write."""
+        if self.kinds is not None:
+            return self.kinds
+        every: tuple[GraphKind, ...] = ("encode_style", "apply", "whole", "apply_regions")
+        return every[:-1] if self.portable else every
 
     def __post_init__(self) -> None:
         if self.opset < OPSET:
@@ -63,6 +69,8 @@ class Options:
             raise InputError(
                 "int8 needs pictures to find the ranges of activations with; name a few dozen, of the kind to stylize"
             )
+        if self.portable and "apply_regions" in self.graphs:
+            raise InputError("there is no portable form of apply_regions; export it without portable")
 
 
 @dataclass(frozen=True)
@@ -104,7 +112,7 @@ def export(
     _make(directory)
     hashes = {role: hashlib.sha256(path.read_bytes()).hexdigest() for role, path in files.items()}
     written = []
-    for kind in options.kinds:
+    for kind in options.graphs:
         info = _info(model, exported, kind, options, hashes)
         path = directory / file_name(model.name, kind)
         progress(path.name)
@@ -161,6 +169,7 @@ def _feeds(
             "style": _laid_out(style, info.io),
             "codes": flat[None, None],
             "weights": np.ones((1, 1), np.float32),
+            "masks": np.ones((1, 1, *content.shape[2:]), np.float32),
             "alpha": np.full((1, 1), info.default_alpha, np.float32),
         }
         yield {name: every[name] for name in GRAPHS[info.graph].inputs}

@@ -64,7 +64,21 @@ class _Apply(Graph):
         return self._write(self.network(self._read(content), self._code(code), alpha))
 
 
-_GRAPHS: Mapping[GraphKind, type[Graph]] = {"whole": _Whole, "encode_style": _EncodeStyle, "apply": _Apply}
+class _ApplyRegions(Graph):
+    def forward(self, content: Tensor, codes: Tensor, masks: Tensor, alpha: Tensor) -> Tensor:
+        styles = codes.shape[1]
+        shapes = self.network.code_shapes
+        arrays = self._code(codes.flatten(0, 1))
+        named = {name: array.reshape(-1, styles, *shapes[name]) for name, array in arrays.items()}
+        return self._write(self.network.forward_regions(self._read(content), named, masks, alpha))
+
+
+_GRAPHS: Mapping[GraphKind, type[Graph]] = {
+    "whole": _Whole,
+    "encode_style": _EncodeStyle,
+    "apply": _Apply,
+    "apply_regions": _ApplyRegions,
+}
 
 
 def graph(kind: GraphKind, network: ExportNetwork, io: Io) -> Graph:
@@ -93,6 +107,7 @@ def examples(kind: GraphKind, network: ExportNetwork, io: Io) -> dict[str, Examp
         "style": _picture(first + 2 * multiple, first + 3 * multiple, io, ("style_height", "style_width")),
         "codes": Example(torch.rand(2, 3, size), {0: "batch", 1: "styles"}),
         "weights": Example(torch.rand(2, 3), {0: "batch", 1: "styles"}),
+        "masks": Example(torch.rand(2, 3, first, first + multiple), {0: "batch", 1: "styles", 2: "height", 3: "width"}),
         "alpha": Example(torch.rand(2, 1), {0: "batch"}),
     }
     return {name: every[name] for name in GRAPHS[kind].inputs}
