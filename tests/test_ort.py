@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from click.testing import CliRunner
 from numpy.typing import NDArray
@@ -231,6 +232,24 @@ def uncached() -> Iterator[None]:
     cuda.problem.cache_clear()
     yield
     cuda.problem.cache_clear()
+
+
+def test_cuda_runs_every_node_and_agrees_with_the_cpu(exports: Exports) -> None:
+    if (problem := cuda.problem()) is not None:
+        pytest.skip(f"CUDA cannot be used: {problem}")
+    path = exports("small-adain", Options(portable=True, kinds=("apply",))).graphs["apply"].path
+    options = onnxruntime.SessionOptions()
+    options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+    onnxruntime.InferenceSession(path, options, providers=["CUDAExecutionProvider"])  # fails if a node has no kernel
+    graphs = [Graph(path, device) for device in ("cpu", "cuda")]
+    inputs = {
+        "content": tensor(48, 36),
+        "codes": np.ones((1, 1, graphs[0].info.code_size), np.float32),
+        "weights": np.ones((1, 1), np.float32),
+        "alpha": np.ones((1, 1), np.float32),
+    }
+    expected, actual = (graph(inputs) for graph in graphs)
+    assert np.abs(expected - actual).max() <= ONE_OF_255
 
 
 @pytest.mark.usefixtures("uncached")
