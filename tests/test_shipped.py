@@ -1,0 +1,61 @@
+"""The networks in `weights/`: the files are the registry's, and the graphs give the pictures of the weights."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import adain
+from adain import registry
+from adain.onnx.contract import file_name
+from adain.ort.session import Graph
+
+ROOT = Path(__file__).resolve().parents[1]
+WEIGHTS, PICTURES = ROOT / "weights", ROOT / "tests" / "data"
+SHIPPED = [model for model in registry.MODELS.values() if model.shipped]
+
+pytestmark = [
+    pytest.mark.skipif(not (WEIGHTS / "README.md").is_file(), reason="the networks lie in the repository"),
+    pytest.mark.parametrize("model", SHIPPED, ids=[model.name for model in SHIPPED]),
+]
+
+
+@pytest.fixture(autouse=True)
+def no_directory_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ADAIN_WEIGHTS_DIR", raising=False)
+
+
+def test_weights_are_the_registrys(model: registry.Model) -> None:
+    for file in model.files:
+        content = (WEIGHTS / file.name).read_bytes()
+        assert len(content) == file.bytes
+        assert hashlib.sha256(content).hexdigest() == file.sha256
+
+
+@pytest.mark.parametrize("kind", ["encode_style", "apply"])
+def test_graphs_were_exported_from_these_weights(model: registry.Model, kind: str) -> None:
+    info = Graph(WEIGHTS / file_name(model.name, kind), "cpu").info
+    assert info.weights_sha256 == {file.role: file.sha256 for file in model.files}
+
+
+def test_onnx_and_torch_give_the_same_picture_strongly_stylized(model: registry.Model) -> None:
+    pytest.importorskip("torch", reason="the torch backend needs the extra torch")
+    content, style = PICTURES / "astronaut.jpg", PICTURES / "strokes.jpg"
+    pictures = [
+        np.asarray(adain.load(model.name, backend=backend, device="cpu")(content, style, size=200), np.int16)
+        for backend in ("onnx", "torch")
+    ]
+    assert pictures[0].shape == (200, 200, 3)
+    assert np.abs(pictures[0] - pictures[1]).max() <= 1
+    original = np.asarray(Image.open(content).resize((200, 200)), np.int16)
+    assert np.abs(pictures[0] - original).mean() > 20, "of 255: the style must show"
+
+
+def test_a_picture_in_its_own_style_stays_itself(model: registry.Model) -> None:
+    content = PICTURES / "astronaut.jpg"
+    own = np.asarray(adain.load(model.name, device="cpu")(content, content), np.int16)
+    assert np.abs(own - np.asarray(Image.open(content), np.int16)).mean() < 12, "of 255"
