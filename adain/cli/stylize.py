@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from adain.cli.number_list import CommandWithNumbers, NumberList
 from adain.cli.options import model_name, weights_dir_option
 from adain.cli.progress import DownloadBars
 from adain.cli.verbosity import verbose_option
@@ -24,19 +24,7 @@ logger = logging.getLogger(__name__)
 _PICTURE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
-class _NumberList(click.Option):
-    """An option that takes all numbers that follow it: `--weights 0.7 0.3`, or one each time it is given."""
-
-
-class _Command(click.Command):
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        for option in self.params:
-            if isinstance(option, _NumberList):
-                args = list(_one_each(args, option.opts[0]))
-        return super().parse_args(ctx, args)
-
-
-@click.command(cls=_Command)
+@click.command(cls=CommandWithNumbers)
 @click.argument("content", type=_PICTURE)
 @click.argument("styles", metavar="STYLE [STYLE ...]", nargs=-1, required=True, type=_PICTURE)
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="File to write.")
@@ -51,7 +39,7 @@ class _Command(click.Command):
 @click.option("--alpha", type=click.FloatRange(0, 1), help="Strength of the style.  [default: the model's own]")
 @click.option(
     "--weights",
-    cls=_NumberList,
+    cls=NumberList,
     multiple=True,
     type=float,
     metavar="W ...",
@@ -123,30 +111,3 @@ def _style(path: Path) -> StyleInput:
     from adain.code import StyleCode
 
     return StyleCode.load(path) if path.suffix == ".safetensors" else path
-
-
-def _one_each(args: Sequence[str], option: str) -> Iterator[str]:
-    """`--weights 1 2` as `--weights 1 --weights 2`, the only form that click knows."""
-    takes_numbers = False
-    for position, arg in enumerate(args):
-        if arg == "--":
-            yield from args[position:]
-            return
-        if arg == option:
-            takes_numbers = True
-            following = args[position + 1 : position + 2]
-            if not following or not _is_number(following[0]):
-                yield arg  # and click says what is wrong
-        elif takes_numbers and _is_number(arg):
-            yield from (option, arg)
-        else:
-            takes_numbers = False
-            yield arg
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
