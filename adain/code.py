@@ -25,7 +25,7 @@ from adain.errors import InputError, OutputError
 if TYPE_CHECKING:
     from adain.images import Picture
 
-__all__ = ["StyleCode", "mix", "shares"]
+__all__ = ["StyleCode", "checked_arrays", "mix", "shares", "write_whole"]
 
 _FORMAT = "adain.style-code.1"  # in a file's metadata; another number is another layout
 
@@ -56,7 +56,7 @@ class StyleCode:
             OutputError: the file cannot be written.
         """
         arrays = {name: np.ascontiguousarray(array, dtype=np.float32) for name, array in self.arrays.items()}
-        _replace(Path(path), save(arrays, metadata={"format": _FORMAT, "model": self.model}))
+        write_whole(Path(path), save(arrays, metadata={"format": _FORMAT, "model": self.model}))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> StyleCode:
@@ -78,7 +78,7 @@ class StyleCode:
                 f"{os.fspath(path)} is not a style code: its metadata lacks format {_FORMAT!r} and a model; "
                 "write style codes with StyleCode.save"
             )
-        return cls(metadata["model"], _checked(arrays, path))
+        return cls(metadata["model"], checked_arrays(arrays, path))
 
 
 def mix(codes: Sequence[StyleCode], weights: Sequence[float] | None = None) -> StyleCode:
@@ -148,7 +148,14 @@ def _check_like(first: StyleCode, other: StyleCode) -> None:
         raise InputError(f"style codes of {first.model} differ in their arrays: {shapes} and {others}")
 
 
-def _checked(arrays: Mapping[str, NDArray[np.generic]], path: str | os.PathLike[str]) -> dict[str, NDArray[np.float32]]:
+def checked_arrays(
+    arrays: Mapping[str, NDArray[np.generic]], path: str | os.PathLike[str]
+) -> dict[str, NDArray[np.float32]]:
+    """The arrays, which a file of style codes held.
+
+    Raises:
+        InputError: one is not float32, or not finite.
+    """
     checked: dict[str, NDArray[np.float32]] = {}
     for name, array in arrays.items():
         if array.dtype != np.float32 or not np.isfinite(array).all():
@@ -157,8 +164,12 @@ def _checked(arrays: Mapping[str, NDArray[np.generic]], path: str | os.PathLike[
     return checked
 
 
-def _replace(path: Path, content: bytes) -> None:
-    """Write beside, then rename: the file is the old one or the new one, never half of one."""
+def write_whole(path: Path, content: bytes) -> None:
+    """Write beside, then rename: the file is the old one or the new one, never half of one.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
     temporary = path.with_name(f".{path.name}.{uuid4().hex}")
     try:
         temporary.write_bytes(content)

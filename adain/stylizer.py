@@ -45,6 +45,7 @@ def load(
     device: str = "auto",
     backend: BackendName = "auto",
     weights_dir: str | os.PathLike[str] | None = None,
+    threads: int | None = None,
     progress: weights.Progress | None = None,
 ) -> Stylizer:
     """Load a model, and download its weights if they are nowhere on this machine.
@@ -56,10 +57,12 @@ def load(
             folder; `torch` the networks themselves; `auto` the graphs where there are any, else torch.
         weights_dir: a folder that holds the weights; else `ADAIN_WEIGHTS_DIR`, the package and the cache are
             searched.
+        threads: how many of the CPU's the backend `onnx` takes, at least 1. None: as many as OMP_NUM_THREADS says,
+            else as there are cores. torch has its own setting, `torch.set_num_threads`.
         progress: called during a download with the file's name, the bytes so far, and all bytes if known.
 
     Raises:
-        InputError: no such model, device or backend.
+        InputError: no such model, device or backend, or less than one thread.
         DeviceError: the device cannot be used, or what the backend needs is not installed.
         WeightsError: weights are missing, corrupt or of another shape.
         DownloadError: they could not be downloaded.
@@ -70,7 +73,7 @@ def load(
     chosen = _chosen(row, weights_dir) if backend == "auto" else backend
     if chosen == "onnx":
         try:
-            return _load_onnx(row, device, weights_dir)
+            return _load_onnx(row, device, weights_dir, threads)
         except DeviceError as error:
             if backend == "onnx" or find_spec("torch") is None:
                 raise
@@ -212,7 +215,7 @@ def _chosen(row: Model, weights_dir: str | os.PathLike[str] | None) -> Literal["
     return "onnx"
 
 
-def _load_onnx(row: Model, device: str, weights_dir: str | os.PathLike[str] | None) -> Stylizer:
+def _load_onnx(row: Model, device: str, weights_dir: str | os.PathLike[str] | None, threads: int | None) -> Stylizer:
     from adain.ort import files
 
     graphs = files.find(row, weights_dir)
@@ -223,7 +226,7 @@ def _load_onnx(row: Model, device: str, weights_dir: str | os.PathLike[str] | No
             raise
         raise DeviceError("backend onnx needs onnxruntime; pip install onnxruntime-gpu, or onnxruntime") from error
     with _timed("load"):
-        return _stylizer(row, OrtBackend(row, graphs, device), "onnx")
+        return _stylizer(row, OrtBackend(row, graphs, device, threads), "onnx")
 
 
 def _load_torch(

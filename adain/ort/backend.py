@@ -27,17 +27,18 @@ class OrtBackend:
         model: the registry's row.
         files: its graphs.
         device: `auto` (CUDA where it can be used, else the CPU), `cpu`, `cuda`, `cuda:1` ...
+        threads: of the CPU; None: see `adain.ort.session`.
 
     Raises:
         DeviceError: the device cannot be used; says why.
         WeightsError: a file is missing, damaged, or not this model's graph.
     """
 
-    def __init__(self, model: Model, files: GraphFiles, device: str = "auto") -> None:
+    def __init__(self, model: Model, files: GraphFiles, device: str = "auto", threads: int | None = None) -> None:
         self.device = choose_device(device)
         self.name = model.name
-        self._encode_style = Graph(files.encode_style, self.device)
-        self._apply = Graph(files.apply, self.device)
+        self._encode_style = Graph(files.encode_style, self.device, threads)
+        self._apply = Graph(files.apply, self.device, threads)
         _check(self._encode_style, "encode_style", model)
         _check(self._apply, "apply", model)
         self._layout = self._apply.info.code_layout

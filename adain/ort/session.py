@@ -11,8 +11,8 @@
   to give the same picture everywhere. For speed there are float16 graphs.
 - No IO binding: pictures come from the host and go back to it, and codes are small, so that binding would do the same
   two copies.
-- Threads: as many as OMP_NUM_THREADS says if it is set, else as the process may use cores. onnxruntime's own default
-  counts the machine's and pins threads to them, also in a container that may use fewer.
+- Threads: as many as the caller says, else as OMP_NUM_THREADS says if it is set, else as the process may use cores.
+  onnxruntime's own default counts the machine's and pins threads to them, also in a container that may use fewer.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ class Graph:
     Args:
         path: the file.
         device: as `choose_device` returns it.
+        threads: of the CPU, at least 1. None: see above.
 
     Attributes:
         info: what the file says of itself.
@@ -54,12 +55,13 @@ class Graph:
     Raises:
         WeightsError: the file is missing, damaged or not a graph of this package's contract.
         DeviceError: the device cannot be used.
+        InputError: a number of threads below 1.
     """
 
-    def __init__(self, path: Path, device: str) -> None:
+    def __init__(self, path: Path, device: str, threads: int | None = None) -> None:
         self.path = path
         self.device = device
-        self._session = _session(path, device)
+        self._session = _session(path, device, threads)
         self.info = GraphInfo.from_metadata(self._session.get_modelmeta().custom_metadata_map, str(path))
         self._shapes: tuple[tuple[int, ...], ...] | None = None
 
@@ -111,11 +113,11 @@ def choose_device(device: str) -> str:
     raise DeviceError(f"{device} was asked for, but {problem}; or use device cpu or auto")
 
 
-def _session(path: Path, device: str) -> onnxruntime.InferenceSession:
+def _session(path: Path, device: str, threads: int | None) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
     options.enable_mem_pattern = False
-    options.intra_op_num_threads = _threads()
+    options.intra_op_num_threads = _threads(threads)
     providers: list[Any] = [_CPU]
     if device != "cpu":
         providers.insert(0, (_CUDA, _cuda_options(device)))
@@ -146,7 +148,11 @@ def _arenas(device: str) -> str:
     return f"cpu:0;gpu:{device.partition(':')[2] or '0'}"
 
 
-def _threads() -> int:
+def _threads(given: int | None) -> int:
+    if given is not None:
+        if given < 1:
+            raise InputError(f"threads must be at least 1, got {given}; None takes all cores")
+        return given
     asked = os.environ.get("OMP_NUM_THREADS", "")
     if asked.isdecimal() and int(asked) > 0:
         return int(asked)
