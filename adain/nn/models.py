@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 
-from adain.nn import fusion
+from adain.nn import fusion, regions
 from adain.nn.fusion import MatrixRoots, eigh_roots
 from adain.nn.padding import crop_to, pad_to
 from adain.nn.vgg import Decoder, Encoder, tap
@@ -66,6 +66,22 @@ class StyleTransfer(nn.Module, ABC):
             (N, 3, H, W), about [0, 1], not clipped.
         """
 
+    @abstractmethod
+    def forward_regions(
+        self, content: Tensor, codes: Mapping[str, Tensor], masks: Tensor, alpha: float | Tensor
+    ) -> Tensor:
+        """The content with a style on each region; see `adain.nn.regions`.
+
+        Args:
+            content: (N, 3, H, W) float, RGB in [0, 1], H and W at least 1.
+            codes: arrays as in `forward`, of S styles: (N, S, ...).
+            masks: how much each style counts at each pixel, (N, S, H, W) float, at least 0.
+            alpha: strength in [0, 1], a number or (N, 1).
+
+        Returns:
+            (N, 3, H, W), about [0, 1], not clipped.
+        """
+
 
 class AdaINModel(StyleTransfer):
     """Encoder, AdaIN at its deepest feature map, decoder (Huang & Belongie 2017)."""
@@ -93,6 +109,17 @@ class AdaINModel(StyleTransfer):
         image = pad_to(content, multiple=stride(self.level), minimum=smallest_side(self.level))
         mean, std = code[f"{tap(self.level)}.mean"], code[f"{tap(self.level)}.std"]
         fused = fusion.adain(self.encoder(image), mean, std, alpha)
+        return crop_to(self.decoder(fused), content)
+
+    def forward_regions(
+        self, content: Tensor, codes: Mapping[str, Tensor], masks: Tensor, alpha: float | Tensor
+    ) -> Tensor:
+        """See `StyleTransfer.forward_regions`."""
+        least = {"multiple": stride(self.level), "minimum": smallest_side(self.level)}
+        image, padded = pad_to(content, **least), pad_to(masks, **least)
+        shares = regions.scaled(regions.shares(padded), stride(self.level))
+        mean, std = codes[f"{tap(self.level)}.mean"], codes[f"{tap(self.level)}.std"]
+        fused, _ = regions.adain(self.encoder(image), shares, mean, std, alpha)
         return crop_to(self.decoder(fused), content)
 
 
@@ -148,6 +175,19 @@ class WCTModel(StyleTransfer):
             mean, coloring = code[f"{tap(level)}.mean"], code[f"{tap(level)}.coloring"]
             feature = self._encoder(position)(image, level)
             image = self.decoders[position](fusion.wct(feature, mean, coloring, alpha, self.roots))
+        return crop_to(image, content)
+
+    def forward_regions(
+        self, content: Tensor, codes: Mapping[str, Tensor], masks: Tensor, alpha: float | Tensor
+    ) -> Tensor:
+        """See `StyleTransfer.forward_regions`."""
+        deepest = max(self.levels)
+        image, padded = (pad_to(x, multiple=stride(deepest), minimum=smallest_side(deepest)) for x in (content, masks))
+        shares = regions.shares(padded)
+        for position, level in enumerate(self.levels):
+            mean, coloring = codes[f"{tap(level)}.mean"], codes[f"{tap(level)}.coloring"]
+            feature, scaled = self._encoder(position)(image, level), regions.scaled(shares, stride(level))
+            image = self.decoders[position](regions.wct(feature, scaled, mean, coloring, alpha, self.roots))
         return crop_to(image, content)
 
     def _encoder(self, position: int) -> Encoder:

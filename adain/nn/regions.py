@@ -12,8 +12,6 @@ Masks are (N, S, h, w) at the resolution of a map, in [0, 1], for S styles; see 
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -21,7 +19,7 @@ from torch.nn import functional as F
 from adain.nn.fusion import VARIANCE_EPS, MatrixRoots, regularized
 from adain.nn.padding import int_max
 
-__all__ = ["PRIOR", "Target", "adain_gains", "blend", "moments", "scaled", "shares", "wct"]
+__all__ = ["PRIOR", "adain", "blend", "moments", "scaled", "shares", "wct"]
 
 PRIOR = 4.0  # pixels of a feature map
 
@@ -64,35 +62,37 @@ def moments(centred: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
     return mean, (square - mean * mean).clamp_min(0.0)
 
 
-class Target(NamedTuple):
-    """The statistics that regions are to have, (N, S, C) each; means are from the map's mean."""
-
-    mean: Tensor
-    std: Tensor
-
-
-def adain_gains(
-    mean: Tensor, variance: Tensor, new_mean: Tensor, new_std: Tensor, alpha: float | Tensor, unbiased: float | Tensor
-) -> tuple[Tensor, Tensor, Target]:
-    """AdaIN by region as a gain and a shift of the centred map.
+def adain(
+    feature: Tensor, masks: Tensor, mean: Tensor, std: Tensor, alpha: float | Tensor = 1.0
+) -> tuple[Tensor, Tensor]:
+    """AdaIN by region; see `adain.nn.fusion.adain`.
 
     Args:
-        mean: of each region, from the map's mean (N, S, C).
-        variance: of each region, (N, S, C); see `moments`.
-        new_mean: of each style, from the map's mean, (N, S, C).
-        new_std: of each style, (N, S, C).
-        alpha: strength in [0, 1], a number or (N, 1, 1).
-        unbiased: n / (n - 1) for the map's n pixels.
+        feature: the content's, (N, C, h, w) float32.
+        masks: shares of the styles and of the content, (N, S + 1, h, w).
+        mean: of each style, (N, S, C).
+        std: of each style, (N, S, C).
+        alpha: strength in [0, 1], a number or (N, 1).
 
     Returns:
-        Gain and shift, (N, S + 1, C) each, of which the last is the content as it is; and the target.
+        The map, (N, C, h, w); and the mean and deviation that each region, and last the content, then has, side by
+        side, (N, S + 1, 2 C).
     """
-    std = (variance * unbiased + VARIANCE_EPS).sqrt()
-    target = Target(mean + alpha * (new_mean - mean), std + alpha * (new_std - std))
-    gain = target.std / std
-    shift = target.mean - mean * gain
-    gains = torch.cat([gain, torch.ones_like(gain[:, :1])], dim=1)
-    return gains, torch.cat([shift, torch.zeros_like(shift[:, :1])], dim=1), target
+    centred, centre = _centred(feature)
+    unbiased = _unbiased(feature.shape[2] * feature.shape[3])
+    own_mean, variance = moments(centred, masks[:, :-1])
+    own_std = (variance * unbiased + VARIANCE_EPS).sqrt()
+    strength = _per_region(alpha)
+    new_mean = own_mean + strength * (mean - centre[:, None] - own_mean)
+    new_std = own_std + strength * (std - own_std)
+    gain = new_std / own_std
+    shift = new_mean - own_mean * gain
+    gains = torch.cat([gain, torch.ones_like(gain[:, :1])], dim=1)  # the last is the content as it is
+    shifts = torch.cat([shift, torch.zeros_like(shift[:, :1])], dim=1)
+    fused = centred * blend(gains, masks) + blend(shifts, masks) + centre[:, :, None, None]
+    content_std = ((centred * centred).mean(dim=(2, 3)) * unbiased + VARIANCE_EPS).sqrt()
+    styles = torch.cat([new_mean + centre[:, None], new_std], dim=2)
+    return fused, torch.cat([styles, torch.cat([centre, content_std], dim=1)[:, None]], dim=1)
 
 
 def blend(values: Tensor, masks: Tensor) -> Tensor:
@@ -102,31 +102,45 @@ def blend(values: Tensor, masks: Tensor) -> Tensor:
 
 
 def wct(
-    centred: Tensor, masks: Tensor, new_mean: Tensor, coloring: Tensor, alpha: float | Tensor, roots: MatrixRoots
+    feature: Tensor, masks: Tensor, mean: Tensor, coloring: Tensor, alpha: float | Tensor, roots: MatrixRoots
 ) -> Tensor:
-    """WCT by region of a centred map, minus the map's mean.
+    """WCT by region; see `adain.nn.fusion.wct`.
 
     Args:
-        centred: a map minus its mean, (N, C, h, w) float32.
+        feature: the content's, (N, C, h, w) float32.
         masks: shares of the styles and of the content, (N, S + 1, h, w).
-        new_mean: of each style, from the map's mean, (N, S, C).
+        mean: of each style, (N, S, C).
         coloring: the root of each style's covariance, (N, S, C, C).
-        alpha: strength in [0, 1], a number or (N, 1, 1).
+        alpha: strength in [0, 1], a number or (N, 1).
         roots: what takes the roots of covariances.
 
     Returns:
         (N, C, h, w).
     """
-    mean, covariance = _covariances(centred, masks[:, :-1])
+    centred, centre = _centred(feature)
+    own_mean, covariance = _covariances(centred, masks[:, :-1])
     whitening, _ = roots(regularized(covariance.flatten(0, 1)))
-    strength = alpha[..., None] if isinstance(alpha, Tensor) else alpha  # (N, 1, 1, 1)
+    strength = _per_region(alpha)
+    new_mean = own_mean + strength * (mean - centre[:, None] - own_mean)
     identity = torch.eye(centred.shape[1], dtype=centred.dtype, device=centred.device)
-    transform = identity + strength * (coloring @ whitening.view_as(coloring) - identity)  # (N, S, C, C)
-    shift = mean + alpha * (new_mean - mean) - (transform @ mean[..., None]).squeeze(3)  # (N, S, C)
+    colored = coloring @ whitening.view_as(coloring)
+    per_matrix = strength[..., None] if isinstance(strength, Tensor) else strength  # (N, 1, 1, 1)
+    transform = identity + per_matrix * (colored - identity)  # (N, S, C, C)
+    shift = new_mean - (transform @ own_mean[..., None]).squeeze(3)  # (N, S, C)
     pixels = centred.flatten(2)[:, None]  # (N, 1, C, P)
     weights = masks.flatten(2)[:, :, None]  # (N, S + 1, 1, P)
     styled = ((transform @ pixels + shift[..., None]) * weights[:, :-1]).sum(dim=1)
-    return (styled + pixels[:, 0] * weights[:, -1]).view_as(centred)
+    return (styled + pixels[:, 0] * weights[:, -1]).view_as(centred) + centre[:, :, None, None]
+
+
+def _centred(feature: Tensor) -> tuple[Tensor, Tensor]:
+    """A map minus its mean, (N, C, h, w), and the mean (N, C)."""
+    mean = feature.mean(dim=(2, 3), keepdim=True)
+    return feature - mean, mean.squeeze((2, 3))
+
+
+def _per_region(alpha: float | Tensor) -> float | Tensor:
+    return alpha[:, :, None] if isinstance(alpha, Tensor) else alpha  # (N, 1, 1)
 
 
 def _covariances(centred: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:

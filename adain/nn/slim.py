@@ -25,6 +25,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from adain.nn import regions
 from adain.nn.fusion import mean_std
 from adain.nn.models import StyleTransfer
 from adain.nn.padding import crop_to, pad_to
@@ -192,6 +193,31 @@ class AdaINSlim(StyleTransfer):
         flat = torch.cat([target[name] for name in self.code_shapes], dim=1)
         return self._crop(self.decoder(fused, self.decoder.modulation(flat)), content)
 
+    def forward_regions(
+        self, content: Tensor, codes: Mapping[str, Tensor], masks: Tensor, alpha: float | Tensor
+    ) -> Tensor:
+        """Each region also modulates the decoder's layers where it is; see `StyleTransfer.forward_regions`."""
+        shares = regions.shares(self._fit(masks))
+        scaled = {scale: regions.scaled(shares, scale) for scale in SCALES}
+        fused, statistics = zip(
+            *(
+                regions.adain(x.float(), scaled[s], codes[f"x{s}.mean"], codes[f"x{s}.std"], alpha)
+                for s, x in zip(SCALES, self.encoder(self._fit(content)), strict=True)
+            ),
+            strict=True,
+        )
+        modulation = self._regional_modulation(torch.cat(statistics, dim=2), scaled)
+        return self._crop(self.decoder(fused, modulation), content)
+
+    def _regional_modulation(self, flat: Tensor, shares: Mapping[int, Tensor]) -> list[tuple[Tensor, Tensor]]:
+        """A gain and a bias per pixel of each decoder layer, from a flat code per region (N, S + 1, D)."""
+        count = flat.shape[1]
+        per_region = self.decoder.modulation(flat.flatten(0, 1))  # (N * (S + 1), C, 1, 1) twice per layer
+        return [
+            (_blend(gain, count, shares[_scale(name)]), _blend(bias, count, shares[_scale(name)]))
+            for name, (gain, bias) in zip(self.decoder.names, per_region, strict=True)
+        ]
+
     def _fit(self, image: Tensor) -> Tensor:
         return pad_to(image, multiple=SCALES[-1], minimum=SMALLEST_SIDE)
 
@@ -206,6 +232,16 @@ class AdaINSlim(StyleTransfer):
 def _renormalise(x: Tensor, mean: Tensor, std: Tensor, new_mean: Tensor, new_std: Tensor) -> Tensor:
     gain = new_std / std
     return x * gain[:, :, None, None] + (new_mean - mean * gain)[:, :, None, None]
+
+
+def _blend(values: Tensor, count: int, shares: Tensor) -> Tensor:
+    """(N * count, C, 1, 1), by the shares (N, count, h, w) of `count` regions, to (N, C, h, w)."""
+    return regions.blend(values.reshape(-1, count, values.shape[1]), shares)
+
+
+def _scale(layer: str) -> int:
+    """Of the map that a decoder layer makes: 4 for `at_quarter_1` and `from_quarter`."""
+    return {"half": 2, "quarter": 4, "eighth": 8, "sixteenth": 16}[layer.split("_")[1]]
 
 
 def _up(x: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ class here and one more line in `_FAMILIES`.
 from __future__ import annotations
 
 import copy
-from abc import ABC, abstractmethod
+from abc import ABC
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
@@ -39,20 +39,6 @@ class ExportNetwork(StyleTransfer, ABC):
     operators: Operators
     multiple: int
     minimum: int
-
-    @abstractmethod
-    def forward_regions(self, content: Tensor, codes: Mapping[str, Tensor], masks: Tensor, alpha: Tensor) -> Tensor:
-        """The content with a style per region; see `adain.nn.regions`.
-
-        Args:
-            content: (N, 3, H, W) float32, RGB in [0, 1].
-            codes: the arrays of `code_shapes` for S styles, (N, S, ...).
-            masks: (N, S, H, W) float32, at least 0.
-            alpha: (N, 1).
-
-        Returns:
-            (N, 3, H, W), about [0, 1], not clipped.
-        """
 
     def _set(self, form: Form, *, multiple: int, minimum: int) -> None:
         self.form, self.operators, self.multiple = form, form.operators, multiple
@@ -102,12 +88,12 @@ class _AdaIN(ExportNetwork):
         gain = _towards(std, code[f"{self.tap}.std"], alpha) / std
         return self._decode(centred * gain + new_mean, content)
 
-    def forward_regions(self, content: Tensor, codes: Mapping[str, Tensor], masks: Tensor, alpha: Tensor) -> Tensor:
-        feature = self._feature(self._fit(content))
-        weights = regions.scaled(regions.shares(self._fit(masks)), self.multiple)
-        fused, _ = _fuse_regions(
-            feature, weights, codes[f"{self.tap}.mean"], codes[f"{self.tap}.std"], alpha, self.operators
-        )
+    def forward_regions(
+        self, content: Tensor, codes: Mapping[str, Tensor], masks: Tensor, alpha: float | Tensor
+    ) -> Tensor:
+        shares = regions.scaled(regions.shares(self._fit(masks)), self.multiple)
+        mean, std = codes[f"{self.tap}.mean"], codes[f"{self.tap}.std"]
+        fused, _ = regions.adain(self._feature(self._fit(content)), shares, mean, std, alpha)
         return self._decode(fused, content)
 
     def _decode(self, fused: Tensor, content: Tensor) -> Tensor:
@@ -151,15 +137,15 @@ class _WCT(ExportNetwork):
             image = self.decoders[position](fused.to(self.form.dtype)).float()
         return self._crop(image, content)
 
-    def forward_regions(self, content: Tensor, codes: Mapping[str, Tensor], masks: Tensor, alpha: Tensor) -> Tensor:
-        image, weights = self._fit(content), regions.shares(self._fit(masks))
+    def forward_regions(
+        self, content: Tensor, codes: Mapping[str, Tensor], masks: Tensor, alpha: float | Tensor
+    ) -> Tensor:
+        image, shares = self._fit(content), regions.shares(self._fit(masks))
         for position, level in enumerate(self.levels):
             feature = self._encoder(position)(image.to(self.form.dtype), level).float()
-            own_mean = feature.mean(dim=(2, 3), keepdim=True)
-            new_mean = codes[f"{tap(level)}.mean"] - _values(own_mean)[:, None]
-            coloring, masked = codes[f"{tap(level)}.coloring"], regions.scaled(weights, stride(level))
-            fused = regions.wct(feature - own_mean, masked, new_mean, coloring, alpha[:, :, None], self.roots)
-            image = self.decoders[position]((fused + own_mean).to(self.form.dtype)).float()
+            mean, coloring = codes[f"{tap(level)}.mean"], codes[f"{tap(level)}.coloring"]
+            fused = regions.wct(feature, regions.scaled(shares, stride(level)), mean, coloring, alpha, self.roots)
+            image = self.decoders[position](fused.to(self.form.dtype)).float()
         return self._crop(image, content)
 
     def _fuse(self, feature: Tensor, mean: Tensor, coloring: Tensor, alpha: float | Tensor) -> Tensor:
@@ -195,27 +181,6 @@ class _Slim(AdaINSlim, ExportNetwork):
         exchange(self, form)
         self._set(form, multiple=SCALES[-1], minimum=SMALLEST_SIDE)
 
-    def forward_regions(self, content: Tensor, codes: Mapping[str, Tensor], masks: Tensor, alpha: Tensor) -> Tensor:
-        weights = {scale: regions.scaled(regions.shares(self._fit(masks)), scale) for scale in SCALES}
-        fused, targets = [], []
-        for scale, x in zip(SCALES, self.encoder(self._fit(content)), strict=True):
-            code = codes[f"x{scale}.mean"], codes[f"x{scale}.std"]
-            renormalised, target = _fuse_regions(x, weights[scale], *code, alpha, self.operators)
-            fused.append(renormalised)
-            targets.append(target)
-        modulation = self._modulation(torch.cat(targets, dim=2), weights)
-        return self._crop(self.decoder(fused, modulation), content)
-
-    def _modulation(self, flat: Tensor, weights: Mapping[int, Tensor]) -> list[tuple[Tensor, Tensor]]:
-        """A gain and a bias per pixel of each decoder layer, from a flat code per region (N, S + 1, D)."""
-        count = flat.shape[1]
-        modulation = []
-        for name, pair in zip(self.decoder.names, self.decoder.modulation(flat.flatten(0, 1)), strict=True):
-            masks = weights[_scale(name)]
-            gain, bias = (regions.blend(_values(value).reshape(-1, count, value.shape[1]), masks) for value in pair)
-            modulation.append((gain, bias))
-        return modulation
-
     def _fit(self, image: Tensor) -> Tensor:
         return ExportNetwork._fit(self, image)
 
@@ -225,28 +190,6 @@ class _Slim(AdaINSlim, ExportNetwork):
     def _code(self, maps: Sequence[Tensor]) -> dict[str, Tensor]:
         statistics = [_values(value) for x in maps for value in self.operators.moments(x)[1:]]
         return dict(zip(self.code_shapes, statistics, strict=True))
-
-
-def _fuse_regions(
-    x: Tensor, weights: Tensor, mean: Tensor, std: Tensor, alpha: Tensor, operators: Operators
-) -> tuple[Tensor, Tensor]:
-    """AdaIN by region: the map, and mean and deviation that each region then has, side by side, (N, S + 1, 2 C).
-
-    `mean` and `std` are the styles', (N, S, C); the last region is the content as it is.
-    """
-    centred, own_mean, own_std = operators.moments(x)
-    centre, strength = _values(own_mean)[:, None], alpha[:, :, None]
-    region_mean, variance = regions.moments(centred, weights[:, :-1])
-    gain, shift, new = regions.adain_gains(region_mean, variance, mean - centre, std, strength, operators.unbiased(x))
-    fused = centred * regions.blend(gain, weights) + regions.blend(shift, weights) + own_mean
-    statistics = torch.cat([new.mean + centre, new.std], dim=2)
-    content = torch.cat([centre, _values(own_std)[:, None]], dim=2)
-    return fused, torch.cat([statistics, content], dim=1)
-
-
-def _scale(name: str) -> int:
-    """Of the map that a decoder layer makes: 4 for `at_quarter_1` and `from_quarter`."""
-    return {"half": 2, "quarter": 4, "eighth": 8, "sixteenth": 16}[name.split("_")[1]]
 
 
 def _maps(values: Tensor) -> Tensor:

@@ -14,8 +14,6 @@ from torch import Tensor
 
 from adain.nn.models import StyleTransfer
 from adain.onnx.contract import GraphInfo, Precision
-from adain.onnx.layers import Form
-from adain.onnx.networks import exportable
 
 __all__ = ["CASES", "LIMITS", "Case", "Comparison", "Limit", "compare"]
 
@@ -152,9 +150,7 @@ def _expected(inputs: dict[str, Tensor], info: GraphInfo, network: StyleTransfer
             code = _named((shares[:, :, None] * inputs["codes"]).sum(dim=1), network)
         if info.graph == "apply_regions":
             codes = _named(inputs["codes"], network)
-            picture = exportable(network, Form()).forward_regions(
-                inputs["content"], codes, inputs["masks"], inputs["alpha"]
-            )
+            picture = network.forward_regions(inputs["content"], codes, inputs["masks"], inputs["alpha"])
         else:
             picture = network(inputs["content"], code, inputs["alpha"])
         picture = picture.clamp(0, 1)
