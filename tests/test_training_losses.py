@@ -35,6 +35,34 @@ def test_moments_of_one_pixel_are_finite():
     assert all(torch.isfinite(m).all() for m in losses.moments(torch.rand(1, 3, 1, 1)))
 
 
+def test_projected_moments_are_those_of_the_convolution(pair):
+    torch.manual_seed(0)
+    head = torch.nn.Conv2d(4, 7, 1)
+    for found, expected in zip(losses.projected_moments(pair[0], head), losses.moments(head(pair[0])), strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_projected_moments_have_a_gradient_and_survive_one_pixel():
+    features = torch.rand(1, 4, 1, 1, requires_grad=True)
+    mean, std = losses.projected_moments(features, torch.nn.Conv2d(4, 7, 1))
+    (mean.sum() + std.sum()).backward()
+    assert torch.isfinite(features.grad).all()
+    assert features.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("period", [2, 4, 8])
+def test_grid_sees_a_screen_and_neither_a_slope_nor_noise(period):
+    slope = torch.linspace(0.2, 0.8, 128).expand(1, 3, 128, 128)
+    screen = 0.05 * (torch.arange(128) % period == 0).float()
+    noise = 0.05 * torch.rand(1, 3, 128, 128, generator=torch.Generator().manual_seed(0))
+    assert losses.grid(slope + screen) > 20 * losses.grid(slope + noise)
+    assert losses.grid(slope) < 1e-6
+
+
+def test_grid_takes_pictures_smaller_than_its_window():
+    assert losses.grid(torch.rand(1, 3, 32, 40)) > 0
+
+
 def test_content_mse_is_the_mean_squared_error(pair):
     torch.testing.assert_close(losses.content_mse(*pair), (pair[0] - pair[1]).square().mean())
 

@@ -295,7 +295,7 @@ def test_a_quick_phase_looks_through_the_quick_layers_and_the_next_one_does_not(
         return {layer: found[layer.removeprefix("quick_")] for layer in layers}
 
     network = LossNetwork([(Encoder((4, 6, 8, 8, 8), 3), LAYERS)])
-    task = tasks.make(trainer.recipe, trainer.network, features, torch.device("cpu"))
+    task = tasks.make(trainer.recipe, trainer.network, features, {}, torch.device("cpu"))
     content, style = torch.rand(2, 3, 32, 32), torch.rand(2, 3, 32, 32)
     for step, expected in ((0, {f"quick_{layer}" for layer in LAYERS}), (1, set(LAYERS))):
         asked.clear()

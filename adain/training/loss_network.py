@@ -37,20 +37,22 @@ class LossNetwork(nn.Module):
 
     Args:
         encoders: each with the layers that are taken from it.
-        heads: 1x1 convolutions applied to a layer's features.
+        heads: 1x1 convolutions from a layer's features to VGG-19's channels, for the losses to apply: moments behind
+            one cost less than the convolution.
         files: where the weights come from, `{file name: sha256}`.
     """
 
     def __init__(
         self,
         encoders: Iterable[tuple[Encoder, tuple[str, ...]]],
-        heads: Mapping[str, nn.Module] | None = None,
+        heads: Mapping[str, nn.Conv2d] | None = None,
         files: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__()
         pairs = list(encoders)
         self.encoders = nn.ModuleList(encoder for encoder, _ in pairs)
-        self.heads = nn.ModuleDict(heads or {})
+        self.heads: Mapping[str, nn.Conv2d] = dict(heads or {})
+        self._heads = nn.ModuleList(self.heads.values())  # moved and frozen with the rest
         self.files = dict(files or {})
         self._layers = [layers for _, layers in pairs]
         self.requires_grad_(False).eval()
@@ -78,7 +80,7 @@ class LossNetwork(nn.Module):
                 assert isinstance(encoder, Encoder)
                 taps = encoder.taps(picture, list(names))
                 found.update({names[level]: feature for level, feature in taps.items()})
-        return {name: self.heads[name](f).relu() if name in self.heads else f for name, f in found.items()}
+        return found
 
 
 def _level(layer: str) -> int:
@@ -92,7 +94,7 @@ def load(path: Path, layers: Iterable[str], *, heads: bool = False, quick: bool 
         path: the full `vgg_normalised.pth`, or a folder that holds it, or a folder with VGG-19 to relu3_1 and
             distilled encoders.
         layers: `relu1_1` to `relu5_1`.
-        heads: map distilled features to VGG-19's channels.
+        heads: also give the 1x1 convolutions that map distilled features to VGG-19's channels.
         quick: also give all of `layers` from the deepest encoder alone, as `quick_relu1_1` and so on; where that
             is a distilled one, a step with these costs a quarter.
 
@@ -115,16 +117,18 @@ def load(path: Path, layers: Iterable[str], *, heads: bool = False, quick: bool 
     exact = tuple(layer for layer in wanted if int(layer[4]) <= 3)
     files = {shallow.name: _sha256(shallow)}
     encoders = [(_vgg(shallow, int(exact[-1][4])), exact)] if exact else []
-    found_heads: dict[str, nn.Module] = {}
+    found_heads: dict[str, nn.Conv2d] = {}
     for layer in wanted[len(exact) :]:
         file = path / DISTILLED_FILE.format(level=layer[4])
-        encoder, head = _distilled(file, int(layer[4]))
+        encoder = _distilled(file, int(layer[4]))
         encoders.append((encoder, (layer,)))
         files[file.name] = _sha256(file)
         if heads:
-            found_heads[layer] = head
+            found_heads[layer] = _head(file, int(layer[4]))
+    if heads and wanted[len(exact) :]:  # the deepest file has a head for every layer
+        found_heads |= {name: _head(file, _level(name)) for name in also}
     encoders.append((encoders[-1][0], also))
-    return LossNetwork(encoders, found_heads, files)
+    return LossNetwork(encoders, found_heads if heads else None, files)
 
 
 def _vgg(path: Path, level: int) -> Encoder:
@@ -133,15 +137,18 @@ def _vgg(path: Path, level: int) -> Encoder:
     return _fill(Encoder(VGG_WIDTHS, level), _tensors(path), names, path)
 
 
-def _distilled(path: Path, level: int) -> tuple[Encoder, nn.Conv2d]:
+def _distilled(path: Path, level: int) -> Encoder:
     layers = [layer for layer in encoder_layers(SLIM_WIDTHS, level) if isinstance(layer, Conv)]
     names = {layer.name: layer.name.replace("_", "") for layer in layers}
     tensors = _tensors(path)
-    encoder = _fill(Encoder(SLIM_WIDTHS, level), tensors, names, path)
+    return _fill(Encoder(SLIM_WIDTHS, level), tensors, names, path)
+
+
+def _head(path: Path, level: int) -> nn.Conv2d:
     head = nn.Conv2d(SLIM_WIDTHS[level - 1], VGG_WIDTHS[level - 1], 1)
-    prefix = f"conv{level}1_aux"
-    head.load_state_dict({kind: tensors[f"{prefix}.{kind}"] for kind in ("weight", "bias")})
-    return encoder, head
+    tensors = _tensors(path)
+    head.load_state_dict({kind: tensors[f"conv{level}1_aux.{kind}"] for kind in ("weight", "bias")})
+    return head
 
 
 def _tensors(path: Path) -> dict[str, Tensor]:

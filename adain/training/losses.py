@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
@@ -25,9 +25,11 @@ __all__ = [
     "gamut",
     "gram",
     "gram_mse",
+    "grid",
     "hinge_discriminator",
     "hinge_generator",
     "moments",
+    "projected_moments",
     "reconstruction_l1",
     "reconstruction_mse",
     "relative_mse",
@@ -37,6 +39,8 @@ __all__ = [
 ]
 
 Moments = tuple[Tensor, Tensor]  # mean and standard deviation per channel, each (N, C)
+_GRID_CELL = 8  # px
+_GRID_WINDOW = 64  # px; a pattern's sign differs between areas of different tone, a small window sees any texture
 _EPS = 1e-5  # added to the variance, as pytorch-AdaIN does
 
 
@@ -44,6 +48,45 @@ def moments(features: Tensor) -> Moments:
     """Mean and standard deviation (unbiased variance + 1e-5) per sample and channel, each (N, C) float32."""
     mean, std = _MomentsFunction.apply(features)
     return mean, std
+
+
+def projected_moments(features: Tensor, head: nn.Conv2d) -> Moments:
+    """Moments of a 1x1 convolution of features without computing it: they follow from the features' covariance.
+
+    Args:
+        features: (N, C, H, W).
+        head: the 1x1 convolution, with a bias, to C' channels.
+
+    Returns:
+        Mean and standard deviation of its output, each (N, C') float32, as `moments` has them.
+    """
+    with torch.autocast(features.device.type, enabled=False):  # a variance is a small difference of large numbers
+        flat = features.float().flatten(2)  # (N, C, P)
+        mean = flat.mean(2)
+        centred = flat - mean[..., None]
+        covariance = centred @ centred.transpose(1, 2) / max(1, flat.shape[2] - 1)  # (N, C, C)
+        matrix = head.weight.flatten(1)  # (C', C)
+        variance = ((matrix @ covariance) * matrix).sum(2)  # the diagonal of W S W^T
+        return F.linear(mean, matrix, head.bias), (variance.clamp_min(0.0) + _EPS).sqrt()
+
+
+def grid(picture: Tensor) -> Tensor:
+    """What repeats every 2, 4 or 8 px: the screen that a network of such strides leaves in smooth areas.
+
+    Args:
+        picture: (N, 3, H, W).
+
+    Returns:
+        Over windows of 64 px (or the picture's side, if less), the mean square of the pattern that all cells of
+        8 x 8 px in it share; texture that is not in step averages out.
+    """
+    p = picture.float()
+    fine = p - F.avg_pool2d(F.pad(p, (2, 2, 2, 2), mode="reflect"), 5, stride=1)  # slopes are no pattern
+    cells = F.pixel_unshuffle(fine, _GRID_CELL)  # (N, 3 * 64, H / 8, W / 8)
+    window = [min(_GRID_WINDOW // _GRID_CELL, side) for side in cells.shape[2:]]
+    shared = F.avg_pool2d(cells, window, stride=[max(1, side // 2) for side in window])
+    shared = shared.view(p.shape[0], p.shape[1], _GRID_CELL**2, *shared.shape[2:])
+    return (shared - shared.mean(2, keepdim=True)).square().mean()
 
 
 class _MomentsFunction(torch.autograd.Function):

@@ -7,11 +7,11 @@ batch (`identity_fraction`) take their own content as the style; the network sho
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from adain.training import losses
 from adain.training.adversary import Adversary
@@ -19,6 +19,8 @@ from adain.training.recipe import LossRecipe
 
 __all__ = ["Features", "Objective", "StyleNetwork", "loss_layers", "weighted"]
 
+T = TypeVar("T", Tensor, losses.Moments)
+Loss = Callable[[T, T], Tensor]
 Features = Callable[[Tensor, Iterable[str]], dict[str, Tensor]]  # the loss network
 
 
@@ -39,11 +41,13 @@ class Objective:
     Args:
         recipe: the weights.
         features: the loss network.
+        heads: 1x1 convolutions by layer, behind which content and style moments of that layer are compared.
         adversary: for the adversarial loss; None without one.
     """
 
     recipe: LossRecipe
     features: Features
+    heads: Mapping[str, nn.Conv2d] = field(default_factory=dict)
     adversary: Adversary | None = None
 
     def __call__(self, network: StyleNetwork, content: Tensor, style: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
@@ -70,6 +74,8 @@ class Objective:
         parts = {}
         if self.recipe.total_variation:
             parts["total_variation"] = losses.total_variation(result)
+        if self.recipe.grid:
+            parts["grid"] = losses.grid(result)
         if self.recipe.gamut:
             parts["gamut"] = losses.gamut(result)
         if self.recipe.identity_pixels and own:
@@ -92,7 +98,7 @@ class Objective:
         if recipe.content_cosine:
             parts["content_cosine"] = self._content(losses.content_cosine, found, of_content)
         if recipe.style:
-            parts["style"] = self._style(self._moments_loss, found, of_style)
+            parts["style"] = self._style(self._moments_loss, self._moments(found), self._moments(of_style))
         if recipe.gram:
             parts["gram"] = self._style(losses.gram_mse, found, of_style)
         if identity:
@@ -100,26 +106,37 @@ class Objective:
             parts["identity_features"] = torch.stack([losses.relative_mse(f, t) for f, t in pairs]).mean()
         return parts
 
-    def _content(self, loss: Loss, found: dict[str, Tensor], wanted: dict[str, Tensor]) -> Tensor:
+    def _content(self, loss: Loss[Tensor], found: dict[str, Tensor], wanted: dict[str, Tensor]) -> Tensor:
+        found, wanted = self._projected(found), self._projected(wanted)
         return weighted(loss, found, wanted, self.recipe.content_layers, self.recipe.content_layer_weights)
 
-    def _style(self, loss: Loss, found: dict[str, Tensor], wanted: dict[str, Tensor]) -> Tensor:
+    def _projected(self, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The content layers behind their heads."""
+        layers = {name: features[name].float() for name in self.recipe.content_layers}
+        return {name: self.heads[name](f) if name in self.heads else f for name, f in layers.items()}
+
+    def _moments(self, features: Mapping[str, Tensor]) -> dict[str, losses.Moments]:
+        """Of the style layers, behind their heads."""
+        return {
+            name: losses.projected_moments(features[name], self.heads[name])
+            if name in self.heads
+            else losses.moments(features[name])
+            for name in self.recipe.style_layers
+        }
+
+    def _style(self, loss: Loss[T], found: Mapping[str, T], wanted: Mapping[str, T]) -> Tensor:
         return weighted(loss, found, wanted, self.recipe.style_layers, self.recipe.style_layer_weights)
 
-    def _moments_loss(self, found: Tensor, wanted: Tensor) -> Tensor:
-        f, w = losses.moments(found), losses.moments(wanted)
+    def _moments_loss(self, found: losses.Moments, wanted: losses.Moments) -> Tensor:
         if self.recipe.style_form == "mse":
-            return losses.style_moments_mse(f, w)
-        return losses.style_moments_relative(f, w, root=self.recipe.style_form == "relative_root")
-
-
-Loss = Callable[[Tensor, Tensor], Tensor]
+            return losses.style_moments_mse(found, wanted)
+        return losses.style_moments_relative(found, wanted, root=self.recipe.style_form == "relative_root")
 
 
 def weighted(
-    loss: Loss,
-    found: Mapping[str, Tensor],
-    wanted: Mapping[str, Tensor],
+    loss: Loss[T],
+    found: Mapping[str, T],
+    wanted: Mapping[str, T],
     layers: tuple[str, ...],
     weights: tuple[float, ...],
 ) -> Tensor:

@@ -123,7 +123,7 @@ class Judge:
         if len(network.files) != 1 + len(DEEP):
             raise WeightsError(f"{folder} holds the whole VGG-19; the judge takes it only to relu3_1")
         heads = loss_network.load(folder, DEEP, heads=True).heads
-        return cls(network, dict(heads.items()), device=device)
+        return cls(network, heads, device=device)
 
     @torch.inference_mode()
     def look(self, rgb: NDArray[np.uint8]) -> Traits:

@@ -86,6 +86,7 @@ class LossRecipe:
     style: float = 3.0  # moments: see style_form
     gram: float = 0.0
     total_variation: float = 0.0
+    grid: float = 0.0  # what repeats every 2, 4 or 8 px
     gamut: float = 0.0  # values outside [0, 1]
     identity_pixels: float = 0.0
     identity_features: float = 0.0
@@ -97,7 +98,7 @@ class LossRecipe:
     style_layers: tuple[str, ...] = LAYERS
     style_layer_weights: tuple[float, ...] = ()  # empty: all 1
     identity_fraction: float = 0.0  # share of each batch whose style is its own content
-    distilled_heads: bool = False  # map distilled features to VGG-19's with their 1x1 heads
+    distilled_heads: bool = False  # compare distilled features behind the 1x1 heads that map them to VGG-19's
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,6 @@ class WCTRecipe:
     distillation: float = 1.0  # relative error of the teacher's features, told from ours by 1x1 heads
     distillation_layers: tuple[str, ...] = LAYERS
     distillation_layer_weights: tuple[float, ...] = ()  # empty: all 1
-    distilled_heads: bool = False  # map distilled teachers' features to VGG-19's with their 1x1 heads
     pixels: float = 1.0  # of every level's reconstruction
     pixels_form: Literal["l1", "mse"] = "l1"
     features: float = 1.0  # relative error of the reconstruction in the loss network

@@ -47,7 +47,7 @@ def prepare(recipe: Recipe, places: Places, *, device: str = "auto", resume: boo
     features = loss_network.load(
         _teachers(places.teachers),
         tasks.layers(recipe),
-        heads=recipe.losses.distilled_heads or recipe.wct.distilled_heads,
+        heads=recipe.losses.distilled_heads,
         quick=any(phase.quick for phase in recipe.phases),
     )
     trainer = Trainer(

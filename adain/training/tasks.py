@@ -51,15 +51,17 @@ class Task(Protocol):
 class AdaINTask:
     """A style network trained by `losses`, against a discriminator if `losses.adversarial` asks for one."""
 
-    def __init__(self, recipe: Recipe, features: Features, device: torch.device) -> None:
+    def __init__(
+        self, recipe: Recipe, features: Features, heads: Mapping[str, nn.Conv2d], device: torch.device
+    ) -> None:
         self._device, self._precision = device, recipe.optimizer.precision
         self._adversary: Adversary | None = None
         if recipe.losses.adversarial:
             rate = recipe.optimizer.discriminator_learning_rate
             self._adversary = Adversary(rate, seed=recipe.seed, device=device)
         self._phases = recipe.phases
-        self._objective = Objective(recipe.losses, features, self._adversary)
-        self._quick_objective = Objective(_quick(recipe.losses), features, self._adversary)
+        self._objective = Objective(recipe.losses, features, heads, self._adversary)
+        self._quick_objective = Objective(_quick(recipe.losses), features, heads, self._adversary)
         self.trained: list[nn.Parameter] = []
 
     def loss(self, network: nn.Module, content: Tensor, style: Tensor, step: int) -> tuple[Tensor, dict[str, Tensor]]:
@@ -130,14 +132,20 @@ def _quick(losses: LossRecipe) -> LossRecipe:
     return dataclasses.replace(losses, style_layers=tuple(style), content_layers=tuple(content))
 
 
-def make(recipe: Recipe, network: nn.Module, features: Features, device: torch.device) -> Task:
-    """The recipe's task.
+def make(
+    recipe: Recipe,
+    network: nn.Module,
+    features: Features,
+    heads: Mapping[str, nn.Conv2d],
+    device: torch.device,
+) -> Task:
+    """The recipe's task, its losses through `features` and behind the `heads` of these, if there are any.
 
     Raises:
         InputError: the network is not of a kind the task trains.
     """
     if recipe.task == "adain":
-        return AdaINTask(recipe, features, device)
+        return AdaINTask(recipe, features, heads, device)
     if not isinstance(network, nn.ModuleDict) or "encoder" not in network:
         raise InputError(
             f"task '{recipe.task}' trains an encoder with or without decoders, not {type(network).__name__}"

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from adain.errors import AdainError, InputError
 from adain.training import checkpoint, data, report, schedule, tasks
+from adain.training.loss_network import LossNetwork
 from adain.training.objective import Features
 from adain.training.precision import MixedFeatures
 from adain.training.recipe import Recipe, as_dict, fingerprint, parse
@@ -70,7 +71,7 @@ class Trainer:
         recipe: Recipe,
         *,
         network: nn.Module,
-        features: nn.Module,
+        features: LossNetwork,
         datasets: Datasets,
         run_dir: Path,
         device: torch.device,
@@ -85,9 +86,9 @@ class Trainer:
         self.step = 0
         self.total = schedule.total_iterations(recipe.phases)
         self._stop = False
-        frozen: nn.Module = features.to(device, memory_format=layout)  # type: ignore[call-overload]
+        frozen: LossNetwork = features.to(device, memory_format=layout)  # type: ignore[call-overload]
         self._features: Features = MixedFeatures(frozen, device, recipe.optimizer.loss_precision)
-        self._task = tasks.make(recipe, self.network, self._features, device)
+        self._task = tasks.make(recipe, self.network, self._features, frozen.heads, device)
         self._trained = [p for p in self.network.parameters() if p.requires_grad]
         if not self._trained:
             raise InputError("nothing to train: network.freeze freezes every parameter")
