@@ -16,11 +16,12 @@ from __future__ import annotations
 from adain.images.arrays import from_tensor, quantize, to_tensor
 from adain.images.picture import Picture, resize
 from adain.images.reading import PictureInput, read
-from adain.images.writing import check_target, write
+from adain.images.writing import check_place, check_target, write
 
 __all__ = [
     "Picture",
     "PictureInput",
+    "check_place",
     "check_target",
     "from_tensor",
     "quantize",

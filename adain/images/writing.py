@@ -17,7 +17,7 @@ from PIL import Image
 from adain.errors import InputError, OutputError
 from adain.images.modes import from_pil
 
-__all__ = ["check_target", "write"]
+__all__ = ["check_place", "check_target", "write"]
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,15 @@ def check_target(path: str | os.PathLike[str]) -> None:
     if suffix not in FORMATS:
         came = f"got {suffix!r}" if suffix else "there is none"
         raise InputError(f"{path}: the suffix must be one of {', '.join(FORMATS)}, {came}; choose one of these")
+    check_place(path)
+
+
+def check_place(path: str | os.PathLike[str]) -> None:
+    """As `check_target`, for a file of any format.
+
+    Raises:
+        OutputError: as there.
+    """
     if os.path.isdir(path):
         raise OutputError(f"{path} is a folder; give the name of a file in it")
     if os.path.exists(path) and not os.path.isfile(path):
