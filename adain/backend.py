@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -47,5 +47,30 @@ class Backend(Protocol):
 
         Raises:
             InputError: the code's arrays are not this model's.
+        """
+        ...
+
+    def stylize_regions(
+        self,
+        content: NDArray[np.float32],
+        codes: Sequence[Mapping[str, NDArray[np.float32]]],
+        masks: NDArray[np.float32],
+        alpha: float,
+    ) -> NDArray[np.float32]:
+        """The content with a style on each region, fitted to that region's statistics.
+
+        Args:
+            content: as for `stylize`.
+            codes: as for `stylize`, S of them, at least one.
+            masks: (1, S, H, W) float32, at least 0: how much each style counts at each pixel. Where they sum to more
+                than 1, they are divided by their sum; what they lack of 1 is left to the content.
+            alpha: strength in [0, 1].
+
+        Returns:
+            (1, 3, H, W) float32, about [0, 1], not clipped.
+
+        Raises:
+            InputError: a code's arrays are not this model's.
+            WeightsError: the backend runs files, and the one for this is not there.
         """
         ...

@@ -11,7 +11,8 @@ from PIL import Image
 
 import adain
 from adain import registry
-from adain.onnx.contract import file_name
+from adain.onnx.contract import GraphKind, file_name
+from adain.ort import files
 from adain.ort.session import Graph
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -36,10 +37,17 @@ def test_weights_are_the_registrys(model: registry.Model) -> None:
         assert hashlib.sha256(content).hexdigest() == file.sha256
 
 
-@pytest.mark.parametrize("kind", ["encode_style", "apply"])
-def test_graphs_were_exported_from_these_weights(model: registry.Model, kind: str) -> None:
+@pytest.mark.parametrize("kind", files.GRAPHS)
+def test_graphs_were_exported_from_these_weights(model: registry.Model, kind: GraphKind) -> None:
     info = Graph(WEIGHTS / file_name(model.name, kind), "cpu").info
     assert info.weights_sha256 == {file.role: file.sha256 for file in model.files}
+
+
+def test_nothing_else_ships_and_the_readme_names_every_file(model: registry.Model) -> None:
+    there = {path.name for path in WEIGHTS.glob(f"{model.name}.*")}
+    assert there == {file.name for file in model.files} | {file_name(model.name, kind) for kind in files.GRAPHS}
+    readme = (WEIGHTS / "README.md").read_text(encoding="utf-8")
+    assert not [name for name in there if f"`{name}`" not in readme]
 
 
 def test_onnx_and_torch_give_the_same_picture_strongly_stylized(model: registry.Model) -> None:

@@ -51,6 +51,7 @@ _PICTURES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Directory with a few dozen pictures of the kind to stylize, for int8.",
 )
+@click.option("--runtime", is_flag=True, help="Only the graphs that adain itself runs, without MODEL.onnx.")
 @click.option("--verify", is_flag=True, help="Compare each file with torch at many sizes.")
 @weights_dir_option
 @verbose_option
@@ -62,6 +63,7 @@ def export(
     portable: bool,
     io: Io,
     calibrate: Path | None,
+    runtime: bool,
     verify: bool,
     weights_dir: Path | None,
 ) -> None:
@@ -70,6 +72,7 @@ def export(
     What goes in and comes out of each is in export/README.md of this package's repository.
     """
     from adain import registry, weights
+    from adain.ort.files import GRAPHS
 
     try:
         from adain.nn.build import load
@@ -80,7 +83,12 @@ def export(
             raise
         raise DeviceError(f'exporting needs {error.name}; pip install "adain[torch]"') from error
     options = exporting.Options(
-        precision=precision, opset=opset, portable=portable, io=io, calibration=_pictures(calibrate)
+        precision=precision,
+        opset=opset,
+        portable=portable,
+        io=io,
+        calibration=_pictures(calibrate),
+        kinds=GRAPHS if runtime else None,
     )
     row = registry.get(model)
     with DownloadBars() as bars:

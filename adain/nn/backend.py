@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 
 class TorchBackend:
-    """A model in torch; see `adain.backend.Backend` for its two methods.
+    """A model in torch; see `adain.backend.Backend` for its methods.
 
     Args:
         model: the registry's row.
@@ -54,6 +54,25 @@ class TorchBackend:
         with torch.inference_mode():
             batched = {name: self._tensor(code[name])[None] for name in self.network.code_shapes}
             stylized: NDArray[np.float32] = self.network(self._tensor(content), batched, alpha).cpu().numpy()
+        return stylized
+
+    def stylize_regions(
+        self,
+        content: NDArray[np.float32],
+        codes: Sequence[Mapping[str, NDArray[np.float32]]],
+        masks: NDArray[np.float32],
+        alpha: float,
+    ) -> NDArray[np.float32]:
+        """See `adain.backend.Backend.stylize_regions`."""
+        for code in codes:
+            self._check(code)
+        with torch.inference_mode():
+            stacked = {
+                name: torch.stack([self._tensor(code[name]) for code in codes])[None]
+                for name in self.network.code_shapes
+            }
+            picture = self.network.forward_regions(self._tensor(content), stacked, self._tensor(masks), alpha)
+            stylized: NDArray[np.float32] = picture.cpu().numpy()
         return stylized
 
     def _tensor(self, array: NDArray[np.float32]) -> Tensor:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
 from adain.errors import WeightsError
-from adain.onnx.contract import GraphInfo, GraphKind, flatten, unflatten
+from adain.onnx.contract import GraphInfo, GraphKind, file_name, flatten, unflatten
 from adain.ort.files import GraphFiles
 from adain.ort.session import Graph, choose_device
 from adain.registry import Model
@@ -21,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 class OrtBackend:
-    """A model in onnxruntime; see `adain.backend.Backend` for its two methods.
+    """A model in onnxruntime; see `adain.backend.Backend` for its methods.
 
     Args:
         model: the registry's row.
@@ -37,15 +38,13 @@ class OrtBackend:
     def __init__(self, model: Model, files: GraphFiles, device: str = "auto", threads: int | None = None) -> None:
         self.device = choose_device(device)
         self.name = model.name
-        self._encode_style = Graph(files.encode_style, self.device, threads)
-        self._apply = Graph(files.apply, self.device, threads)
-        _check(self._encode_style, "encode_style", model)
-        _check(self._apply, "apply", model)
+        self._model, self._files, self._threads = model, files, threads
+        self._encode_style = self._opened(files.encode_style, "encode_style")
+        self._apply = self._opened(files.apply, "apply")
+        self._further: dict[GraphKind, Graph] = {}
         self._layout = self._apply.info.code_layout
         if self._layout != self._encode_style.info.code_layout:
-            raise WeightsError(
-                f"{files.encode_style} and {files.apply} differ in their style codes; export {model.name} again"
-            )
+            raise _differ(files.encode_style, files.apply, model.name)
         logger.info("onnxruntime %s, %s graphs", onnxruntime.__version__, self._apply.info.precision)
 
     def encode_style(self, style: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
@@ -69,6 +68,44 @@ class OrtBackend:
         cropped: NDArray[np.float32] = stylized[:, :, :height, :width]
         return cropped
 
+    def stylize_regions(
+        self,
+        content: NDArray[np.float32],
+        codes: Sequence[Mapping[str, NDArray[np.float32]]],
+        masks: NDArray[np.float32],
+        alpha: float,
+    ) -> NDArray[np.float32]:
+        """See `adain.backend.Backend.stylize_regions`."""
+        stylized: NDArray[np.float32] = self._graph("apply_regions")(
+            {
+                "content": np.ascontiguousarray(content, np.float32),
+                "codes": np.stack([flatten(code, self._layout) for code in codes])[None],
+                "masks": np.ascontiguousarray(masks, np.float32),
+                "alpha": np.full((1, 1), alpha, np.float32),
+            }
+        )
+        return stylized
+
+    def _graph(self, kind: GraphKind) -> Graph:
+        """One of those that only some calls need, opened for the first of them."""
+        if kind not in self._further:
+            path = self._files.further.get(kind)
+            if path is None:
+                raise WeightsError(
+                    f"there is no {file_name(self.name, kind)} beside {self._files.apply}, which this needs; "
+                    f"`adain export {self.name} -o DIR` writes it, or use backend torch"
+                )
+            graph = self._opened(path, kind)
+            if graph.info.code_layout != self._layout:
+                raise _differ(self._files.apply, path, self.name)
+            self._further[kind] = graph
+        return self._further[kind]
+
+    def _opened(self, path: Path, kind: GraphKind) -> Graph:
+        graph = Graph(path, self.device, self._threads)
+        _check(graph, kind, self._model)
+        return graph
+
 
 def _fitted(picture: NDArray[np.float32], info: GraphInfo) -> NDArray[np.float32]:
     """With its last row and column repeated until the graph takes it; the torch networks do the same inside."""
@@ -79,6 +116,10 @@ def _fitted(picture: NDArray[np.float32], info: GraphInfo) -> NDArray[np.float32
     if not any(missing):
         return np.ascontiguousarray(picture, np.float32)
     return np.pad(picture, ((0, 0), (0, 0), (0, missing[0]), (0, missing[1])), mode="edge").astype(np.float32)
+
+
+def _differ(one: Path, other: Path, name: str) -> WeightsError:
+    return WeightsError(f"{one} and {other} differ in their style codes; export {name} again")
 
 
 def _check(graph: Graph, kind: GraphKind, model: Model) -> None:

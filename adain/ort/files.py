@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from adain import weights
 from adain.errors import WeightsError
@@ -12,26 +14,34 @@ from adain.onnx.contract import GraphKind, file_name
 from adain.registry import Model, WeightFile
 from adain.weights import Place
 
-__all__ = ["GraphFiles", "find", "locate"]
+__all__ = ["GRAPHS", "GraphFiles", "find", "locate"]
+
+_NEEDED: Final[tuple[GraphKind, ...]] = ("encode_style", "apply")
+_FURTHER: Final[tuple[GraphKind, ...]] = ("apply_regions",)
+GRAPHS: Final = _NEEDED + _FURTHER
+"""The graphs that adain itself runs: without the first two there is no model, each other one is for some calls. A
+model that ships has all of them in `weights/`."""
 
 
 @dataclass(frozen=True)
 class GraphFiles:
-    """The two graphs that `adain.ort.backend.OrtBackend` runs.
+    """The graphs that `adain.ort.backend.OrtBackend` runs.
 
     Attributes:
         encode_style: style to code.
         apply: content and codes to picture.
         shipped: whether they are this package's own, not the user's.
+        further: those of the others that lie beside `apply`.
     """
 
     encode_style: Path
     apply: Path
     shipped: bool
+    further: Mapping[GraphKind, Path] = field(default_factory=dict)
 
 
 def locate(model: Model, weights_dir: str | os.PathLike[str] | None = None) -> GraphFiles | None:
-    """A model's graphs, if both are somewhere; unread.
+    """A model's graphs, if those that are needed are somewhere; unread.
 
     Args:
         model: the registry's row.
@@ -41,12 +51,14 @@ def locate(model: Model, weights_dir: str | os.PathLike[str] | None = None) -> G
         InputError: there is no directory of that name.
     """
     directory = weights.named_directory(weights_dir)
-    places = [_place(model, kind, directory) for kind in ("encode_style", "apply")]
+    places = [_place(model, kind, directory) for kind in _NEEDED]
     encode_style, apply = places
     if encode_style is None or apply is None:
         return None
     shipped = encode_style.origin == apply.origin == "package"
-    return GraphFiles(encode_style.path, apply.path, shipped)
+    beside = {kind: apply.path.with_name(file_name(model.name, kind)) for kind in _FURTHER}
+    further = {kind: path for kind, path in beside.items() if path.is_file()}
+    return GraphFiles(encode_style.path, apply.path, shipped, further)
 
 
 def find(model: Model, weights_dir: str | os.PathLike[str] | None = None) -> GraphFiles:
@@ -58,7 +70,7 @@ def find(model: Model, weights_dir: str | os.PathLike[str] | None = None) -> Gra
     """
     found = locate(model, weights_dir)
     if found is None:
-        names = " and ".join(file_name(model.name, kind) for kind in ("encode_style", "apply"))
+        names = " and ".join(file_name(model.name, kind) for kind in _NEEDED)
         raise WeightsError(
             f"there are no ONNX graphs of {model.name} here ({names}); "
             f"`adain export {model.name} -o DIR` writes them: then name DIR as weights directory, or use backend torch"
