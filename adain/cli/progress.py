@@ -1,8 +1,9 @@
-"""A bar on stderr for each file that is downloaded."""
+"""Bars on stderr: one for each file that is downloaded, one for a run over many pictures."""
 
 from __future__ import annotations
 
 import sys
+import time
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ import click
 if TYPE_CHECKING:
     from click._termui_impl import ProgressBar
 
-__all__ = ["DownloadBars"]
+__all__ = ["DownloadBars", "ResultBar"]
 
 
 class DownloadBars:
@@ -62,3 +63,50 @@ class DownloadBars:
             self._bar.render_finish()
             self._bar = None
         self._received = 0
+
+
+class ResultBar:
+    """What to give to `adain.stylize_many` as `progress`, within a `with`: a bar with the rate and the time left.
+
+    Where stderr is not a terminal, it says how many results are to be made and no more.
+    """
+
+    def __init__(self) -> None:
+        self._bar: ProgressBar[int] | None = None
+        self._done = 0
+        self._start = 0.0
+
+    def __enter__(self) -> ResultBar:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.render_finish()
+            self._bar = None
+
+    def __call__(self, done: int, total: int) -> None:
+        """Draw; `done` of `total` results are dealt with, the first time 0."""
+        if done == 0:
+            self._open(total)
+        elif self._bar is not None:
+            self._bar.update(done - self._done, done)
+        self._done = done
+
+    def _open(self, total: int) -> None:
+        if not sys.stderr.isatty() or total == 0:
+            click.echo(f"{total:,} to stylize", err=True)
+            return
+        self._start = time.monotonic()
+        self._bar = click.progressbar(
+            length=total, label="stylizing", file=sys.stderr, show_pos=True, item_show_func=self._rate
+        )
+        self._bar.render_progress()
+
+    def _rate(self, done: int | None) -> str:
+        seconds = time.monotonic() - self._start
+        return f"{done / seconds:.2g} per second" if done and seconds > 0 else ""

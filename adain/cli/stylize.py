@@ -1,113 +1,183 @@
-"""`adain stylize`: one picture in the style of others."""
+"""`adain stylize`: one picture in the style of others, or folders of pictures in folders of styles."""
 
 from __future__ import annotations
 
 import logging
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from adain.cli.inputs import PICTURES
 from adain.cli.number_list import CommandWithNumbers, NumberList
-from adain.cli.options import model_name, weights_dir_option
-from adain.cli.progress import DownloadBars
+from adain.cli.options import look_options, model_options
+from adain.cli.progress import ResultBar
+from adain.cli.reporting import say
 from adain.cli.verbosity import verbose_option
-from adain.registry import DEFAULT
+from adain.errors import InputError
 
 if TYPE_CHECKING:
-    from adain.stylizer import BackendName, PreserveColor, StyleInput
+    from PIL import Image
+
+    from adain.stylizer import PreserveColor, StyleInput, Stylizer
 
 __all__ = ["stylize"]
 
 logger = logging.getLogger(__name__)
 
-_PICTURE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_CODE = ".safetensors"  # suffix of a saved style code
 
 
 @click.command(cls=CommandWithNumbers)
-@click.argument("content", type=_PICTURE)
-@click.argument("styles", metavar="STYLE [STYLE ...]", nargs=-1, required=True, type=_PICTURE)
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="File to write.")
+@click.argument("content", type=PICTURES)
+@click.argument("styles", metavar="STYLE [STYLE ...]", nargs=-1, required=True, type=PICTURES)
+@click.option("-c", "--content", "more_contents", multiple=True, type=PICTURES, help="A further CONTENT; repeatable.")
 @click.option(
-    "--model",
-    type=model_name,
-    metavar="MODEL",
-    default=DEFAULT,
-    show_default=True,
-    help="A name that `adain models` lists.",
+    "-o", "--output", required=True, help="File to write, or folder for all combinations: a name without a suffix."
 )
-@click.option("--alpha", type=click.FloatRange(0, 1), help="Strength of the style.  [default: the model's own]")
+@click.option(
+    "--name",
+    metavar="TEMPLATE",
+    help="Names of results in the folder, from {content}, {style}, {alpha}, {model}, {folder} and {suffix}.  "
+    "[default: {content}_{style}]",
+)
+@click.option("--overwrite", is_flag=True, help="Make results again that are in the folder.")
+@click.option(
+    "--alpha",
+    cls=NumberList,
+    multiple=True,
+    type=click.FloatRange(0, 1),
+    metavar="A ...",
+    help="Strength of the style, from 0 to 1; of several, a result each.  [default: the model's own]",
+)
 @click.option(
     "--weights",
     cls=NumberList,
     multiple=True,
     type=float,
     metavar="W ...",
-    help="Share of each style, in their order.  [default: equal]",
+    help="Share of each style, in their order; mixes them in a folder too.  [default: equal]",
 )
-@click.option("--size", type=click.IntRange(1), help="Scale the content to this shorter side, in pixels.")
-@click.option(
-    "--style-size",
-    type=click.IntRange(1),
-    default=512,
-    show_default=True,
-    help="Scale larger styles down to this shorter side; the strokes scale with it.",
-)
-@click.option(
-    "--preserve-color",
-    type=click.Choice(["coral", "luminance"]),
-    help="Keep the content's colours: recolour the style, or take only the result's brightness.",
-)
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
-@click.option(
-    "--backend",
-    type=click.Choice(["auto", "onnx", "torch"]),
-    default="auto",
-    show_default=True,
-    help="What runs the network: ONNX graphs, or torch; auto takes the graphs where there are any.",
-)
-@weights_dir_option
+@look_options
+@click.option("--compare", is_flag=True, help="Write content, style and result side by side.")
+@model_options
 @click.option("--seed", type=int, help="For models that draw random numbers; none so far does.")
 @verbose_option
 def stylize(
-    content: Path,
-    styles: tuple[Path, ...],
-    output: Path,
-    model: str,
-    alpha: float | None,
+    content: str,
+    styles: tuple[str, ...],
+    more_contents: tuple[str, ...],
+    output: str,
+    name: str | None,
+    overwrite: bool,
+    alpha: tuple[float, ...],
     weights: tuple[float, ...],
     size: int | None,
     style_size: int,
     preserve_color: PreserveColor | None,
-    device: str,
-    backend: BackendName,
-    weights_dir: Path | None,
+    compare: bool,
+    open_stylizer: Callable[[], Stylizer],
     seed: int | None,
 ) -> None:
     """Give the picture CONTENT the style of STYLE, or of several mixed.
 
-    A STYLE is a picture, or a style code saved from Python (.safetensors).
+    CONTENT and STYLE are pictures, folders of pictures, or patterns in quotes such as 'photos/*.jpg'. Where the
+    output is a folder, every content gets every style, and what is there already is left out; a run that was
+    interrupted goes on where it was. A STYLE may be a style code saved from Python (.safetensors).
     """
-    from adain.images import check_target, write
-    from adain.stylizer import load
+    contents, options = (content, *more_contents), _Options(weights or None, preserve_color, size, style_size, compare)
+    if _is_file(output):
+        if name is not None:
+            raise InputError(f"--name is for results in a folder; {output} is the name of a file")
+        _one(contents, styles, Path(output), alpha, options, open_stylizer)
+        return
+    from adain.jobs import stylize_many
 
+    stylizer = open_stylizer()
+    with ResultBar() as bar:
+        report = stylize_many(
+            stylizer,
+            contents,
+            styles,
+            output,
+            name=name,
+            alphas=alpha,
+            overwrite=overwrite,
+            progress=bar,
+            **asdict(options),
+        )
+    say(report)
+
+
+@dataclass(frozen=True)
+class _Options:
+    """What holds for every result."""
+
+    weights: tuple[float, ...] | None
+    preserve_color: PreserveColor | None
+    size: int | None
+    style_size: int
+    compare: bool
+
+
+def _one(
+    contents: Sequence[str],
+    styles: Sequence[str],
+    output: Path,
+    alphas: Sequence[float],
+    options: _Options,
+    open_stylizer: Callable[[], Stylizer],
+) -> None:
+    """The only content in the style of all pictures that were named, or of the only one that was found."""
+    from adain.images import check_target, write
+    from adain.jobs import find_contents, find_styles
+
+    found, found_styles = find_contents(contents).sources, find_styles(styles).sources
+    mixed = options.weights is not None or not any(map(_is_search, styles))
+    results = len(found) * (1 if mixed else len(found_styles)) * max(1, len(alphas))
+    if results > 1:
+        raise InputError(
+            f"{output} is the name of a file, but there are {results:,} results; give a folder, such as "
+            f"{output.with_suffix('')}{os.sep}"
+        )
     check_target(output)
-    with DownloadBars() as bars:
-        stylizer = load(model, device=device, backend=backend, weights_dir=weights_dir, progress=bars)
-    picture = stylizer(
-        content,
-        [_style(path) for path in styles],
-        alpha=alpha,
-        weights=weights or None,
-        preserve_color=preserve_color,
-        size=size,
-        style_size=style_size,
+    picture = open_stylizer()(
+        found[0].path,
+        [_style(style.path) for style in found_styles],
+        alpha=alphas[0] if alphas else None,
+        weights=options.weights,
+        preserve_color=options.preserve_color,
+        size=options.size,
+        style_size=options.style_size,
     )
+    if options.compare:
+        picture = _compared(found[0].path, [style.path for style in found_styles], picture)
     write(picture, output)
     logger.info("wrote %s, %d x %d pixels", output, *picture.size)
+
+
+def _compared(content: Path, styles: Sequence[Path], picture: Image.Image) -> Image.Image:
+    from adain import images, sheets
+
+    cells = [sheets.Cell(None if path.suffix == _CODE else images.read(path).to_pil(), path.name) for path in styles]
+    return sheets.compare(images.read(content).to_pil(), cells, picture)
 
 
 def _style(path: Path) -> StyleInput:
     from adain.code import StyleCode
 
-    return StyleCode.load(path) if path.suffix == ".safetensors" else path
+    return StyleCode.load(path) if path.suffix == _CODE else path
+
+
+def _is_search(text: str) -> bool:
+    """Whether it may stand for any number of pictures."""
+    from adain.jobs.sources import is_pattern
+
+    return os.path.isdir(text) or is_pattern(text)
+
+
+def _is_file(output: str) -> bool:
+    return Path(output).suffix != "" and not output.endswith(("/", os.sep)) and not os.path.isdir(output)

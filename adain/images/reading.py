@@ -19,7 +19,7 @@ from adain.images.picture import Picture, pixel_limit, replace_hidden_colors
 
 __all__ = ["READABLE", "PictureInput", "read"]
 
-PictureInput: TypeAlias = str | os.PathLike[str] | Image.Image | NDArray[np.generic]
+PictureInput: TypeAlias = str | os.PathLike[str] | Image.Image | NDArray[np.generic] | Picture
 
 # Suffixes that pictures go by, and Pillow's names of their formats. Only what photographs and paintings come
 # in: Pillow's others include some that run other programs (EPS).
@@ -49,13 +49,15 @@ def read(source: PictureInput) -> Picture:
     Args:
         source: a path, a PIL image of any common mode, or an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4)
             of dtype uint8, uint16 or float in [0, 1]: grey, grey, RGB or RGBA (colours not multiplied by
-            alpha).
+            alpha). A `Picture` is returned itself.
 
     Raises:
         ImageError: if the file is missing, is no picture, is damaged or too large, or the array is not as
             above.
-        InputError: if the source is none of the three.
+        InputError: if the source is none of these.
     """
+    if isinstance(source, Picture):
+        return source
     if isinstance(source, Image.Image):
         return from_pil(source)
     if isinstance(source, np.ndarray):

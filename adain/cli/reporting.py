@@ -1,0 +1,47 @@
+"""What is said at the end of a run over many pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from adain.errors import AdainError
+
+if TYPE_CHECKING:
+    from adain.jobs import Failure, Report
+
+__all__ = ["say"]
+
+
+def say(report: Report) -> None:
+    """Say what was written, left out and ignored, and what failed, on stderr.
+
+    Raises:
+        AdainError: something failed; the command's exit code follows from it.
+    """
+    parts = [f"wrote {counted(len(report.written), 'picture')}"]
+    if report.existing:
+        parts.append(f"left {report.existing:,} that existed (--overwrite makes them again)")
+    if report.ignored:
+        parts.append(f"ignored {counted(report.ignored, 'file')} (hidden, or not named like a picture)")
+    click.echo(", ".join(parts), err=True)
+    say_failures(report.failures)
+    if report.stopped:
+        raise AdainError("stopped, since there is no room for more; make some and start again: it does what is left")
+    if report.failures:
+        missing = sum(failure.results for failure in report.failures)
+        raise AdainError(f"{counted(missing, 'result')} could not be made, for the reasons above")
+
+
+def say_failures(failures: Sequence[Failure]) -> None:
+    """A line for each, on stderr."""
+    for failure in failures:
+        lost = f" ({counted(failure.results, 'result')} missing)" if failure.results > 1 else ""
+        click.echo(f"failed: {failure}{lost}", err=True)
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 picture`, `2 pictures`."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")

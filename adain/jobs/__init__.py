@@ -1,0 +1,8 @@
+"""Many pictures at once: folders of contents in folders of styles, as `adain stylize` and `adain grid` do it."""
+
+from __future__ import annotations
+
+from adain.jobs.many import Report, find_contents, find_styles, stylize_many
+from adain.jobs.pipeline import Failure
+
+__all__ = ["Failure", "Report", "find_contents", "find_styles", "stylize_many"]

@@ -1,0 +1,218 @@
+"""`stylize_many`: every content in every style, into a folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from PIL import Image
+
+from adain import images, sheets
+from adain.code import shares
+from adain.errors import InputError, OutputError
+from adain.images import Picture
+from adain.images.reading import READABLE
+from adain.jobs.naming import Template, default_template
+from adain.jobs.pipeline import Failure, Full, run
+from adain.jobs.plan import Look, Result, Task, check_apart, looks, plan, unmade
+from adain.jobs.sources import Found, find
+from adain.jobs.steps import CODE_SUFFIX, Settings, Stylizing
+from adain.stylizer import STYLE_SIZE, PreserveColor, Stylizer
+
+__all__ = ["Paths", "Progress", "Report", "find_contents", "find_styles", "stylize_many"]
+
+Paths: TypeAlias = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+Progress: TypeAlias = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What became of a run.
+
+    Attributes:
+        written: the files that were written.
+        existing: how many results existed, and were left as they are.
+        ignored: how many files in the folders that were searched are no pictures by their names, or are hidden.
+        failures: what could not be done, and why.
+        stopped: whether the run ended early, because there was no room for more results.
+    """
+
+    written: tuple[Path, ...]
+    existing: int
+    ignored: int
+    failures: tuple[Failure, ...]
+    stopped: bool = False
+
+
+def stylize_many(
+    stylizer: Stylizer,
+    contents: Paths,
+    styles: Paths,
+    output: str | os.PathLike[str],
+    *,
+    name: str | None = None,
+    alphas: Sequence[float] = (),
+    weights: Sequence[float] | None = None,
+    preserve_color: PreserveColor | None = None,
+    size: int | None = None,
+    style_size: int | None = STYLE_SIZE,
+    overwrite: bool = False,
+    compare: bool = False,
+    progress: Progress | None = None,
+) -> Report:
+    """Stylize every content with every style, at every strength, into a folder.
+
+    The contents' folders are kept in it. Reading, stylizing and writing overlap; a style is encoded once. Results
+    that exist are left out, so that a run that was interrupted goes on where it was; no file is ever half written.
+
+    Args:
+        stylizer: the model.
+        contents: files, folders with all pictures in them and in their folders, and patterns (`photos/*.jpg`, with
+            ** for any number of folders), one or a list of them.
+        styles: likewise; also style codes that were saved.
+        output: the folder, made if it is not there. It may not be one that is searched for contents or styles.
+        name: a template for the results' paths in it, with the fields of `adain.jobs.naming.FIELDS`. None:
+            `{content}_{style}`, with `_{alpha}` if there are several. The suffix is the content's unless the
+            template has one.
+        alphas: strengths of the style in [0, 1]; a result for each. Empty: the model's own default.
+        weights: one per style: all of them are mixed in these shares. None: every style on its own.
+        preserve_color: as a `Stylizer` takes it.
+        size: likewise.
+        style_size: likewise.
+        overwrite: make results that exist again.
+        compare: write content, style and result side by side instead of the result alone.
+        progress: called with the results that are dealt with, whether they could be made or not, and all that
+            were to be made; first with 0.
+
+    Returns:
+        What was written, and what could not be; a bad picture does not stop the rest.
+
+    Raises:
+        InputError: an argument outside what is allowed, an input that is not there or holds no pictures, or two
+            results of the same name. Nothing has been written.
+        OutputError: the folder cannot be written to.
+    """
+    output = Path(output)
+    _check_folder(output)
+    settings = Settings(weights, preserve_color, size, style_size)
+    alphas = [stylizer.alpha(alpha) for alpha in dict.fromkeys(alphas or (None,))]
+    template = Template(default_template(len(alphas), compare=compare) if name is None else name)
+    found = find_contents(contents), find_styles(styles)
+    if weights is not None:
+        shares(len(found[1].sources), weights)
+    all_looks = looks(found[1].sources, mixed=weights is not None)
+    tasks = plan(found[0].sources, all_looks, alphas, template, output, stylizer.model.name)
+    check_apart(tasks, found)
+    left = tasks if overwrite else unmade(tasks)
+    return _run(_Folder(stylizer, settings, compare=compare), tasks, left, found, progress)
+
+
+def find_contents(contents: Paths) -> Found:
+    """The contents, as `stylize_many` finds them.
+
+    Raises:
+        InputError: one is not there or holds no pictures.
+    """
+    return find(_listed(contents), READABLE)
+
+
+def find_styles(styles: Paths) -> Found:
+    """The styles, as `stylize_many` finds them.
+
+    Raises:
+        InputError: one is not there or holds no pictures.
+    """
+    return find(_listed(styles), [*READABLE, CODE_SUFFIX])
+
+
+class _Folder:
+    """The steps of results that are files of their own."""
+
+    def __init__(self, stylizer: Stylizer, settings: Settings, *, compare: bool) -> None:
+        self._stylizing = Stylizing(stylizer, settings, keep_pictures=compare)
+        self._compare = compare
+        self.read = self._stylizing.read
+        self.prepare = self._stylizing.prepare
+
+    def stylize(self, content: Picture, result: Result) -> tuple[Image.Image, list[sheets.Cell]]:
+        stylized = self._stylizing.stylize(content, result)
+        return stylized, self._styles(result.look) if self._compare else []
+
+    def finish(self, content: Picture, made: tuple[Image.Image, list[sheets.Cell]], result: Result) -> None:
+        picture, styles = made
+        if self._compare:
+            picture = sheets.compare(content.to_pil(), styles, picture)
+        result.target.parent.mkdir(parents=True, exist_ok=True)
+        images.write(picture, result.target)
+
+    def _styles(self, look: Look) -> list[sheets.Cell]:
+        pictures = self._stylizing.style_pictures(look)
+        return [
+            sheets.Cell(None if picture is None else picture.to_pil(), style.path.name)
+            for style, picture in zip(look.styles, pictures, strict=True)
+        ]
+
+
+class _Tally:
+    """Counts what became of the results; the sink of a run."""
+
+    def __init__(self, total: int, progress: Progress | None) -> None:
+        self.written: list[Path] = []
+        self.failures: list[Failure] = []
+        self._dealt_with, self._total, self._progress = 0, total, progress
+        self._add(0)
+
+    def done(self, result: Result) -> None:
+        self.written.append(result.target)
+        self._add(1)
+
+    def failed(self, failure: Failure) -> None:
+        self.failures.append(failure)
+        self._add(failure.results)
+
+    def _add(self, results: int) -> None:
+        self._dealt_with += results
+        if self._progress is not None:
+            self._progress(self._dealt_with, self._total)
+
+
+def _run(
+    steps: _Folder, tasks: Sequence[Task], left: Sequence[Task], found: Sequence[Found], progress: Progress | None
+) -> Report:
+    planned, to_make = (sum(len(task.results) for task in some) for some in (tasks, left))
+    tally = _Tally(to_make, progress)
+    for each in found:
+        tally.failures += [Failure(path, reason, 0) for path, reason in each.closed]
+    stopped = False
+    try:
+        run(left, steps, tally)
+    except Full:
+        stopped = True
+    return Report(
+        tuple(tally.written),
+        planned - to_make,
+        sum(each.ignored for each in found),
+        tuple(tally.failures),
+        stopped,
+    )
+
+
+def _listed(paths: Paths) -> Sequence[str | os.PathLike[str]]:
+    listed = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+    if not listed:
+        raise InputError("at least one file or folder is needed, got none")
+    return listed
+
+
+def _check_folder(output: Path) -> None:
+    """Raise an `OutputError` unless the folder can be made or written to."""
+    place = output
+    while not os.path.lexists(place) and place != place.parent:
+        place = place.parent
+    if not place.is_dir():
+        raise OutputError(f"{output}: {place} is no folder; give the name of a folder for the results")
+    if not os.access(place, os.W_OK):
+        raise OutputError(f"{output}: {place} is write-protected; change its permissions or write elsewhere")

@@ -1,0 +1,82 @@
+"""What results are called: a template with fields, filled in for each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from string import Formatter
+
+from adain.errors import InputError
+from adain.images.writing import FORMATS
+
+__all__ = ["FIELDS", "Template", "default_template"]
+
+FIELDS = {
+    "content": "the content's path in its folder, without the suffix",
+    "style": "likewise the style's, with - for /; styles that are mixed have + between them",
+    "alpha": "the strength of the style",
+    "model": "the model's name",
+    "folder": "the name of the folder that the content is in",
+    "suffix": "the content's suffix, without the dot",
+}
+
+
+class Template:
+    """A name with fields in braces, such as `{style}/{content}`.
+
+    What it makes is a path in the output folder. Where the template does not end in a suffix that can be
+    written, the content's is added, or .png if that cannot be written.
+
+    Args:
+        text: the template; {{ and }} stand for braces.
+
+    Raises:
+        InputError: braces that do not match, a field that does not exist, a suffix that cannot be written, or a
+            name that would lie outside the output folder or is empty.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._pieces = _parsed(text)
+        last = self._pieces[-1][0] if self._pieces and self._pieces[-1][1] is None else ""
+        _, dot, end = last.rpartition("/")[2].rpartition(".")
+        self._suffixed = dot != ""
+        if self._suffixed and f".{end.lower()}" not in FORMATS:
+            raise InputError(f"the name {text!r} must end in one of {', '.join(FORMATS)}, or in no suffix")
+        path = PurePosixPath(text)
+        if not text or text.endswith("/") or path.is_absolute() or ".." in path.parts:
+            raise InputError(f"the name {text!r} must be that of a file in the output folder")
+
+    def fill(self, values: Mapping[str, str]) -> str:
+        """The name for one result.
+
+        Args:
+            values: a text for each of `FIELDS`.
+        """
+        name = "".join(literal + ("" if field is None else values[field]) for literal, field in self._pieces)
+        if self._suffixed:
+            return name
+        own = f".{values['suffix']}"
+        return name + (own if own.lower() in FORMATS else ".png")
+
+
+def default_template(alphas: int, *, compare: bool) -> str:
+    """The template where the user gives none.
+
+    Args:
+        alphas: how many strengths there are; several need a field of their own.
+        compare: whether the results are comparisons, which are not to be taken for results later on.
+    """
+    return "{content}_{style}" + ("_{alpha}" if alphas > 1 else "") + ("_compare" if compare else "")
+
+
+def _parsed(text: str) -> list[tuple[str, str | None]]:
+    try:
+        pieces = list(Formatter().parse(text))
+    except ValueError as error:
+        raise InputError(f"the name {text!r} cannot be understood ({error}); a brace itself is {{{{ or }}}}") from error
+    for _, field, spec, conversion in pieces:
+        if field is not None and (field not in FIELDS or spec or conversion):
+            allowed = ", ".join(f"{{{name}}}" for name in FIELDS)
+            raise InputError(f"the name {text!r} has an unknown field {{{field}}}; allowed: {allowed}")
+    return [(literal, field) for literal, field, _, _ in pieces]

@@ -1,0 +1,166 @@
+"""What a user names, to pictures: files, folders with all that is in them, and patterns like `photos/*.jpg`."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import takewhile
+from pathlib import Path, PurePath
+
+from adain.errors import InputError
+
+__all__ = ["Found", "Place", "Source", "find", "is_pattern"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A picture or style code that was found.
+
+    Attributes:
+        path: the file.
+        name: its path in the folder or pattern it was found by, without its suffix, "/" between the parts; of
+            a file that was named itself, the name alone.
+    """
+
+    path: Path
+    name: str
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder that was searched; what is written there would be found the next time.
+
+    Attributes:
+        folder: absolute, without symbolic links.
+        deep: whether the folders in it were searched too.
+    """
+
+    folder: Path
+    deep: bool
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the user's names stand for.
+
+    Attributes:
+        sources: in the order they were named, within a folder by path; each file once.
+        places: the folders that were searched.
+        ignored: how many other files were there: their suffixes are no picture's, or they are hidden.
+        closed: folders that could not be looked into, each with the reason.
+    """
+
+    sources: tuple[Source, ...]
+    places: tuple[Place, ...]
+    ignored: int
+    closed: tuple[tuple[Path, str], ...]
+
+
+@dataclass
+class _Search:
+    """What came up while one folder or pattern was searched."""
+
+    root: Path
+    suffixes: Collection[str]
+    sources: list[Source] = field(default_factory=list)
+    places: list[Place] = field(default_factory=list)
+    ignored: int = 0
+    closed: list[tuple[Path, str]] = field(default_factory=list)
+
+    def add(self, path: Path) -> None:
+        if path.name.startswith(".") or path.suffix.lower() not in self.suffixes:
+            self.ignored += 1
+        else:
+            self.sources.append(Source(path, path.relative_to(self.root).with_suffix("").as_posix()))
+
+    def add_folder(self, folder: Path) -> None:
+        self.places.append(Place(Path(os.path.realpath(folder)), deep=True))
+        for path in self._walk(folder):
+            self.add(path)
+
+    def _walk(self, folder: Path) -> Iterator[Path]:
+        """All files; links to folders are followed, but none is entered twice."""
+        entered = {os.path.realpath(folder)}
+        for place, folders, files in os.walk(folder, followlinks=True, onerror=self._cannot_enter):
+            folders[:] = [name for name in sorted(folders) if not name.startswith(".")]
+            real = {name: os.path.realpath(os.path.join(place, name)) for name in folders}
+            folders[:] = [name for name in folders if real[name] not in entered]
+            entered.update(real.values())
+            yield from (Path(place, name) for name in sorted(files))
+
+    def _cannot_enter(self, error: OSError) -> None:
+        self.closed.append((Path(error.filename), f"the folder cannot be looked into: {error.strerror}"))
+
+
+def find(inputs: Sequence[str | os.PathLike[str]], suffixes: Collection[str]) -> Found:
+    """Find the pictures that files, folders and patterns stand for.
+
+    A folder stands for all files in it and in its folders whose suffix is one of `suffixes`. A pattern has *, ?,
+    [abc], or ** for any number of folders; folders that it matches stand for what is in them. Hidden files are
+    left out. A file that is named itself may have any name.
+
+    Args:
+        inputs: at least one.
+        suffixes: lower case, with their dots.
+
+    Raises:
+        InputError: an input that is not there, or that holds none.
+    """
+    sources: dict[str, Source] = {}  # by absolute path
+    searches = [_search(os.fspath(each), suffixes) for each in inputs]
+    for search in searches:
+        for source in search.sources:
+            sources.setdefault(os.path.abspath(source.path), source)
+    return Found(
+        tuple(sources.values()),
+        tuple(dict.fromkeys(place for search in searches for place in search.places)),
+        sum(search.ignored for search in searches),
+        tuple(closed for search in searches for closed in search.closed),
+    )
+
+
+def is_pattern(text: str) -> bool:
+    """Whether this stands for the files it matches: it has *, ? or [, and no file has it as its name."""
+    return glob.has_magic(text) and not os.path.lexists(text)
+
+
+def _search(text: str, suffixes: Collection[str]) -> _Search:
+    if is_pattern(text):
+        search = _matches(text, suffixes)
+        problem = f"{text} matches"
+    elif os.path.isdir(text):
+        search = _Search(Path(text), suffixes)
+        search.add_folder(Path(text))
+        problem = f"{text} holds"
+    elif os.path.exists(text):
+        search = _Search(Path(text).parent, suffixes)
+        search.sources.append(Source(Path(text), Path(text).stem))
+        return search
+    else:
+        raise InputError(f"no such file or folder: {text}; check the path")
+    if not search.sources and not search.closed:
+        others = f" ({search.ignored} other files are there)" if search.ignored else ""
+        raise InputError(f"{problem} no pictures{others}; their names must end in one of {_listed(suffixes)}")
+    return search
+
+
+def _matches(pattern: str, suffixes: Collection[str]) -> _Search:
+    parts = PurePath(pattern).parts
+    root = Path(*takewhile(lambda part: not glob.has_magic(part), parts))
+    search = _Search(root, suffixes)
+    deep = "**" in parts
+    if deep:
+        search.places.append(Place(Path(os.path.realpath(root)), deep=True))
+    for path in map(Path, sorted(glob.glob(pattern, recursive=True))):
+        if path.is_file():
+            search.add(path)
+            search.places.append(Place(Path(os.path.realpath(path.parent)), deep=False))
+        elif not deep:  # ** has gone into the folders itself
+            search.add_folder(path)
+    return search
+
+
+def _listed(suffixes: Iterable[str]) -> str:
+    return ", ".join(suffixes)
