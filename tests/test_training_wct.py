@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 from pathlib import Path
 
@@ -17,9 +18,11 @@ import published  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
 
+from adain import registry  # noqa: E402
 from adain.errors import InputError  # noqa: E402
 from adain.nn import fusion  # noqa: E402
-from adain.nn.build import load  # noqa: E402
+from adain.nn.build import load, parts  # noqa: E402
+from adain.nn.checkpoints import slots  # noqa: E402
 from adain.nn.vgg import Encoder  # noqa: E402
 from adain.registry import Architecture  # noqa: E402
 from adain.training import autoencoding, data, heads, losses, networks  # noqa: E402
@@ -130,6 +133,29 @@ def test_a_distilled_encoder_is_where_wct_may_start(folder):
     distilled = load_file(weights)
     assert set(distilled) < set(network.state_dict())
     assert all(torch.equal(network.state_dict()[name], tensor) for name, tensor in distilled.items())
+
+
+def test_wct_starts_from_the_deepest_encoder_and_the_decoders_of_a_model_with_one_per_level(tmp_path, monkeypatch):
+    widths = (4, 6, 8)
+    theirs = Architecture(widths=widths, levels=(3, 2, 1), encoder_per_level=True, keys="layer", level1_width=5)
+    pieces = parts(theirs)
+    for role, part in pieces.items():
+        tensors = {
+            key: part.state_dict()[slot.parameter] for key, slot in slots(part, "layer").items() if slot.parameter
+        }
+        torch.save(tensors, tmp_path / f"{role}.pth")
+    row = dataclasses.replace(registry.get("wct-collab-distill"), name="theirs", architecture=theirs)
+    monkeypatch.setattr(registry, "MODELS", {"theirs": row})
+    monkeypatch.setattr("adain.weights.find", lambda model: {role: tmp_path / f"{role}.pth" for role in pieces})
+    options = {"widths": widths, "levels": [3, 2, 1]}
+    plain = networks.build(recipes.NetworkRecipe("wct-slim", options=options), 0, "wct").state_dict()
+    network = networks.build(recipes.NetworkRecipe("wct-slim", init="theirs", options=options), 0, "wct").state_dict()
+    for name, role in {"encoder": "encoder3", "decoder3": "decoder3", "decoder2": "decoder2"}.items():
+        for key, tensor in pieces[role].state_dict().items():
+            assert torch.equal(network[f"{name}.{key}"], tensor)
+    assert torch.equal(network["decoder1.conv1_1.weight"], plain["decoder1.conv1_1.weight"])  # of another shape
+    with pytest.raises(InputError, match="its encoder does not fit this network"):
+        networks.build(recipes.NetworkRecipe("wct-slim", init="theirs"), 0, "wct")
 
 
 def test_a_network_of_another_task_is_an_error():

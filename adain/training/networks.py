@@ -14,10 +14,11 @@ from torch import Tensor, nn
 
 from adain import registry, weights
 from adain.errors import InputError, WeightsError
+from adain.nn import checkpoints
 from adain.nn.build import parts
 from adain.nn.slim import AdaINSlim
 from adain.nn.vgg import Decoder, Encoder
-from adain.registry import Architecture
+from adain.registry import Architecture, Model
 from adain.training.recipe import NetworkRecipe, Task
 
 __all__ = ["NETWORKS", "Kind", "build"]
@@ -102,7 +103,11 @@ def _kind(name: str, task: Task) -> Kind:
 
 
 def _initialise(network: nn.Module, init: str) -> None:
-    path = _weights_of(init)
+    model = registry.MODELS.get(init)
+    if model is not None and model.architecture.keys != "own":
+        _initialise_from_published(network, model)
+        return
+    path = Path(init).expanduser() if model is None else weights.find(model)["model"]
     try:
         network.load_state_dict(_with_missing_parts(load_file(path), network))
     except (OSError, SafetensorError, RuntimeError) as error:
@@ -112,18 +117,39 @@ def _initialise(network: nn.Module, init: str) -> None:
         ) from error
 
 
-def _weights_of(init: str) -> Path:
-    """The file of the package's model of that name, found or downloaded; else `init` is a file."""
-    if init not in registry.MODELS:
-        return Path(init).expanduser()
-    model = registry.MODELS[init]
-    if model.architecture.keys != "own":  # before anything is downloaded
+def _initialise_from_published(network: nn.Module, model: Model) -> None:
+    """Start one encoder and its decoders from a model of other code that has an encoder per level.
+
+    The deepest of its encoders is the start of ours. Its decoders were made for features of their own encoders, so
+    only the deepest fits at once; the others, of which all but the first layer fit, are still a better start than
+    random weights. A decoder of another shape is left as it is.
+    """
+    theirs = parts(model.architecture)
+    roles = {"encoder" if role == _deepest(theirs) else role: role for role in theirs}
+    fitting = {
+        name: roles[name]
+        for name, part in network.named_children()
+        if name in roles and _shapes(part) == _shapes(theirs[roles[name]])
+    }
+    if "encoder" not in fitting:  # before anything is downloaded
         own = [name for name, row in registry.MODELS.items() if row.architecture.keys == "own"]
         raise InputError(
-            f"network.init: {init} comes from other code and is none of the networks that are trained here; "
+            f"network.init: {model.name} comes from other code and its encoder does not fit this network; "
             f"start from {', '.join([*own, 'a safetensors file'])}"
         )
-    return weights.find(model)["model"]
+    files = weights.find(model)
+    for name, role in fitting.items():
+        checkpoints.load_into(network.get_submodule(name), files[role], model.architecture.keys)
+
+
+def _deepest(pieces: Mapping[str, nn.Module]) -> str | None:
+    """The role of the deepest of several encoders."""
+    encoders = {role: part.level for role, part in pieces.items() if isinstance(part, Encoder)}
+    return max(encoders, key=encoders.__getitem__) if len(encoders) > 1 else None
+
+
+def _shapes(part: nn.Module) -> dict[str, torch.Size]:
+    return {name: tensor.shape for name, tensor in part.state_dict().items()}
 
 
 def _with_missing_parts(tensors: Mapping[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
