@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from adain.code import StyleCode, mix
     from adain.images import Picture
     from adain.jobs import stylize_many
+    from adain.regions import label_masks
     from adain.stylizer import Stylizer, load
 
 __version__ = "0.1.0"
@@ -45,6 +46,7 @@ __all__ = [
     "Stylizer",
     "WeightsError",
     "__version__",
+    "label_masks",
     "load",
     "mix",
     "models",
@@ -55,6 +57,7 @@ _LAZY = {
     "Picture": "adain.images",
     "StyleCode": "adain.code",
     "Stylizer": "adain.stylizer",
+    "label_masks": "adain.regions",
     "load": "adain.stylizer",
     "mix": "adain.code",
     "stylize_many": "adain.jobs",

@@ -27,11 +27,14 @@ from adain.images.arrays import bands, check_rgb, quantize
 
 __all__ = ["coral", "luminance"]
 
+PRIOR = 4.0  # pixels: nothing for a region of common size; an empty one has the whole content's colours
 NOISE_VARIANCE = 4.0  # of 8-bit levels: two levels, about what JPEG leaves in a flat area
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # of sRGB-encoded R, G, B; ITU-R BT.601, as YIQ and YCbCr
 
 
-def coral(style: NDArray[np.uint8], content: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def coral(
+    style: NDArray[np.uint8], content: NDArray[np.uint8], weights: NDArray[np.float32] | None = None
+) -> NDArray[np.uint8]:
     """Recolour a style picture so that its colours have the content's mean and covariance.
 
     A flat, one-colour style becomes the content's mean colour; with a flat content, that is what any style
@@ -40,6 +43,8 @@ def coral(style: NDArray[np.uint8], content: NDArray[np.uint8]) -> NDArray[np.ui
     Args:
         style: uint8 (H, W, 3), the picture to recolour.
         content: uint8 (H, W, 3) of any other size, the picture whose colours to take.
+        weights: float32 (H, W), the content's size, at least 0: how much each of its pixels counts, for the colours
+            of a region. `PRIOR` pixels' worth of the whole content are added. None: all alike.
 
     Returns:
         uint8, the style's shape. What falls outside 0 to 255 is clipped.
@@ -50,7 +55,7 @@ def coral(style: NDArray[np.uint8], content: NDArray[np.uint8]) -> NDArray[np.ui
     check_rgb(style)
     check_rgb(content)
     style_mean, style_covariance = _moments(style)
-    content_mean, content_covariance = _moments(content)
+    content_mean, content_covariance = _moments(content, weights)
     style_std, style_root = _standardized(style_covariance + NOISE_VARIANCE * np.eye(3))
     content_std, content_root = _standardized(content_covariance)
     matrix = content_std[:, None] * (content_root @ np.linalg.inv(style_root)) / style_std
@@ -90,15 +95,19 @@ def luminance(stylized: NDArray[np.uint8], content: NDArray[np.uint8]) -> NDArra
     return result
 
 
-def _moments(rgb: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _moments(
+    rgb: NDArray[np.uint8], weights: NDArray[np.float32] | None = None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean (3,) and biased covariance (3, 3) of a picture's colours, in 8-bit levels."""
     shift = rgb[0, 0].astype(np.float64)  # keeps the sums small, and exactly 0 for a flat picture
-    total, square = np.zeros(3), np.zeros((3, 3))
+    pixels = rgb.shape[0] * rgb.shape[1]
+    count, total, square = 0.0, np.zeros(3), np.zeros((3, 3))
     for rows in bands(*rgb.shape[:2]):
         colors = rgb[rows].reshape(-1, 3) - shift  # (pixels, 3)
-        total += np.ones(len(colors)) @ colors  # twice as fast as sum(axis=0)
-        square += colors.T @ colors
-    count = rgb.shape[0] * rgb.shape[1]
+        each = np.ones(len(colors)) if weights is None else weights[rows].ravel() + PRIOR / pixels
+        count += each.sum()
+        total += each @ colors  # twice as fast as sum(axis=0)
+        square += colors.T @ (colors if weights is None else colors * each[:, None])
     mean = total / count
     return mean + shift, square / count - np.outer(mean, mean)
 

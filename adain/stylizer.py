@@ -15,17 +15,21 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal, get_args
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
-from adain import color, images, registry, weights
+from adain import color, images, regions, registry, weights
 from adain.backend import Backend
 from adain.code import StyleCode, mix, shares
 from adain.errors import DeviceError, InputError
 from adain.images import Picture, PictureInput
+from adain.regions import Masks
 from adain.registry import Model
 
 __all__ = ["BackendName", "PreserveColor", "StyleInput", "Stylizer", "load"]
@@ -33,6 +37,7 @@ __all__ = ["BackendName", "PreserveColor", "StyleInput", "Stylizer", "load"]
 BackendName = Literal["auto", "onnx", "torch"]
 PreserveColor = Literal["coral", "luminance"]
 StyleInput = PictureInput | StyleCode
+Recoloring = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 
 STYLE_SIZE = 512  # px, shorter side; the styles of the AdaIN and WCT papers are about that size
 
@@ -105,11 +110,12 @@ class Stylizer:
         *,
         alpha: float | None = None,
         weights: Sequence[float] | None = None,
+        masks: Masks | None = None,
         preserve_color: PreserveColor | None = None,
         size: int | None = None,
         style_size: int | None = STYLE_SIZE,
     ) -> Image.Image:
-        """Give a content the look of one style or of several mixed.
+        """Give a content the look of one style, or of several mixed or each on its own part.
 
         Args:
             content: the picture to stylize: a path, a PIL image, or an array (H, W), (H, W, 1), (H, W, 3) or
@@ -117,8 +123,14 @@ class Stylizer:
             style: a picture likewise, a style code of this model, or a list of these.
             alpha: strength of the style in [0, 1]; 0 reconstructs the content. None: the model's own default.
             weights: shares of the styles, at least 0 and not all 0; divided by their sum. None: equal.
-            preserve_color: keep the content's colours. `coral` recolours each style before it is encoded,
-                `luminance` takes only the result's brightness.
+            masks: one picture per style, white where it counts: each style is fitted to its own part. Soft masks
+                blend; where they sum to more than white, they are divided by their sum; what no mask covers stays as
+                it is. A mask is scaled to the content; bool arrays count as black and white, and
+                `adain.label_masks` makes them from a map of labels. "subject": what the content's alpha channel
+                says gets the first style, the rest the second if there is one, and the result has no alpha channel.
+                None: the styles are mixed, by `weights`.
+            preserve_color: keep the content's colours. `coral` recolours each style before it is encoded, with masks
+                to the colours of its part; `luminance` takes only the result's brightness.
             size: scale the content so that its shorter side has this many pixels. None: as it is.
             style_size: scale larger styles down to this shorter side. None: as they are.
 
@@ -129,19 +141,27 @@ class Stylizer:
             InputError: an argument outside what is allowed, or a style code of another model.
             ImageError: a picture that cannot be read.
         """
-        alpha = self._alpha(alpha)
+        alpha = self.alpha(alpha)
         _check_preserve_color(preserve_color)
         styles = [style] if isinstance(style, str) or not isinstance(style, Sequence) else style
-        weights = shares(len(styles), weights)
+        if masks is None:
+            weights = shares(len(styles), weights)
+        else:
+            regions.check(masks, len(styles), weights)
         with _timed("read the content"):
-            picture = _read(content, size)
-        coral_to = picture if preserve_color == "coral" else None
-        code = mix([self._code(item, style_size, coral_to) for item in styles], weights)
+            picture, where = _read_content(content, size, masks, len(styles))
+        codes = self._codes(styles, style_size, picture if preserve_color == "coral" else None, where)
         with _timed(f"stylize {_size(picture)} pixels with alpha {alpha:g}"):
-            stylized = self.backend.stylize(images.to_tensor(picture.rgb), code.arrays, alpha)
+            tensor = images.to_tensor(picture.rgb)
+            if where is None:
+                stylized = self.backend.stylize(tensor, mix(codes, weights).arrays, alpha)
+            else:
+                stylized = self.backend.stylize_regions(tensor, [code.arrays for code in codes], where[None], alpha)
         rgb = images.from_tensor(stylized)
         if preserve_color == "luminance":
             rgb = color.luminance(rgb, picture.rgb)
+        if where is not None:
+            rgb = regions.over(rgb, picture.rgb, where)
         return replace(picture, rgb=rgb).to_pil()
 
     def encode_style(self, style: PictureInput, *, size: int | None = STYLE_SIZE) -> StyleCode:
@@ -168,11 +188,25 @@ class Stylizer:
             arrays = self.backend.encode_style(images.to_tensor(picture.rgb))
         return StyleCode(self.model.name, arrays, picture)
 
-    def _code(self, style: StyleInput, size: int | None, coral_to: Picture | None) -> StyleCode:
-        """The code of a style, first recoloured where there is a content whose colours it shall have."""
+    def _codes(
+        self,
+        styles: Sequence[StyleInput],
+        size: int | None,
+        coral_to: Picture | None,
+        masks: NDArray[np.float32] | None,
+    ) -> list[StyleCode]:
+        """The codes of styles, each recoloured to the content or to its part of it, if there is one to recolour to."""
+        if coral_to is None:
+            return [self._code(style, size) for style in styles]
+        parts = [None] * len(styles) if masks is None else regions.shares(masks)
+        recolorings = (partial(color.coral, content=coral_to.rgb, weights=part) for part in parts)
+        return [self._code(style, size, recolor) for style, recolor in zip(styles, recolorings, strict=True)]
+
+    def _code(self, style: StyleInput, size: int | None, recolor: Recoloring | None = None) -> StyleCode:
+        """The code of a style, first recoloured if that is asked for."""
         if isinstance(style, StyleCode):
             self._check_own(style)
-            if coral_to is None:
+            if recolor is None:
                 return style
             if style.picture is None:
                 raise InputError(
@@ -180,11 +214,11 @@ class Stylizer:
                     'does not hold; pass the picture itself, or use preserve_color="luminance"'
                 )
             picture = style.picture
-        elif coral_to is None:
+        elif recolor is None:
             return self.encode_style(style, size=size)
         else:
             picture = _read(style, size, enlarge=False)
-        return self._encode(replace(picture, rgb=color.coral(picture.rgb, coral_to.rgb)))
+        return self._encode(replace(picture, rgb=recolor(picture.rgb)))
 
     def _check_own(self, code: StyleCode) -> None:
         if code.model != self.model.name:
@@ -193,7 +227,12 @@ class Stylizer:
                 "encode the style again with this model"
             )
 
-    def _alpha(self, alpha: float | None) -> float:
+    def alpha(self, alpha: float | None) -> float:
+        """The strength that an `alpha` stands for: None is the model's default.
+
+        Raises:
+            InputError: it is not in [0, 1].
+        """
         if alpha is None:
             return self.model.default_alpha
         if not 0 <= alpha <= 1:  # not-a-number fails here too
@@ -258,6 +297,20 @@ def _check_preserve_color(preserve_color: str | None) -> None:
     allowed = (*get_args(PreserveColor), None)
     if preserve_color not in allowed:
         raise InputError(f"preserve_color must be one of {allowed}, got {preserve_color!r}")
+
+
+def _read_content(
+    content: PictureInput, size: int | None, masks: Masks | None, styles: int
+) -> tuple[Picture, NDArray[np.float32] | None]:
+    """The content, and its masks (S, H, W) if there are any."""
+    if masks is None:
+        return _read(content, size), None
+    if isinstance(masks, str):
+        picture, masks = regions.split_subject(content, styles)
+        picture = picture if size is None else images.resize(picture, size)
+    else:
+        picture = _read(content, size)
+    return picture, regions.read(masks, picture.size)
 
 
 def _read(source: PictureInput, size: int | None, *, enlarge: bool = True) -> Picture:

@@ -13,7 +13,8 @@ channel get the picture on white (`writing`).
 
 from __future__ import annotations
 
-from adain.images.arrays import from_tensor, quantize, to_tensor
+from adain.images.arrays import bands, from_tensor, quantize, to_tensor
+from adain.images.labels import read_labels
 from adain.images.picture import Picture, resize
 from adain.images.reading import PictureInput, read
 from adain.images.writing import check_place, check_target, write
@@ -21,11 +22,13 @@ from adain.images.writing import check_place, check_target, write
 __all__ = [
     "Picture",
     "PictureInput",
+    "bands",
     "check_place",
     "check_target",
     "from_tensor",
     "quantize",
     "read",
+    "read_labels",
     "resize",
     "to_tensor",
     "write",

@@ -10,7 +10,7 @@ from adain.images.arrays import to_uint8
 from adain.images.color_profiles import to_srgb
 from adain.images.picture import Picture, replace_hidden_colors
 
-__all__ = ["from_pil"]
+__all__ = ["decoded", "from_pil", "upright"]
 
 # Modes that hold the same colours as another mode from which everything is known here.
 STRAIGHT = {"La": "LA", "PA": "RGBA", "RGBa": "RGBA", "RGBX": "RGB", "YCbCr": "RGB", "HSV": "RGB"}
@@ -18,7 +18,7 @@ DEEP = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")  # one channel of more than
 KNOWN = ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "LAB", *STRAIGHT, *DEEP)
 
 
-def from_pil(image: Image.Image, name: str = "the picture") -> Picture:
+def from_pil(image: Image.Image, name: str = "the picture", *, keep_hidden: bool = False) -> Picture:
     """Turn a PIL image of any common mode into a picture; the image itself stays as it is.
 
     16-bit grey is rounded to the nearest of 256 values; of 16-bit colour Pillow itself keeps the high byte.
@@ -27,6 +27,7 @@ def from_pil(image: Image.Image, name: str = "the picture") -> Picture:
     Args:
         image: opened or made; loaded if it was not.
         name: what to call it in messages.
+        keep_hidden: as in `adain.images.read`.
 
     Raises:
         ImageError: if the pixels cannot be decoded, or are of a mode or range that is not supported.
@@ -36,16 +37,17 @@ def from_pil(image: Image.Image, name: str = "the picture") -> Picture:
     if min(image.size) < 1:
         raise ImageError(f"{name} is empty ({image.width}x{image.height}); at least one pixel is needed")
     profile = image.info.get("icc_profile")
-    straight = _straight(_upright(_decoded(image, name)), name)
+    straight = _straight(upright(decoded(image, name)), name)
     alpha = np.array(straight.getchannel("A")) if straight.mode in ("LA", "RGBA") else None
     opaque = straight.convert(straight.mode[:-1]) if alpha is not None else straight
     rgb = np.array(to_srgb(opaque, profile, name))
-    if alpha is not None:
+    if alpha is not None and not keep_hidden:
         replace_hidden_colors(rgb, alpha)
     return Picture(rgb, alpha)
 
 
-def _decoded(image: Image.Image, name: str) -> Image.Image:
+def decoded(image: Image.Image, name: str) -> Image.Image:
+    """The image itself, once its pixels are there; an `ImageError` if they cannot be decoded."""
     try:
         image.load()
     except MemoryError:
@@ -55,7 +57,7 @@ def _decoded(image: Image.Image, name: str) -> Image.Image:
     return image
 
 
-def _upright(image: Image.Image) -> Image.Image:
+def upright(image: Image.Image) -> Image.Image:
     """Turn a picture as its EXIF orientation says; one whose EXIF data cannot be read is taken as upright."""
     try:
         turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1

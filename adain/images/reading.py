@@ -17,7 +17,7 @@ from adain.images.arrays import to_uint8
 from adain.images.modes import from_pil
 from adain.images.picture import Picture, pixel_limit, replace_hidden_colors
 
-__all__ = ["READABLE", "PictureInput", "read"]
+__all__ = ["READABLE", "PictureInput", "open_file", "read"]
 
 PictureInput: TypeAlias = str | os.PathLike[str] | Image.Image | NDArray[np.generic] | Picture
 
@@ -36,7 +36,7 @@ READABLE: Mapping[str, str] = {
 }
 
 
-def read(source: PictureInput) -> Picture:
+def read(source: PictureInput, *, keep_hidden: bool = False) -> Picture:
     """Read a picture: upright, 8 bit, sRGB, its alpha channel apart.
 
     Files are JPEG, PNG, WebP, TIFF, BMP or GIF (the first frame), recognised by content and not by name;
@@ -50,6 +50,7 @@ def read(source: PictureInput) -> Picture:
         source: a path, a PIL image of any common mode, or an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4)
             of dtype uint8, uint16 or float in [0, 1]: grey, grey, RGB or RGBA (colours not multiplied by
             alpha). A `Picture` is returned itself.
+        keep_hidden: leave the colours below an alpha of 0 as they are.
 
     Raises:
         ImageError: if the file is missing, is no picture, is damaged or too large, or the array is not as
@@ -59,24 +60,28 @@ def read(source: PictureInput) -> Picture:
     if isinstance(source, Picture):
         return source
     if isinstance(source, Image.Image):
-        return from_pil(source)
+        return from_pil(source, keep_hidden=keep_hidden)
     if isinstance(source, np.ndarray):
-        return _from_array(source)
+        return _from_array(source, keep_hidden)
     if isinstance(source, (str, os.PathLike)):
-        return _from_file(Path(source))
+        with open_file(Path(source)) as image:
+            return from_pil(image, os.fspath(source), keep_hidden=keep_hidden)
     raise InputError(f"a picture must be a path, a PIL image or a numpy array, got {type(source).__name__}")
 
 
-def _from_file(path: Path) -> Picture:
+def open_file(path: Path) -> Image.Image:
+    """A file as Pillow opens it, its pixels not decoded yet.
+
+    Raises:
+        ImageError: it is missing, or no picture of a format that is allowed.
+    """
     _check_file(path)
     try:
-        image = Image.open(path, formats=_formats(path))
+        return Image.open(path, formats=_formats(path))
     except MemoryError:
         raise
     except Exception as error:  # decoders raise nearly every type there is on broken bytes
         raise ImageError(f"{path} {_reason(error, path)}") from error
-    with image:
-        return from_pil(image, str(path))
 
 
 def _formats(path: Path) -> list[str]:
@@ -118,7 +123,7 @@ def _check_file(path: Path) -> None:
         raise ImageError(f"{path} is an empty file of 0 bytes; get a complete copy of it")
 
 
-def _from_array(array: NDArray[np.generic]) -> Picture:
+def _from_array(array: NDArray[np.generic], keep_hidden: bool) -> Picture:
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)) or array.size == 0:
         first = array.ndim == 3 and array.shape[0] in (1, 3, 4)
         hint = "; channels come last: array.transpose(1, 2, 0)" if first else ""
@@ -128,6 +133,6 @@ def _from_array(array: NDArray[np.generic]) -> Picture:
     values = to_uint8(array if array.ndim == 3 else array[..., None])  # (H, W, channels)
     channels = values.shape[2]
     if channels == 4:
-        alpha = np.ascontiguousarray(values[..., 3])
-        return Picture(replace_hidden_colors(np.ascontiguousarray(values[..., :3]), alpha), alpha)
+        rgb, alpha = np.ascontiguousarray(values[..., :3]), np.ascontiguousarray(values[..., 3])
+        return Picture(rgb if keep_hidden else replace_hidden_colors(rgb, alpha), alpha)
     return Picture(np.repeat(values, 3, axis=2) if channels == 1 else values)

@@ -1,0 +1,59 @@
+"""Pictures whose values are names, not colours: maps of labels, as segmentation writes them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from adain.errors import ImageError
+from adain.images.modes import decoded, upright
+from adain.images.reading import PictureInput, open_file, read
+
+__all__ = ["read_labels"]
+
+_GREY = ("1", "L", "P", "I", "I;16", "I;16L", "I;16B", "I;16N")
+
+
+def read_labels(source: PictureInput) -> NDArray[np.int64]:
+    """Read a map of labels, each value as it is: nothing is scaled, and no colour converted.
+
+    Args:
+        source: a path, a PIL image or an array as for `adain.images.read`. The label of a pixel is its grey value of 8
+            or 16 bits, its index in a palette, or its colour as the number 0xRRGGBB. Arrays may also be of any other
+            type of whole numbers, or bool.
+
+    Returns:
+        (H, W) int64.
+
+    Raises:
+        ImageError: it cannot be read, or is a picture of another kind.
+        InputError: the source is none of the three.
+    """
+    if isinstance(source, np.ndarray) and source.ndim == 2 and source.dtype.kind in "iub":
+        return source.astype(np.int64)
+    if isinstance(source, Image.Image):
+        return _values(source, "the map")
+    if isinstance(source, (str, os.PathLike)):
+        with open_file(Path(source)) as image:
+            return _values(image, os.fspath(source))
+    return _packed(read(source, keep_hidden=True).rgb)
+
+
+def _values(image: Image.Image, name: str) -> NDArray[np.int64]:
+    image = upright(decoded(image, name))
+    if image.mode in _GREY:
+        return np.asarray(image).astype(np.int64)
+    if image.mode in ("LA", "PA"):
+        return np.asarray(image)[..., 0].astype(np.int64)
+    if image.mode in ("RGB", "RGBA"):
+        return _packed(np.asarray(image)[..., :3])
+    raise ImageError(f"{name} is of mode {image.mode}; a map of labels is grey, of a palette or RGB; convert it first")
+
+
+def _packed(rgb: NDArray[np.uint8]) -> NDArray[np.int64]:
+    red, green, blue = (rgb[..., channel].astype(np.int64) for channel in range(3))
+    return (red << 16) | (green << 8) | blue
