@@ -22,6 +22,8 @@ INTERRUPTED = 130  # exit code; 128 + SIGINT
 # Each name is a module of this package with the command of the same name; and what `adain --help` says of it.
 _COMMANDS = {
     "stylize": "Give a picture the style of others.",
+    "texture": "Make a texture that looks like a picture.",
+    "encode": "Write style codes of pictures, folders and patterns.",
     "models": "List, describe, download and verify the networks.",
     "bench": "Measure how fast the networks are on this machine.",
     "export": "Write a network as ONNX files (extra: torch).",

@@ -1,0 +1,149 @@
+"""`adain encode`: styles to style codes, to keep, to send, or to draw from in training."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from adain.cli.inputs import PICTURES
+from adain.cli.options import model_options
+from adain.cli.reporting import counted
+from adain.cli.verbosity import verbose_option
+from adain.errors import AdainError, ImageError, InputError, OutputError
+
+if TYPE_CHECKING:
+    from adain.code import StyleCode
+    from adain.jobs.sources import Source
+    from adain.stylizer import Stylizer
+
+__all__ = ["encode"]
+
+_CODE = ".safetensors"
+
+
+@click.command()
+@click.argument("styles", metavar="STYLE [STYLE ...]", nargs=-1, required=True, type=PICTURES)
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Folder for one file per style, or a file for all of them: a name that ends in .safetensors.",
+)
+@click.option("--overwrite", is_flag=True, help="Encode again what the folder has.")
+@click.option(
+    "--style-size",
+    type=click.IntRange(1),
+    default=512,
+    show_default=True,
+    help="Scale larger styles down to this shorter side; the strokes scale with it.",
+)
+@model_options
+@verbose_option
+def encode(
+    styles: tuple[str, ...], output: Path, overwrite: bool, style_size: int, open_stylizer: Callable[[], Stylizer]
+) -> None:
+    """Write the style codes of STYLEs: small files that `adain stylize` takes in place of the pictures.
+
+    A STYLE is a picture, a folder of pictures, or a pattern in quotes such as 'paintings/*.jpg'. A file of many codes
+    is for `adain.transforms.RandomStyle`. In a folder, what is there already is left out, so that a run that was
+    interrupted goes on where it was.
+    """
+    from adain.images.reading import READABLE
+    from adain.jobs.sources import find
+
+    found = find(styles, READABLE)
+    failures = [f"{path}: {reason}" for path, reason in found.closed]
+    _check_names(found.sources)
+    encoding = _Encoding(open_stylizer(), style_size, failures)
+    if output.suffix == _CODE and not output.is_dir():
+        written = _into_file(encoding, found.sources, output)
+    else:
+        written = _into_folder(encoding, found.sources, output, overwrite)
+    _say(written, len(found.sources), found.ignored, failures)
+
+
+class _Encoding:
+    """Styles to codes, with a bar; what cannot be read is noted and left out."""
+
+    def __init__(self, stylizer: Stylizer, style_size: int, failures: list[str]) -> None:
+        self.model = stylizer.model.name
+        self._stylizer = stylizer
+        self._style_size = style_size
+        self._failures = failures
+
+    def __call__(self, sources: Sequence[Source]) -> Iterator[tuple[Source, StyleCode]]:
+        with click.progressbar(sources, label="encoding", show_pos=True, file=sys.stderr) as bar:
+            for source in bar:
+                try:
+                    code = self._stylizer.encode_style(source.path, size=self._style_size)
+                except ImageError as error:  # its message names the file
+                    self._failures.append(str(error))
+                else:
+                    yield source, replace(code, picture=None)  # of thousands, only the codes are kept
+
+
+def _into_file(encoding: _Encoding, sources: Sequence[Source], output: Path) -> int:
+    from adain.code_files import save_codes
+    from adain.images import check_place
+
+    check_place(output)
+    codes = {source.name: code for source, code in encoding(sources)}
+    if len(sources) == 1:
+        for code in codes.values():
+            code.save(output)
+    elif codes:
+        save_codes(codes, output)
+    return len(codes)
+
+
+def _into_folder(encoding: _Encoding, sources: Sequence[Source], folder: Path, overwrite: bool) -> int:
+    targets = {source: folder / f"{source.name}{_CODE}" for source in sources}
+    existing = [] if overwrite else [source for source, target in targets.items() if target.exists()]
+    for source in existing:
+        _check_model(targets[source], encoding.model)
+        del targets[source]
+    written = 0
+    for source, code in encoding(list(targets)):
+        try:
+            targets[source].parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"cannot make the folder {targets[source].parent}: {error.strerror or error}") from error
+        code.save(targets[source])
+        written += 1
+    return written
+
+
+def _check_model(path: Path, model: str) -> None:
+    from adain.code_files import CodeFile
+
+    found = CodeFile(path).model
+    if found != model:
+        raise InputError(f"{path} is a style code of {found}, not of {model}; choose another folder, or --overwrite")
+
+
+def _check_names(sources: Sequence[Source]) -> None:
+    taken: dict[str, Source] = {}
+    for source in sources:
+        other = taken.setdefault(source.name, source)
+        if other is not source:
+            raise InputError(f"{other.path} and {source.path} would have the same name; rename one of them")
+
+
+def _say(written: int, found: int, ignored: int, failures: Sequence[str]) -> None:
+    parts = [f"wrote {counted(written, 'style code')}"]
+    left = found - written - len(failures)
+    if left > 0:
+        parts.append(f"left {left:,} that existed (--overwrite makes them again)")
+    if ignored:
+        parts.append(f"ignored {counted(ignored, 'file')} (hidden, or not named like a picture)")
+    click.echo(", ".join(parts), err=True)
+    for failure in failures:
+        click.echo(f"failed: {failure}", err=True)
+    if failures:
+        raise AdainError(f"{counted(len(failures), 'style')} could not be encoded, for the reasons above")

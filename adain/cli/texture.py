@@ -1,0 +1,89 @@
+"""`adain texture`: a texture of any size that looks like a picture."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from adain.bench.cases import parse_size
+from adain.cli.number_list import CommandWithNumbers, NumberList
+from adain.cli.options import model_options
+from adain.cli.verbosity import verbose_option
+from adain.errors import InputError
+from adain.texture import default_model, synthesize
+
+if TYPE_CHECKING:
+    from adain.stylizer import StyleInput, Stylizer
+
+__all__ = ["texture"]
+
+logger = logging.getLogger(__name__)
+
+
+def _size(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, int]:
+    try:
+        return parse_size(value)
+    except InputError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+@click.command(cls=CommandWithNumbers, context_settings={"default_map": {"model": default_model()}})
+@click.argument(
+    "styles",
+    metavar="STYLE [STYLE ...]",
+    nargs=-1,
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+)
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="File to write.")
+@click.option(
+    "--size",
+    default="512",
+    show_default=True,
+    callback=_size,
+    metavar="WIDTHxHEIGHT",
+    help="Of the texture, in pixels; one number for a square.",
+)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Another is another texture.")
+@click.option(
+    "--weights",
+    cls=NumberList,
+    multiple=True,
+    type=float,
+    metavar="W ...",
+    help="Share of each style, in their order.  [default: equal]",
+)
+@click.option(
+    "--style-size",
+    type=click.IntRange(1),
+    default=512,
+    show_default=True,
+    help="Scale larger styles down to this shorter side; what is in the texture scales with it.",
+)
+@model_options
+@verbose_option
+def texture(
+    styles: tuple[Path, ...],
+    output: Path,
+    size: tuple[int, int],
+    seed: int,
+    weights: tuple[float, ...],
+    style_size: int,
+    open_stylizer: Callable[[], Stylizer],
+) -> None:
+    """Make a texture from noise that looks like STYLE, or between several; of a WCT model (--model).
+
+    A STYLE is a picture, or a style code (.safetensors).
+    """
+    from adain.code import StyleCode
+    from adain.images import check_target, write
+
+    check_target(output)
+    named: list[StyleInput] = [StyleCode.load(path) if path.suffix == ".safetensors" else path for path in styles]
+    picture = synthesize(open_stylizer(), named, size, seed=seed, weights=weights or None, style_size=style_size)
+    write(picture, output)
+    logger.info("wrote %s, %d x %d pixels", output, *picture.size)

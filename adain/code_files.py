@@ -1,0 +1,120 @@
+"""Files of style codes: one code each, or many stacked in one file.
+
+Many in one is for those who draw styles at random from thousands, as in training: one file to copy, opened once, of
+which only the codes asked for are read. Its arrays are those of `StyleCode` with a leading axis over the codes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from adain.code import StyleCode, checked_arrays, write_whole
+from adain.errors import InputError
+
+__all__ = ["SUFFIX", "CodeFile", "save_codes"]
+
+SUFFIX = ".safetensors"
+_ONE, _MANY = "adain.style-code.1", "adain.style-codes.1"  # in a file's metadata
+
+
+def save_codes(codes: Mapping[str, StyleCode], path: str | os.PathLike[str]) -> None:
+    """Write named style codes of one model into one file, complete or not at all.
+
+    Args:
+        codes: at least one; the names are kept in their order.
+        path: the file; by convention its name ends in `.safetensors`.
+
+    Raises:
+        InputError: no codes, or codes of several models.
+        OutputError: the file cannot be written.
+    """
+    if not codes:
+        raise InputError("a file of style codes needs at least one, got none")
+    first, *others = codes.values()
+    different = {code.model for code in others} - {first.model}
+    if different:
+        raise InputError(f"a file holds style codes of one model, got {', '.join(sorted({first.model, *different}))}")
+    arrays = {name: np.stack([code.arrays[name] for code in codes.values()]) for name in first.arrays}
+    metadata = {"format": _MANY, "model": first.model, "names": json.dumps(list(codes))}
+    write_whole(Path(path), save(arrays, metadata=metadata))
+
+
+class CodeFile(Sequence[StyleCode]):
+    """The style codes in a file, each read when it is asked for. Pickles as its path.
+
+    Args:
+        path: what `save_codes` or `StyleCode.save` wrote.
+
+    Attributes:
+        path: the file.
+        model: the name of the model they are of.
+        names: theirs, in the order of the codes; of a file with one code, the file's own without suffix.
+
+    Raises:
+        InputError: there is no such file, or it holds no style codes.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        try:
+            self._file: Any = safe_open(path, framework="numpy")
+            metadata = self._file.metadata() or {}  # type: ignore[no-untyped-call]
+        except FileNotFoundError as error:
+            raise InputError(f"no such file of style codes: {self.path}") from error
+        except (SafetensorError, OSError) as error:
+            raise InputError(f"{self.path} is not a file of style codes: {error}") from error
+        if metadata.get("format") not in (_ONE, _MANY) or "model" not in metadata:
+            raise InputError(
+                f"{self.path} is not a file of style codes: its metadata lacks format {_MANY!r} and a model; "
+                "`adain encode` writes them"
+            )
+        self.model: str = metadata["model"]
+        self._stacked = metadata["format"] == _MANY
+        self.names = self._names(metadata) if self._stacked else (self.path.stem,)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @overload
+    def __getitem__(self, index: int) -> StyleCode: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[StyleCode]: ...
+
+    def __getitem__(self, index: int | slice) -> StyleCode | list[StyleCode]:
+        """The code at a position, or those of a slice.
+
+        Raises:
+            IndexError: there is no such position.
+            InputError: the code's arrays are not finite float32.
+        """
+        if isinstance(index, slice):
+            return [self[each] for each in range(*index.indices(len(self)))]
+        position = range(len(self))[index]
+        arrays = {
+            name: self._file.get_slice(name)[position : position + 1][0]
+            if self._stacked
+            else self._file.get_tensor(name)
+            for name in self._file.keys()  # noqa: SIM118  no mapping
+        }
+        return StyleCode(self.model, checked_arrays(arrays, self.path))
+
+    def _names(self, metadata: Mapping[str, str]) -> tuple[str, ...]:
+        try:
+            names = tuple(map(str, json.loads(metadata["names"])))
+        except (KeyError, ValueError, TypeError) as error:
+            raise InputError(f"{self.path} is not a file of style codes: it does not name them") from error
+        counts = {self._file.get_slice(name).get_shape()[0] for name in self._file.keys()}  # noqa: SIM118  no mapping
+        if counts != {len(names)}:
+            raise InputError(f"{self.path} is not a file of style codes: it names {len(names)} and holds {counts}")
+        return names
+
+    def __reduce__(self) -> tuple[type[CodeFile], tuple[Path]]:
+        return CodeFile, (self.path,)

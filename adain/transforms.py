@@ -1,0 +1,231 @@
+"""Style transfer as data augmentation, for those who train other networks (extra: torch).
+
+    augment = v2.Compose([v2.RandomResizedCrop(224), RandomStyle("paintings/", p=0.5), v2.ToImage(), ...])
+
+Networks trained on photographs recognise texture rather than shape; trained on photographs in random styles they
+recognise shape, and detect and classify better (Geirhos et al. 2019, arXiv 1811.12231: Stylized-ImageNet, every
+photograph in the style of one painting, AdaIN with alpha 1). There the pictures were made once and stored; here each is
+made anew when it is loaded, so that every epoch sees other styles.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+from torchvision import tv_tensors  # type: ignore[import-untyped]
+from torchvision.transforms import v2  # type: ignore[import-untyped]
+
+from adain import images, registry
+from adain.code import StyleCode
+from adain.code_files import SUFFIX, CodeFile
+from adain.errors import InputError
+from adain.images.reading import READABLE
+from adain.jobs.sources import find
+from adain.stylizer import STYLE_SIZE, BackendName, Stylizer, load
+
+__all__ = ["RandomStyle"]
+
+OVERSHOOT = 0.25  # beyond [0, 1]; what bicubic resizing adds to a hard edge. A normalised picture has more.
+
+# Models of the process that this one was forked from. A fork copies onnxruntime's sessions but not their threads: to
+# use one, or to free it, waits for these forever.
+_INHERITED: list[object] = []
+
+
+class RandomStyle(v2.Transform):  # type: ignore[misc]  # torchvision has no types
+    """Give a picture the style of a random painting, with probability `p`, in a pipeline of torchvision's v2.
+
+    Takes PIL images (RGB, or RGBA, which keeps its alpha channel) and tensors (..., 3, H, W), plain, as
+    `tv_tensors.Image` or as `tv_tensors.Video`, uint8 or float in [0, 1]; gives back the same type, size, dtype and
+    device. Boxes, masks, labels and whatever else is in the sample pass unchanged. One call draws one style and one
+    strength for all it is given, as torchvision's transforms do: a batch or a video has one style. Put it before
+    `v2.Normalize`, and after the crop to the size that is trained on: its time is by the pixel.
+
+    Everything is drawn from torch's global random numbers, which a `DataLoader` seeds differently in each worker and
+    the same in each run after `torch.manual_seed`. The model is loaded, and each style encoded, in the process and at
+    the time they are first needed, so the transform itself is small and can be pickled. Where the model's weights are
+    not here yet, `adain models download` first: not every worker by itself.
+
+    Args:
+        styles: a picture, a file of style codes (`adain encode` writes them), a folder with any of these in it or
+            in its folders, a pattern such as `paintings/**/*.jpg`, or a list of such.
+        p: the probability that a picture is stylized, in [0, 1].
+        alpha: strength of the style in [0, 1], or the two ends of a range to draw it from.
+        model: one of `adain.models()`; the one that the codes are of.
+        backend: `auto`, `onnx` or `torch`, see `adain.load`. In onnxruntime it takes as many threads as torch
+            has: one in a worker, so that workers do not fight over the cores.
+        device: where the model runs. CUDA needs workers started by `spawn`, as always.
+        weights_dir: see `adain.load`.
+        style_size: scale larger style pictures down to this shorter side, in pixels. None: as they are.
+        cache: how many encoded styles each process keeps; those used last.
+
+    Raises:
+        InputError: styles that are not there, a probability or strength outside [0, 1], codes of another model;
+            when called: a picture of another mode, shape, dtype or range.
+        ImageError: a style picture that cannot be read, when it is drawn.
+    """
+
+    def __init__(
+        self,
+        styles: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+        *,
+        p: float = 0.5,
+        alpha: float | tuple[float, float] = 1.0,
+        model: str = registry.DEFAULT,
+        backend: BackendName = "auto",
+        device: str = "cpu",
+        weights_dir: str | os.PathLike[str] | None = None,
+        style_size: int | None = STYLE_SIZE,
+        cache: int = 1024,
+    ) -> None:
+        super().__init__()
+        self.p = _checked_probability(p)
+        self.alpha = _checked_range(alpha)
+        self.model = registry.get(model).name
+        self.style_size = style_size
+        self._loading = {"device": device, "backend": backend, "weights_dir": weights_dir}
+        self._styles = _Styles([styles] if isinstance(styles, (str, os.PathLike)) else styles, self.model)
+        self._cache_size = cache
+        self._codes: OrderedDict[int, StyleCode] = OrderedDict()
+        self._model: tuple[int, Stylizer] | None = None  # and the process that loaded it
+
+    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
+        """What torchvision asks for once per call: whether, in which style and how strongly."""
+        for inpt in flat_inputs:
+            _check(inpt)
+        chance, position, share = torch.rand(3).tolist()  # always three, so that later draws do not depend on these
+        if chance >= self.p:
+            return {"style": None}
+        low, high = self.alpha
+        return {"style": int(position * len(self._styles)), "alpha": low + (high - low) * share}
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        """What torchvision asks for per input; see the class."""
+        if params["style"] is None or not _is_picture(inpt):
+            return inpt
+        code, alpha = self._code(params["style"]), params["alpha"]
+        if isinstance(inpt, Image.Image):
+            picture = images.read(np.asarray(inpt))  # as it lies: turned by its EXIF data, no box would fit
+            return replace(picture, rgb=self._stylized(picture.rgb, code, alpha)).to_pil()
+        stylized = [self._stylized_tensor(each, code, alpha) for each in inpt.reshape(-1, *inpt.shape[-3:])]
+        batch = torch.stack(stylized).reshape(inpt.shape) if stylized else inpt.clone()
+        return tv_tensors.wrap(batch.to(inpt.device), like=inpt)
+
+    def extra_repr(self) -> str:
+        """What `repr` shows of it."""
+        return f"{len(self._styles)} styles, p={self.p}, alpha={self.alpha}, model={self.model}"
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the loaded model, which neither pickles nor survives a fork."""
+        return {**self.__dict__, "_model": None, "_codes": OrderedDict()}
+
+    def _loaded(self) -> Stylizer:
+        if self._model is None or self._model[0] != os.getpid():
+            _INHERITED.append(self._model)
+            stylizer = load(self.model, threads=torch.get_num_threads(), **self._loading)  # type: ignore[arg-type]
+            self._model = os.getpid(), stylizer
+        return self._model[1]
+
+    def _code(self, position: int) -> StyleCode:
+        stylizer = self._loaded()
+        code = self._codes.pop(position, None)
+        if code is None:
+            code = self._styles.encode(position, stylizer, self.style_size)
+        self._codes[position] = code  # at the end: used last
+        if len(self._codes) > self._cache_size:
+            self._codes.popitem(last=False)
+        return code
+
+    def _stylized_tensor(self, picture: Tensor, code: StyleCode, alpha: float) -> Tensor:
+        """(3, H, W) to (3, H, W) on the CPU."""
+        plain = picture.as_subclass(Tensor).detach().cpu()
+        if plain.dtype == torch.uint8:
+            rgb = self._stylized(plain.permute(1, 2, 0).numpy(), code, alpha)
+            return torch.from_numpy(rgb).permute(2, 0, 1)
+        content = plain.float().clamp(0, 1)[None].numpy()
+        stylized = self._loaded().backend.stylize(content, code.arrays, alpha)[0]
+        return torch.from_numpy(stylized.clip(0, 1)).to(plain.dtype)
+
+    def _stylized(self, rgb: NDArray[np.uint8], code: StyleCode, alpha: float) -> NDArray[np.uint8]:
+        """(H, W, 3) to (H, W, 3)."""
+        return images.from_tensor(self._loaded().backend.stylize(images.to_tensor(rgb), code.arrays, alpha))
+
+
+class _Styles:
+    """Pictures and style codes by number."""
+
+    def __init__(self, named: Sequence[str | os.PathLike[str]], model: str) -> None:
+        self._entries: list[Path | tuple[CodeFile, int]] = []
+        if not named:
+            raise InputError("styles must be at least one picture, file of style codes or folder, got none")
+        for source in find(named, {*READABLE, SUFFIX}).sources:
+            if source.path.suffix.lower() != SUFFIX:
+                self._entries.append(source.path)
+                continue
+            codes = CodeFile(source.path)
+            if codes.model != model:
+                raise InputError(
+                    f"{source.path} has style codes of {codes.model}, the model is {model}; "
+                    f'give model="{codes.model}", or encode the styles again'
+                )
+            self._entries.extend((codes, index) for index in range(len(codes)))
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def encode(self, position: int, stylizer: Stylizer, size: int | None) -> StyleCode:
+        entry = self._entries[position]
+        if isinstance(entry, Path):
+            return replace(stylizer.encode_style(entry, size=size), picture=None)  # only the code is kept
+        codes, index = entry
+        return codes[index]
+
+
+def _is_picture(inpt: Any) -> bool:
+    """Of what torchvision hands over; boxes and masks are tensors too."""
+    return not isinstance(inpt, tv_tensors.TVTensor) or isinstance(inpt, (tv_tensors.Image, tv_tensors.Video))
+
+
+def _check(inpt: Any) -> None:
+    if not _is_picture(inpt):
+        return
+    if isinstance(inpt, Image.Image):
+        if inpt.mode not in ("RGB", "RGBA"):
+            raise InputError(f"RandomStyle takes PIL images of mode RGB or RGBA, got {inpt.mode}; convert it first")
+        return
+    if inpt.ndim < 3 or inpt.shape[-3] != 3 or 0 in inpt.shape[-2:]:
+        raise InputError(
+            f"RandomStyle takes tensors (..., 3, H, W), got {tuple(inpt.shape)}; v2.RGB() makes grey colour"
+        )
+    if inpt.dtype == torch.uint8:
+        return
+    if not inpt.is_floating_point():
+        raise InputError(f"RandomStyle takes uint8 tensors, or floats in [0, 1], got {inpt.dtype}; use v2.ToDtype")
+    if inpt.numel() and not -OVERSHOOT <= float(inpt.min()) <= float(inpt.max()) <= 1 + OVERSHOOT:
+        raise InputError(
+            f"RandomStyle takes float tensors in [0, 1], got {float(inpt.min()):g} to {float(inpt.max()):g}; "
+            "put it before v2.Normalize, or divide by 255 what goes to 255"
+        )
+
+
+def _checked_probability(p: float) -> float:
+    if not 0 <= p <= 1:
+        raise InputError(f"p must be in [0, 1], got {p}")
+    return float(p)
+
+
+def _checked_range(alpha: float | tuple[float, float]) -> tuple[float, float]:
+    low, high = (alpha, alpha) if isinstance(alpha, (int, float)) else alpha
+    if not 0 <= low <= high <= 1:
+        raise InputError(f"alpha must be in [0, 1], or a range within it such as (0.5, 1), got {alpha}")
+    return float(low), float(high)
