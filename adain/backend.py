@@ -3,22 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Backend"]
+from adain.moments import Moments
+
+__all__ = ["Backend", "Core", "Reach"]
+
+Core: TypeAlias = tuple[int, int, int, int]
+"""Part of a picture in pixels: top, left, and behind its last row and column."""
+
+
+@dataclass(frozen=True)
+class Reach:
+    """What a stage asks of the parts of a picture, in pixels.
+
+    Attributes:
+        multiple: what sides are padded to a multiple of; where a part may begin, and end but at the picture's end.
+        minimum: the least side that is not padded, a multiple of `multiple`.
+        statistics: how far from an inner border its maps are not those of the whole picture, a multiple likewise.
+        apply: how far from an inner border its output is not, a multiple likewise.
+    """
+
+    multiple: int
+    minimum: int
+    statistics: int
+    apply: int
 
 
 class Backend(Protocol):
     """One loaded model on one device.
 
+    A model is a sequence of stages, each of which fuses with the statistics of its own input picture: AdaIN has one,
+    WCT one per level. `stylize` is all of them in one; to go through them one by one (`statistics`, then `apply`)
+    allows other statistics than the picture's own: those of a larger picture of which it is a part, or of a film. Both
+    give the same picture if its sides are multiples of what `reach` says; else stages pad it one by one, and the last
+    rows and columns differ a little.
+
     Attributes:
         device: where it really runs: `cpu`, `cuda`, or `cuda:1` and so on.
+        stages: their names, in order.
     """
 
     device: str
+    stages: tuple[str, ...]
 
     def encode_style(self, style: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
         """The style code of a picture.
@@ -40,6 +71,46 @@ class Backend(Protocol):
         Args:
             content: (1, 3, H, W) float32, RGB in [0, 1], H and W at least 1.
             code: what `encode_style` returned, or a convex mix of several.
+            alpha: strength in [0, 1].
+
+        Returns:
+            (1, 3, H, W) float32, about [0, 1], not clipped.
+
+        Raises:
+            InputError: the code's arrays are not this model's.
+        """
+        ...
+
+    def reach(self, stage: str) -> Reach:
+        """What a stage asks of the parts of a picture."""
+        ...
+
+    def statistics(self, picture: NDArray[np.float32], stage: str, core: Core | None = None) -> Moments:
+        """What the fusion of a stage knows of its picture.
+
+        Args:
+            picture: (1, 3, H, W) float32, RGB in [0, 1], H and W at least 1: the content, or the output of the stage
+                before.
+            stage: one of `stages`.
+            core: the part that counts, in multiples of what `reach` says, or up to the picture's end. None: all of it.
+        """
+        ...
+
+    def apply(
+        self,
+        picture: NDArray[np.float32],
+        stage: str,
+        own: Moments,
+        code: Mapping[str, NDArray[np.float32]],
+        alpha: float,
+    ) -> NDArray[np.float32]:
+        """One stage, with given statistics of the content instead of the picture's own.
+
+        Args:
+            picture: as for `statistics`.
+            stage: one of `stages`.
+            own: what `statistics` returned for this stage, merged from parts, or smoothed.
+            code: as for `stylize`.
             alpha: strength in [0, 1].
 
         Returns:

@@ -11,7 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from adain.backend import Core, Reach
 from adain.errors import DeviceError, InputError
+from adain.moments import Moments
 from adain.nn.build import load
 from adain.nn.models import StyleTransfer
 from adain.registry import Model
@@ -39,6 +41,7 @@ class TorchBackend:
         self.name = model.name
         self.device = str(chosen)
         self.network: StyleTransfer = load(model, files).to(chosen)
+        self.stages = self.network.stages
 
     def encode_style(self, style: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
         """See `adain.backend.Backend.encode_style`."""
@@ -55,6 +58,37 @@ class TorchBackend:
             batched = {name: self._tensor(code[name])[None] for name in self.network.code_shapes}
             stylized: NDArray[np.float32] = self.network(self._tensor(content), batched, alpha).cpu().numpy()
         return stylized
+
+    def reach(self, stage: str) -> Reach:
+        """See `adain.backend.Backend.reach`."""
+        return self.network.reach(stage)
+
+    def statistics(self, picture: NDArray[np.float32], stage: str, core: Core | None = None) -> Moments:
+        """See `adain.backend.Backend.statistics`."""
+        height, width = picture.shape[2:]
+        top, left, bottom, right = core or (0, 0, height, width)
+        mask = torch.zeros(1, 1, height, width, device=self.device)
+        mask[..., top:bottom, left:right] = 1
+        with torch.inference_mode():
+            arrays = self.network.moments(self._tensor(picture), stage, mask)
+            return Moments.from_arrays({name: array[0].cpu().numpy() for name, array in arrays.items()})
+
+    def apply(
+        self,
+        picture: NDArray[np.float32],
+        stage: str,
+        own: Moments,
+        code: Mapping[str, NDArray[np.float32]],
+        alpha: float,
+    ) -> NDArray[np.float32]:
+        """See `adain.backend.Backend.apply`."""
+        self._check(code)
+        with torch.inference_mode():
+            statistics = {name: self._tensor(array)[None] for name, array in own.arrays().items()}
+            style = {name: self._tensor(code[name])[None] for name in self.network.code_shapes}
+            output = self.network.forward_with(self._tensor(picture), stage, statistics, style, alpha)
+            applied: NDArray[np.float32] = output.cpu().numpy()
+        return applied
 
     def stylize_regions(
         self,

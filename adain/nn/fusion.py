@@ -19,6 +19,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from adain.moments import COVARIANCE_FLOOR, COVARIANCE_RIDGE, VARIANCE_EPS
 from adain.nn.padding import int_max
 
 __all__ = [
@@ -27,16 +28,14 @@ __all__ = [
     "VARIANCE_EPS",
     "MatrixRoots",
     "adain",
+    "adain_with",
     "eigh_roots",
     "mean_covariance",
     "mean_std",
     "regularized",
     "wct",
+    "wct_with",
 ]
-
-VARIANCE_EPS = 1e-5  # pytorch-AdaIN, squared units of the feature
-COVARIANCE_RIDGE = 1e-3  # of the mean eigenvalue
-COVARIANCE_FLOOR = 1e-5  # squared units of the feature: WCT's own threshold; what keeps a flat map finite
 
 MatrixRoots = Callable[[Tensor], tuple[Tensor, Tensor]]
 """From regularised covariances (N, C, C) to (C^-1/2, C^1/2), each (N, C, C)."""
@@ -70,11 +69,17 @@ def adain(feature: Tensor, mean: Tensor, std: Tensor, alpha: float | Tensor = 1.
     Returns:
         (N, C, H, W).
     """
-    content_mean, content_std = mean_std(feature)
-    target_mean = content_mean + alpha * (mean - content_mean)
-    target_std = content_std + alpha * (std - content_std)
-    gain = target_std / content_std
-    return (feature - _per_channel(content_mean)) * _per_channel(gain) + _per_channel(target_mean)
+    return adain_with(feature, *mean_std(feature), mean, std, alpha)
+
+
+def adain_with(
+    feature: Tensor, own_mean: Tensor, own_std: Tensor, mean: Tensor, std: Tensor, alpha: float | Tensor = 1.0
+) -> Tensor:
+    """`adain` with given statistics, (N, C) or (1, C) each, in the place of the feature's own."""
+    target_mean = own_mean + alpha * (mean - own_mean)
+    target_std = own_std + alpha * (std - own_std)
+    gain = target_std / own_std
+    return (feature - _per_channel(own_mean)) * _per_channel(gain) + _per_channel(target_mean)
 
 
 def mean_covariance(feature: Tensor) -> tuple[Tensor, Tensor]:
@@ -138,13 +143,25 @@ def wct(
     Returns:
         (N, C, H, W).
     """
-    content_mean, covariance = mean_covariance(feature)
+    own_mean, covariance = mean_covariance(feature)
     whitening, _ = roots(regularized(covariance))
+    return wct_with(feature, own_mean, whitening, mean, coloring, alpha)
+
+
+def wct_with(
+    feature: Tensor,
+    own_mean: Tensor,
+    whitening: Tensor,
+    mean: Tensor,
+    coloring: Tensor,
+    alpha: float | Tensor = 1.0,
+) -> Tensor:
+    """`wct` with given statistics, (N, C) or (1, C) and (N, C, C) or (1, C, C), in the place of the feature's own."""
     strength = alpha[:, :, None] if isinstance(alpha, Tensor) else alpha  # (N, 1, 1)
     identity = torch.eye(feature.shape[1], dtype=feature.dtype, device=feature.device)
     transform = identity + strength * (coloring @ whitening - identity)  # (N, C, C)
-    target_mean = content_mean + alpha * (mean - content_mean)  # (N, C)
-    centred = feature - _per_channel(content_mean)
+    target_mean = own_mean + alpha * (mean - own_mean)  # (N, C)
+    centred = feature - _per_channel(own_mean)
     return (transform @ centred.flatten(2)).view_as(feature) + _per_channel(target_mean)
 
 

@@ -16,9 +16,11 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 
+from adain.backend import Reach
 from adain.nn import fusion, regions
 from adain.nn.fusion import MatrixRoots, eigh_roots
 from adain.nn.padding import crop_to, pad_to
+from adain.nn.stages import channel_moments, covariance_moments, round_up
 from adain.nn.vgg import Decoder, Encoder, tap
 
 __all__ = ["AdaINModel", "StyleTransfer", "WCTModel", "smallest_side", "stride"]
@@ -66,6 +68,46 @@ class StyleTransfer(nn.Module, ABC):
             (N, 3, H, W), about [0, 1], not clipped.
         """
 
+    @property
+    @abstractmethod
+    def stages(self) -> tuple[str, ...]:
+        """See `adain.backend.Backend`; `forward` is all of them."""
+
+    @abstractmethod
+    def reach(self, stage: str) -> Reach:
+        """See `adain.backend.Backend.reach`."""
+
+    @abstractmethod
+    def moments(self, image: Tensor, stage: str, mask: Tensor) -> dict[str, Tensor]:
+        """The moments of the maps that a stage fuses, where a mask says.
+
+        Args:
+            image: (N, 3, H, W) float, RGB in [0, 1].
+            stage: one of `stages`.
+            mask: (N, 1, H, W), what each pixel counts for, at least 0; averaged over the pixels of a map's pixel.
+
+        Returns:
+            `{map}.count` (N,), `{map}.mean` (N, C), `{map}.spread` (N, C), or for WCT (N, C, C), for each map; see
+            `adain.moments.MapMoments`.
+        """
+
+    @abstractmethod
+    def forward_with(
+        self, image: Tensor, stage: str, own: Mapping[str, Tensor], code: Mapping[str, Tensor], alpha: float | Tensor
+    ) -> Tensor:
+        """One stage, with given statistics in the place of the picture's own.
+
+        Args:
+            image: (N, 3, H, W) float, RGB in [0, 1].
+            stage: one of `stages`.
+            own: the arrays of `adain.moments.Moments.arrays`, with a batch dimension N or 1 in front.
+            code: as for `forward`.
+            alpha: as for `forward`.
+
+        Returns:
+            (N, 3, H, W), about [0, 1], not clipped.
+        """
+
     @abstractmethod
     def forward_regions(
         self, content: Tensor, codes: Mapping[str, Tensor], masks: Tensor, alpha: float | Tensor
@@ -106,21 +148,44 @@ class AdaINModel(StyleTransfer):
 
     def forward(self, content: Tensor, code: Mapping[str, Tensor], alpha: float | Tensor) -> Tensor:
         """See `StyleTransfer.forward`."""
-        image = pad_to(content, multiple=stride(self.level), minimum=smallest_side(self.level))
         mean, std = code[f"{tap(self.level)}.mean"], code[f"{tap(self.level)}.std"]
-        fused = fusion.adain(self.encoder(image), mean, std, alpha)
+        fused = fusion.adain(self.encoder(self._fit(content)), mean, std, alpha)
         return crop_to(self.decoder(fused), content)
 
     def forward_regions(
         self, content: Tensor, codes: Mapping[str, Tensor], masks: Tensor, alpha: float | Tensor
     ) -> Tensor:
         """See `StyleTransfer.forward_regions`."""
-        least = {"multiple": stride(self.level), "minimum": smallest_side(self.level)}
-        image, padded = pad_to(content, **least), pad_to(masks, **least)
-        shares = regions.scaled(regions.shares(padded), stride(self.level))
+        shares = regions.scaled(regions.shares(self._fit(masks)), stride(self.level))
         mean, std = codes[f"{tap(self.level)}.mean"], codes[f"{tap(self.level)}.std"]
-        fused, _ = regions.adain(self.encoder(image), shares, mean, std, alpha)
+        fused, _ = regions.adain(self.encoder(self._fit(content)), shares, mean, std, alpha)
         return crop_to(self.decoder(fused), content)
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The one level."""
+        return (tap(self.level),)
+
+    def reach(self, stage: str) -> Reach:
+        """See `StyleTransfer.reach`."""
+        return _reach(self.encoder, self.decoder, self.level, deepest=self.level)
+
+    def moments(self, image: Tensor, stage: str, mask: Tensor) -> dict[str, Tensor]:
+        """See `StyleTransfer.moments`."""
+        weights = regions.scaled(self._fit(mask), stride(self.level))
+        found = channel_moments(self.encoder(self._fit(image)).float(), weights)
+        return {f"{stage}.{name}": value for name, value in found.items()}
+
+    def forward_with(
+        self, image: Tensor, stage: str, own: Mapping[str, Tensor], code: Mapping[str, Tensor], alpha: float | Tensor
+    ) -> Tensor:
+        """See `StyleTransfer.forward_with`."""
+        feature = self.encoder(self._fit(image))
+        arrays = (own[f"{stage}.mean"], own[f"{stage}.std"], code[f"{stage}.mean"], code[f"{stage}.std"])
+        return crop_to(self.decoder(fusion.adain_with(feature, *arrays, alpha)), image)
+
+    def _fit(self, image: Tensor) -> Tensor:
+        return pad_to(image, multiple=stride(self.level), minimum=smallest_side(self.level))
 
 
 class WCTModel(StyleTransfer):
@@ -169,8 +234,7 @@ class WCTModel(StyleTransfer):
 
     def forward(self, content: Tensor, code: Mapping[str, Tensor], alpha: float | Tensor) -> Tensor:
         """`alpha` holds at every level; see `StyleTransfer.forward`."""
-        deepest = max(self.levels)
-        image = pad_to(content, multiple=stride(deepest), minimum=smallest_side(deepest))
+        image = self._fit(content)
         for position, level in enumerate(self.levels):
             mean, coloring = code[f"{tap(level)}.mean"], code[f"{tap(level)}.coloring"]
             feature = self._encoder(position)(image, level)
@@ -181,14 +245,46 @@ class WCTModel(StyleTransfer):
         self, content: Tensor, codes: Mapping[str, Tensor], masks: Tensor, alpha: float | Tensor
     ) -> Tensor:
         """See `StyleTransfer.forward_regions`."""
-        deepest = max(self.levels)
-        image, padded = (pad_to(x, multiple=stride(deepest), minimum=smallest_side(deepest)) for x in (content, masks))
-        shares = regions.shares(padded)
+        image, shares = self._fit(content), regions.shares(self._fit(masks))
         for position, level in enumerate(self.levels):
             mean, coloring = codes[f"{tap(level)}.mean"], codes[f"{tap(level)}.coloring"]
             feature, scaled = self._encoder(position)(image, level), regions.scaled(shares, stride(level))
             image = self.decoders[position](regions.wct(feature, scaled, mean, coloring, alpha, self.roots))
         return crop_to(image, content)
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """One per level, in their order."""
+        return tuple(tap(level) for level in self.levels)
+
+    def reach(self, stage: str) -> Reach:
+        """See `StyleTransfer.reach`."""
+        position = self.stages.index(stage)
+        decoder = self.decoders[position]
+        assert isinstance(decoder, Decoder)
+        return _reach(self._encoder(position), decoder, self.levels[position], deepest=max(self.levels))
+
+    def moments(self, image: Tensor, stage: str, mask: Tensor) -> dict[str, Tensor]:
+        """See `StyleTransfer.moments`."""
+        position = self.stages.index(stage)
+        level = self.levels[position]
+        feature = self._encoder(position)(self._fit(image), level)
+        found = covariance_moments(feature.float(), regions.scaled(self._fit(mask), stride(level)))
+        return {f"{stage}.{name}": value for name, value in found.items()}
+
+    def forward_with(
+        self, image: Tensor, stage: str, own: Mapping[str, Tensor], code: Mapping[str, Tensor], alpha: float | Tensor
+    ) -> Tensor:
+        """See `StyleTransfer.forward_with`."""
+        position = self.stages.index(stage)
+        feature = self._encoder(position)(self._fit(image), self.levels[position])
+        statistics = (own[f"{stage}.mean"], own[f"{stage}.whitening"])
+        target = (code[f"{stage}.mean"], code[f"{stage}.coloring"])
+        return crop_to(self.decoders[position](fusion.wct_with(feature, *statistics, *target, alpha)), image)
+
+    def _fit(self, image: Tensor) -> Tensor:
+        deepest = max(self.levels)
+        return pad_to(image, multiple=stride(deepest), minimum=smallest_side(deepest))
 
     def _encoder(self, position: int) -> Encoder:
         encoder = self.encoders[0 if self.shared else position]
@@ -202,3 +298,15 @@ class WCTModel(StyleTransfer):
             level: self._encoder(position)(pad_to(style, minimum=smallest_side(level)), level)
             for position, level in enumerate(self.levels)
         }
+
+
+def _reach(encoder: Encoder, decoder: Decoder, level: int, *, deepest: int) -> Reach:
+    """Of a stage of a model whose pictures are padded for the level `deepest`."""
+    multiple = stride(deepest)
+    spoiled = encoder.spoiled(level)
+    return Reach(
+        multiple=multiple,
+        minimum=round_up(smallest_side(deepest), multiple),
+        statistics=round_up(spoiled * stride(level), multiple),
+        apply=round_up(decoder.spoiled(spoiled), multiple),
+    )

@@ -25,10 +25,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from adain.backend import Reach
 from adain.nn import regions
 from adain.nn.fusion import mean_std
 from adain.nn.models import StyleTransfer
 from adain.nn.padding import crop_to, pad_to
+from adain.nn.stages import channel_moments, convolved, round_up
 
 __all__ = ["SCALES", "AdaINSlim"]
 
@@ -88,6 +90,14 @@ class SlimEncoder(nn.Module):
         sixteenth = torch.relu(self.to_sixteenth(eighth))
         sixteenth = torch.relu(sixteenth + self.at_sixteenth(sixteenth))
         return [half, quarter, eighth, sixteenth]
+
+    def spoiled(self) -> tuple[int, int, int, int]:
+        """Rows of each map along an inner border that a reflection there spoils; see `adain.nn.stages`."""
+        half = convolved(0)
+        quarter = convolved(convolved(half, stride=2))
+        eighth = convolved(quarter, stride=2)
+        sixteenth = convolved(convolved(eighth, stride=2))
+        return half, quarter, eighth, sixteenth
 
 
 class Modulation(nn.Module):
@@ -153,6 +163,14 @@ class SlimDecoder(nn.Module):
         x = torch.relu(layer("at_half", x))
         return F.pixel_shuffle(self.to_picture(x), 2) + 0.5
 
+    def spoiled(self, maps: Sequence[int]) -> int:
+        """Pixels of the picture along an inner border that are spoiled, from rows of each map that are."""
+        half, quarter, eighth, sixteenth = maps
+        at_eighth = convolved(max(2 * convolved(sixteenth), eighth))
+        at_quarter = convolved(convolved(max(2 * convolved(at_eighth), quarter)))
+        at_half = convolved(max(2 * convolved(at_quarter), half))
+        return 2 * convolved(at_half)
+
 
 class AdaINSlim(StyleTransfer):
     """The project's own network; 19,600 multiply-accumulates per pixel of the content.
@@ -184,7 +202,49 @@ class AdaINSlim(StyleTransfer):
     def forward(self, content: Tensor, code: Mapping[str, Tensor], alpha: float | Tensor) -> Tensor:
         """See `StyleTransfer.forward`."""
         maps = self.encoder(self._fit(content))
-        own = self._code(maps)
+        return self._decode(content, maps, self._code(maps), code, alpha)
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """One, by the name of the deepest map."""
+        return (f"x{SCALES[-1]}",)
+
+    def reach(self, stage: str) -> Reach:
+        """See `StyleTransfer.reach`."""
+        spoiled = self.encoder.spoiled()
+        multiple = SCALES[-1]
+        return Reach(
+            multiple=multiple,
+            minimum=SMALLEST_SIDE,
+            statistics=round_up(max(s * rows for s, rows in zip(SCALES, spoiled, strict=True)), multiple),
+            apply=round_up(self.decoder.spoiled(spoiled), multiple),
+        )
+
+    def moments(self, image: Tensor, stage: str, mask: Tensor) -> dict[str, Tensor]:
+        """See `StyleTransfer.moments`."""
+        weights = self._fit(mask)
+        maps = zip(SCALES, self.encoder(self._fit(image)), strict=True)
+        return {
+            f"x{scale}.{name}": value
+            for scale, x in maps
+            for name, value in channel_moments(x.float(), regions.scaled(weights, scale)).items()
+        }
+
+    def forward_with(
+        self, image: Tensor, stage: str, own: Mapping[str, Tensor], code: Mapping[str, Tensor], alpha: float | Tensor
+    ) -> Tensor:
+        """See `StyleTransfer.forward_with`."""
+        return self._decode(image, self.encoder(self._fit(image)), own, code, alpha)
+
+    def _decode(
+        self,
+        content: Tensor,
+        maps: Sequence[Tensor],
+        own: Mapping[str, Tensor],
+        code: Mapping[str, Tensor],
+        alpha: float | Tensor,
+    ) -> Tensor:
+        """Maps with the statistics `own` to a picture."""
         target = {name: own[name] + alpha * (code[name] - own[name]) for name in self.code_shapes}
         fused = [
             _renormalise(x, own[f"x{s}.mean"], own[f"x{s}.std"], target[f"x{s}.mean"], target[f"x{s}.std"])

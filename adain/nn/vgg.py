@@ -19,6 +19,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from adain.nn.stages import convolved
+
 __all__ = [
     "VGG19_WIDTHS",
     "Conv",
@@ -107,6 +109,17 @@ class _Stack(nn.Module):
         x = self.get_submodule(layer.name)(x)
         return torch.relu(x) if layer.relu else x
 
+    def _spoiled(self, layers: Sequence[Layer], rows: int) -> int:
+        """Rows along an inner border that are spoiled behind some layers, from those before; see `adain.nn.stages`."""
+        for layer in layers:
+            if layer == "pool":
+                rows = -(-rows // 2)
+            elif layer == "up":
+                rows *= 2
+            elif layer.kernel == 3:
+                rows = convolved(rows)
+        return rows
+
 
 class Encoder(_Stack):
     """VGG-19 from a picture to relu{level}_1.
@@ -147,6 +160,10 @@ class Encoder(_Stack):
                     break
         return found
 
+    def spoiled(self, level: int) -> int:
+        """Rows of relu{level}_1 along an inner border that a reflection there spoils; see `adain.nn.stages`."""
+        return self._spoiled(encoder_layers(self.widths, level), 0)
+
 
 class Decoder(_Stack):
     """From relu{level}_1 to a picture.
@@ -168,3 +185,7 @@ class Decoder(_Stack):
         for layer in self.layers:
             x = self.step(layer, x)
         return x
+
+    def spoiled(self, rows: int) -> int:
+        """Pixels of the picture along an inner border that are spoiled, from rows of the feature that are."""
+        return self._spoiled(self.layers, rows)

@@ -14,10 +14,12 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from adain.backend import Reach
 from adain.errors import InputError
 from adain.nn import fusion, regions
 from adain.nn.models import AdaINModel, StyleTransfer, WCTModel, smallest_side, stride
 from adain.nn.slim import SCALES, SMALLEST_SIDE, AdaINSlim
+from adain.nn.stages import channel_moments, covariance_moments
 from adain.nn.vgg import Decoder, Encoder, tap
 from adain.onnx.layers import Form, GraphDecoder, GraphEncoder, exchange
 from adain.onnx.operators import Operators
@@ -70,6 +72,7 @@ class _AdaIN(ExportNetwork):
         self.encoder = GraphEncoder(network.encoder, form)
         self.decoder = GraphDecoder(network.decoder, form)
         self.shapes, self.tap = network.code_shapes, tap(network.level)
+        self.reaches = {stage: network.reach(stage) for stage in network.stages}
         self.smallest = smallest_side(network.level)
         self._set(form, multiple=stride(network.level), minimum=self.smallest)
 
@@ -96,6 +99,26 @@ class _AdaIN(ExportNetwork):
         fused, _ = regions.adain(self._feature(self._fit(content)), shares, mean, std, alpha)
         return self._decode(fused, content)
 
+    @property
+    def stages(self) -> tuple[str, ...]:
+        return (self.tap,)
+
+    def reach(self, stage: str) -> Reach:
+        return self.reaches[stage]
+
+    def moments(self, image: Tensor, stage: str, mask: Tensor) -> dict[str, Tensor]:
+        weights = regions.scaled(self._fit(mask), self.multiple)
+        found = channel_moments(self._feature(self._fit(image)), weights)
+        return {f"{stage}.{name}": value for name, value in found.items()}
+
+    def forward_with(
+        self, image: Tensor, stage: str, own: Mapping[str, Tensor], code: Mapping[str, Tensor], alpha: float | Tensor
+    ) -> Tensor:
+        mean, std = _maps(own[f"{stage}.mean"]), _maps(own[f"{stage}.std"])
+        gain = _towards(std, code[f"{stage}.std"], alpha) / std
+        centred = self._feature(self._fit(image)) - mean
+        return self._decode(centred * gain + _towards(mean, code[f"{stage}.mean"], alpha), image)
+
     def _decode(self, fused: Tensor, content: Tensor) -> Tensor:
         decoded: Tensor = self.decoder(fused.to(self.form.dtype))
         return self._crop(decoded.float(), content)
@@ -110,6 +133,7 @@ class _WCT(ExportNetwork):
         super().__init__()
         self.shapes, self.levels, self.shared = network.code_shapes, network.levels, network.shared
         self.roots = network.roots
+        self.reaches = {stage: network.reach(stage) for stage in network.stages}
         encoders = [part for part in network.encoders if isinstance(part, Encoder)]
         decoders = [part for part in network.decoders if isinstance(part, Decoder)]
         self.encoders = nn.ModuleList(GraphEncoder(part, form) for part in encoders)
@@ -148,10 +172,48 @@ class _WCT(ExportNetwork):
             image = self.decoders[position](fused.to(self.form.dtype)).float()
         return self._crop(image, content)
 
+    @property
+    def stages(self) -> tuple[str, ...]:
+        return tuple(tap(level) for level in self.levels)
+
+    def reach(self, stage: str) -> Reach:
+        return self.reaches[stage]
+
+    def moments(self, image: Tensor, stage: str, mask: Tensor) -> dict[str, Tensor]:
+        weights = regions.scaled(self._fit(mask), stride(self.levels[self.stages.index(stage)]))
+        found = covariance_moments(self._stage_feature(image, stage), weights)
+        return {f"{stage}.{name}": value for name, value in found.items()}
+
+    def forward_with(
+        self, image: Tensor, stage: str, own: Mapping[str, Tensor], code: Mapping[str, Tensor], alpha: float | Tensor
+    ) -> Tensor:
+        own_mean = _maps(own[f"{stage}.mean"])
+        centred = self._stage_feature(image, stage) - own_mean
+        target = (code[f"{stage}.mean"], code[f"{stage}.coloring"])
+        fused = self._colored(centred, own_mean, own[f"{stage}.whitening"], *target, alpha)
+        decoded: Tensor = self.decoders[self.stages.index(stage)](fused.to(self.form.dtype))
+        return self._crop(decoded.float(), image)
+
+    def _stage_feature(self, image: Tensor, stage: str) -> Tensor:
+        position = self.stages.index(stage)
+        feature: Tensor = self._encoder(position)(self._fit(image).to(self.form.dtype), self.levels[position])
+        return feature.float()
+
     def _fuse(self, feature: Tensor, mean: Tensor, coloring: Tensor, alpha: float | Tensor) -> Tensor:
         own_mean = feature.mean(dim=(2, 3), keepdim=True)
         centred = feature - own_mean
         whitening, _ = self.roots(fusion.regularized(self.operators.covariance(centred)))
+        return self._colored(centred, own_mean, whitening, mean, coloring, alpha)
+
+    def _colored(
+        self,
+        centred: Tensor,
+        own_mean: Tensor,
+        whitening: Tensor,
+        mean: Tensor,
+        coloring: Tensor,
+        alpha: float | Tensor,
+    ) -> Tensor:
         identity = torch.eye(coloring.shape[-1])
         strength = alpha[:, :, None] if isinstance(alpha, Tensor) else alpha
         transform = identity + strength * (coloring @ whitening - identity)  # (N, C, C)

@@ -1,0 +1,161 @@
+"""What a fusion needs to know of a content, as sums that can be merged: over the tiles of a picture, over frames.
+
+AdaIN needs the mean and variance of each channel of the maps it fuses, WCT the mean and the covariance. Those of a
+whole picture follow exactly from those of its parts (Chan, Golub & LeVeque 1979, Updating Formulae and a Pairwise
+Algorithm for Computing Sample Variances). Numpy only, in float64: the networks give float32 parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adain.errors import InputError
+
+__all__ = [
+    "COVARIANCE_FLOOR",
+    "COVARIANCE_RIDGE",
+    "VARIANCE_EPS",
+    "MapMoments",
+    "Moments",
+    "lerp",
+    "merge",
+]
+
+VARIANCE_EPS = 1e-5  # pytorch-AdaIN, squared units of the feature
+COVARIANCE_RIDGE = 1e-3  # of the mean eigenvalue
+COVARIANCE_FLOOR = 1e-5  # squared units of the feature: WCT's own threshold; what keeps a flat map finite
+
+Arrays = Mapping[str, NDArray[np.floating]]
+
+
+@dataclass(frozen=True, eq=False)
+class MapMoments:
+    """The moments of one feature map.
+
+    Attributes:
+        count: how many of its pixels, or how much of them where they are weighted.
+        mean: of each channel, (C,) float64.
+        spread: variance of each channel (C,), or covariance between them (C, C); float64, divided by `count`.
+    """
+
+    count: float
+    mean: NDArray[np.float64]
+    spread: NDArray[np.float64]
+
+    @property
+    def unbiased(self) -> NDArray[np.float64]:
+        """The spread divided by `count - 1` instead; a single pixel has none."""
+        return self.spread * (self.count / max(self.count - 1, 1))
+
+    def std(self) -> NDArray[np.float32]:
+        """AdaIN's deviation per channel, (C,)."""
+        variance: NDArray[np.float64] = self.unbiased + VARIANCE_EPS
+        return np.sqrt(variance).astype(np.float32)
+
+    def whitening(self) -> NDArray[np.float32]:
+        """WCT's whitening matrix (C, C): the inverse root of the covariance, regularised as everywhere here."""
+        covariance = self.unbiased
+        ridge = COVARIANCE_RIDGE * np.trace(covariance) / len(covariance) + COVARIANCE_FLOOR
+        values, vectors = np.linalg.eigh(covariance + ridge * np.eye(len(covariance)))
+        # rounding may leave an eigenvalue below what the ridge guarantees
+        roots = np.sqrt(np.maximum(values, COVARIANCE_FLOOR / 2))
+        whitening: NDArray[np.float32] = ((vectors / roots) @ vectors.T).astype(np.float32)
+        return whitening
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """The moments of the maps that a stage fuses.
+
+    Attributes:
+        maps: by name, `relu4_1` or `x8` for instance.
+    """
+
+    maps: Mapping[str, MapMoments]
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays) -> Moments:
+        """From what a network computes: `{map}.count` (), `{map}.mean` (C,), `{map}.spread` (C,) or (C, C)."""
+        names = dict.fromkeys(name.rpartition(".")[0] for name in arrays)
+        return cls(
+            {
+                name: MapMoments(
+                    float(arrays[f"{name}.count"]),
+                    np.asarray(arrays[f"{name}.mean"], np.float64),
+                    np.asarray(arrays[f"{name}.spread"], np.float64),
+                )
+                for name in names
+            }
+        )
+
+    def arrays(self) -> dict[str, NDArray[np.float32]]:
+        """As the networks take them: `{map}.mean` and `{map}.std`, or `{map}.mean` and `{map}.whitening`."""
+        found = {}
+        for name, moments in self.maps.items():
+            found[f"{name}.mean"] = moments.mean.astype(np.float32)
+            if moments.spread.ndim == 1:
+                found[f"{name}.std"] = moments.std()
+            else:
+                found[f"{name}.whitening"] = moments.whitening()
+        return found
+
+
+def merge(parts: Sequence[Moments]) -> Moments:
+    """The moments of several parts together, as if they had been taken at once.
+
+    Args:
+        parts: at least one, of the same maps; together of at least one pixel.
+
+    Raises:
+        InputError: there are none, or of different maps.
+    """
+    return Moments({name: _merged([part.maps[name] for part in parts]) for name in _names(parts)})
+
+
+def lerp(a: Moments, b: Moments, t: float) -> Moments:
+    """Moments between two: means and spreads each `(1 - t) * a + t * b`, for statistics that change smoothly.
+
+    Not those of a mixture of both, whose spread would also hold the distance of the means: in a fade from dark to
+    bright that would take away contrast.
+
+    Args:
+        a: for `t` 0.
+        b: for `t` 1, of the same maps.
+        t: in [0, 1].
+
+    Raises:
+        InputError: they are of different maps.
+    """
+    found = {}
+    for name in _names([a, b]):
+        one, other = a.maps[name], b.maps[name]
+        found[name] = MapMoments(
+            (1 - t) * one.count + t * other.count,
+            (1 - t) * one.mean + t * other.mean,
+            (1 - t) * one.spread + t * other.spread,
+        )
+    return Moments(found)
+
+
+def _merged(parts: Sequence[MapMoments]) -> MapMoments:
+    total = sum(part.count for part in parts)
+    mean = sum((part.count * part.mean for part in parts), start=np.zeros_like(parts[0].mean)) / total
+    spread = np.zeros_like(parts[0].spread)
+    for part in parts:
+        away = part.mean - mean
+        between = away * away if spread.ndim == 1 else np.outer(away, away)
+        spread += part.count / total * (part.spread + between)
+    return MapMoments(total, mean, spread)
+
+
+def _names(parts: Sequence[Moments]) -> list[str]:
+    if not parts:
+        raise InputError("moments of at least one part are needed, got none")
+    shapes = [{name: moments.spread.shape for name, moments in part.maps.items()} for part in parts]
+    if any(other != shapes[0] for other in shapes):
+        raise InputError(f"moments of different maps cannot be joined: {shapes}; take all with one model and stage")
+    return list(shapes[0])

@@ -1,0 +1,87 @@
+"""Models stage by stage: the statistics of parts are those of the whole, and a part of a picture comes out as in it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="the networks need the extra torch")
+
+import published
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from adain import registry
+from adain.moments import Moments, merge
+from adain.nn.backend import TorchBackend
+from adain.nn.build import build
+from adain.nn.models import StyleTransfer
+
+MODELS = [published.thin(model) for model in registry.MODELS.values()]
+SPLIT = 160  # pixels, a multiple of every model's stride, and further than any statistics reach
+
+
+def lively(model: registry.Model) -> StyleTransfer:
+    """With random weights that leave hardly a channel dead, so that every layer sees what the one before does."""
+    torch.manual_seed(0)
+    network = build(model).eval().requires_grad_(False)
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d) and module.bias is not None:
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+            module.bias.fill_(1.0)
+    return network
+
+
+@pytest.fixture(scope="module", params=MODELS, ids=lambda model: model.name)
+def backend(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> TorchBackend:
+    """Each row of the registry, thin, with random weights."""
+    made = TorchBackend(request.param, published.save_random(request.param, tmp_path_factory.mktemp("w")), "cpu")
+    made.network = lively(request.param)
+    return made
+
+
+def pixels(height: int, width: int, seed: int = 0) -> NDArray[np.float32]:
+    return np.random.default_rng(seed).random((1, 3, height, width), np.float32)
+
+
+def assert_alike(found: Moments, expected: Moments) -> None:
+    assert list(found.maps) == list(expected.maps)
+    for name, moments in expected.maps.items():
+        assert found.maps[name].count == moments.count
+        np.testing.assert_allclose(found.maps[name].mean, moments.mean, rtol=1e-4, atol=1e-4)
+        scale = np.abs(moments.spread).max()
+        np.testing.assert_allclose(found.maps[name].spread, moments.spread, atol=1e-4 * scale)
+
+
+@pytest.mark.parametrize("size", [(128, 192), (131, 77), (20, 40), (1, 1)])
+def test_the_stages_one_by_one_are_the_whole_model(backend: TorchBackend, size: tuple[int, int]) -> None:
+    multiple = backend.reach(backend.stages[0]).multiple
+    content = pixels(*(side if side % multiple == 0 or len(backend.stages) == 1 else 2 * multiple for side in size))
+    code = backend.encode_style(pixels(40, 50, seed=1))
+    picture = content
+    for stage in backend.stages:
+        picture = backend.apply(picture, stage, backend.statistics(picture, stage), code, 0.7)
+    np.testing.assert_allclose(picture, backend.stylize(content, code, 0.7), atol=2e-3)
+
+
+def test_merged_statistics_of_halves_are_those_of_the_whole(backend: TorchBackend) -> None:
+    content = pixels(331, 45)
+    for stage in backend.stages:
+        reach = backend.reach(stage).statistics
+        upper = backend.statistics(content[:, :, : SPLIT + reach], stage, (0, 0, SPLIT, 45))
+        lower = backend.statistics(content[:, :, SPLIT - reach :], stage, (reach, 0, 331 - SPLIT + reach, 45))
+        assert_alike(merge([upper, lower]), backend.statistics(content, stage))
+
+
+def test_reach_is_how_far_what_lies_beyond_a_cut_is_felt(backend: TorchBackend) -> None:
+    code = backend.encode_style(pixels(40, 50))
+    for stage in backend.stages:
+        reach = backend.reach(stage)
+        cut = reach.apply
+        picture = pixels(2 * cut + 2 * reach.multiple, 48)
+        own = backend.statistics(picture, stage)
+        picture[:, :, :cut] = np.nan  # spreads to whatever is computed from it
+        felt = np.isnan(backend.apply(picture, stage, own, code, 0.5)).any(axis=(0, 1, 3))  # per row
+        assert felt[: cut + reach.apply - reach.multiple + 1].all()
+        assert not felt[cut + reach.apply :].any()
