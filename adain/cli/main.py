@@ -24,6 +24,8 @@ _COMMANDS = {
     "stylize": "Give a picture the style of others.",
     "texture": "Make a texture that looks like a picture.",
     "encode": "Write style codes of pictures, folders and patterns.",
+    "video": "Give a film the style of pictures (extra: video).",
+    "webcam": "Give what a camera sees the style of pictures (extra: video).",
     "models": "List, describe, download and verify the networks.",
     "bench": "Measure how fast the networks are on this machine.",
     "export": "Write a network as ONNX files (extra: torch).",

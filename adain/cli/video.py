@@ -1,0 +1,80 @@
+"""`adain video`: a film in the style of pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from adain.cli.film_options import FrameBar, film_options, read_styles
+from adain.cli.number_list import CommandWithNumbers
+from adain.cli.options import model_options
+from adain.cli.verbosity import verbose_option
+
+if TYPE_CHECKING:
+    from adain.stylizer import Stylizer
+
+__all__ = ["video"]
+
+_PATH = click.Path(exists=True, path_type=Path)
+_PICTURE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command(cls=CommandWithNumbers)
+@click.argument("source", metavar="IN", type=_PATH)
+@click.argument("styles", metavar="STYLE [STYLE ...]", nargs=-1, required=True, type=_PICTURE)
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="File to write, ending in .mp4, .m4v, .mov, .mkv, .webm or .gif; or folder for frames: a name without suffix.",
+)
+@film_options
+@click.option("--rate", type=float, metavar="FPS", help="Frames a second of a folder of frames.  [default: 25]")
+@click.option("--no-sound", "sound", flag_value=False, default=True, help="Leave the sound out.")
+@model_options
+@verbose_option
+def video(
+    source: Path,
+    styles: tuple[Path, ...],
+    output: Path,
+    alpha: float | None,
+    weights: tuple[float, ...],
+    keyframes: str,
+    smoothing: float,
+    preserve_color: Literal["luminance"] | None,
+    style_size: int,
+    rate: float | None,
+    sound: bool,
+    open_stylizer: Callable[[], Stylizer],
+) -> None:
+    """Give every frame of the film IN the style of STYLE, or of several mixed.
+
+    IN is a video file, a GIF, or a folder of numbered pictures. Size, time stamps, rotation, colour coding and sound
+    are kept. Ctrl-C leaves a file that plays, with the frames so far. A STYLE is a picture or a style code
+    (.safetensors). Video files need the extra `video`.
+    """
+    from adain.video.opening import check_output
+    from adain.video.pipeline import stylize
+
+    check_output(output, source)
+    stylizer = open_stylizer()
+    with FrameBar() as bar:
+        stylize(
+            source,
+            read_styles(styles),
+            output,
+            stylizer=stylizer,
+            alpha=alpha,
+            weights=weights or None,
+            keyframes=keyframes,
+            smoothing=smoothing,
+            preserve_color=preserve_color,
+            style_size=style_size,
+            rate=rate,
+            sound=sound,
+            progress=bar,
+        )

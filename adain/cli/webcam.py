@@ -1,0 +1,99 @@
+"""`adain webcam`: what a camera sees, in the style of pictures, to a file or to another program."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from adain.cli.film_options import FrameBar, film_options, read_styles
+from adain.cli.number_list import CommandWithNumbers
+from adain.cli.options import model_options
+from adain.cli.verbosity import verbose_option
+from adain.errors import InputError
+
+if TYPE_CHECKING:
+    from adain.stylizer import Stylizer
+    from adain.video.clip import Clip
+    from adain.video.writing import VideoSink
+
+__all__ = ["webcam"]
+
+_STDOUT = Path("-")
+
+
+@click.command(cls=CommandWithNumbers)
+@click.argument(
+    "styles",
+    metavar="STYLE [STYLE ...]",
+    nargs=-1,
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+)
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path, allow_dash=True),
+    help="File to write, ending in .mp4, .m4v, .mov, .mkv or .webm; or - for Matroska on standard output.",
+)
+@click.option("--camera", metavar="NAME", help="/dev/video1 on Linux, 1 on macOS, video=NAME on Windows.")
+@click.option("--seconds", type=click.FloatRange(0, min_open=True), help="When to stop.  [default: at Ctrl-C]")
+@film_options
+@model_options
+@verbose_option
+def webcam(
+    styles: tuple[Path, ...],
+    output: Path,
+    camera: str | None,
+    seconds: float | None,
+    alpha: float | None,
+    weights: tuple[float, ...],
+    keyframes: str,
+    smoothing: float,
+    preserve_color: Literal["luminance"] | None,
+    style_size: int,
+    open_stylizer: Callable[[], Stylizer],
+) -> None:
+    """Give what a camera sees the style of STYLE, or of several mixed, until Ctrl-C.
+
+    Frames that come faster than the network is are left out. To watch it: adain webcam STYLE -o - | ffplay -
+    """
+    from adain.video import opening
+
+    if output != _STDOUT:
+        opening.check_output(output, None)
+        if output.suffix.lower() not in opening.VIDEO_SUFFIXES:
+            allowed = ", ".join(opening.VIDEO_SUFFIXES)
+            raise InputError(f"{output}: a camera is written to one of {allowed}, or to - for standard output")
+    opening.require_av()
+    from adain.video.camera import open_camera
+    from adain.video.pipeline import FrameStylizer, run
+
+    with closing(open_camera(camera)) as source, FrameBar() as bar:
+        frames = FrameStylizer(
+            open_stylizer(),
+            read_styles(styles),
+            alpha=alpha,
+            weights=weights or None,
+            keyframes=keyframes,
+            smoothing=smoothing,
+            preserve_color=preserve_color,
+            style_size=style_size,
+        )
+        with contextlib.suppress(KeyboardInterrupt):  # how a recording ends
+            run(source, _sink(output, source.clip), frames, bar, live=True, until=seconds or math.inf)
+
+
+def _sink(output: Path, clip: Clip) -> VideoSink:
+    from adain.video.writing import VideoSink
+
+    if output == _STDOUT:
+        return VideoSink(sys.stdout.buffer, clip, ".mkv", live=True)
+    return VideoSink(output, clip, output.suffix.lower(), live=True)

@@ -1,0 +1,16 @@
+"""Films in a style: video files, GIFs, folders of frames, cameras.
+
+    adain.video.stylize("clip.mp4", "painting.jpg", "stylized.mp4", keyframes="0:alpha=0 2:alpha=1")
+
+    reading | gif | folder --Frame, Sound--> smoothing, keyframes, cuts --Frame, Sound--> writing | gif | folder
+
+Video files need PyAV (extra `video`), which is imported when one is opened.
+"""
+
+from __future__ import annotations
+
+from adain.video.flicker import flicker
+from adain.video.keyframes import Keyframe
+from adain.video.pipeline import Summary, stylize
+
+__all__ = ["Keyframe", "Summary", "flicker", "stylize"]

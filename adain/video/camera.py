@@ -1,0 +1,48 @@
+"""The camera as a source: what FFmpeg calls v4l2 on Linux, avfoundation on macOS and dshow on Windows."""
+
+from __future__ import annotations
+
+import sys
+
+import av
+
+from adain.errors import DeviceError, ImageError
+from adain.video.reading import VideoSource
+
+__all__ = ["open_camera"]
+
+# By the beginning of sys.platform: FFmpeg's name of the device, and what a camera is called if the user does not say.
+_SYSTEMS = {
+    "linux": ("v4l2", "/dev/video0", "/dev/video1"),
+    "darwin": ("avfoundation", "0", "1"),
+    "win32": ("dshow", "video=Integrated Camera", "video=NAME, as the device manager calls it"),
+}
+
+
+def open_camera(name: str | None = None) -> VideoSource:
+    """Open a camera, at the size and rate it has by itself.
+
+    Args:
+        name: `/dev/video1` on Linux, `1` on macOS, `video=NAME` on Windows. None: the first, on Windows the one that
+            is built in.
+
+    Raises:
+        DeviceError: there is none of that name, or it cannot be used.
+    """
+    system = next((facts for platform, facts in _SYSTEMS.items() if sys.platform.startswith(platform)), None)
+    if system is None:
+        raise DeviceError(f"no way is known to reach a camera on {sys.platform}; record a file, and use adain video")
+    device, usual, example = system
+    chosen = name or usual
+    container = None
+    try:
+        container = av.open(chosen, format=device)
+        return VideoSource(container, f"the camera {chosen}", sound=False)
+    except (av.FFmpegError, ValueError, ImageError) as error:
+        if container is not None:
+            container.close()
+        reason = getattr(error, "strerror", None) or error
+        raise DeviceError(
+            f"the camera {chosen} cannot be used ({reason}); connect one, close what else uses it, "
+            f"or name another, such as {example}"
+        ) from error

@@ -1,0 +1,102 @@
+"""Folders of numbered frames, one picture file each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+from adain import images
+from adain.errors import ImageError, InputError, OutputError
+from adain.images import Picture
+from adain.video.clip import Clip, Frame, Sound
+
+__all__ = ["FolderSink", "FolderSource"]
+
+SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
+
+
+class FolderSource:
+    """The pictures of a folder, in the order of the numbers in their names; see `adain.video.clip.Source`.
+
+    Args:
+        path: the folder; files that are no pictures by their suffix are left alone.
+        rate: frames a second.
+
+    Raises:
+        ImageError: it holds no pictures, or the first cannot be read.
+    """
+
+    def __init__(self, path: Path, rate: Fraction) -> None:
+        self._files = sorted((file for file in path.iterdir() if file.suffix.lower() in SUFFIXES), key=_by_number)
+        if not self._files:
+            raise ImageError(
+                f"the folder {path} holds no pictures ({', '.join(sorted(SUFFIXES))}); give one with frames"
+            )
+        for file, other in zip(self._files, self._files[1:], strict=False):
+            if file.stem == other.stem:
+                raise ImageError(f"{file} and {other} have one name but for the suffix; move one of them elsewhere")
+        width, height = images.read(self._files[0]).size
+        self.clip = Clip(width, height, time_base=1 / rate, rate=rate, frames=len(self._files))
+
+    def __iter__(self) -> Iterator[Frame | Sound]:
+        """See `adain.video.clip.Source`."""
+        expected = self.clip.width, self.clip.height
+        for number, file in enumerate(self._files):
+            picture = images.read(file)
+            if picture.size != expected:
+                raise ImageError(
+                    "{} is {}x{}, the frames before it {}x{}; scale all to one size first".format(
+                        file, *picture.size, *expected
+                    )
+                )
+            step = self.clip.time_base
+            yield Frame(picture.rgb, number * step, step, picture.alpha, file.stem)
+
+    def close(self) -> None:
+        """See `adain.video.clip.Source`; no file is open."""
+
+
+class FolderSink:
+    """A folder with a PNG per frame: named as the source's files, or 000001.png and on; see `adain.video.clip.Sink`.
+
+    Every file is complete as soon as it has its name, and stays whatever comes after it.
+
+    Raises:
+        InputError: the folder has something in it already.
+        OutputError: it cannot be made.
+    """
+
+    def __init__(self, target: Path) -> None:
+        self._target = target
+        self._count = 0
+        try:
+            target.mkdir(exist_ok=True)
+            taken = any(target.iterdir())
+        except OSError as error:
+            raise OutputError(f"{target} cannot be made a folder ({error.strerror}); choose another place") from error
+        if taken:
+            raise InputError(f"the folder {target} is not empty; empty it, or name another for the frames")
+
+    def write(self, item: Frame | Sound) -> None:
+        """See `adain.video.clip.Sink`; frames have no sound."""
+        if isinstance(item, Sound):
+            return
+        self._count += 1
+        picture = Picture(item.rgb, item.alpha).to_pil()
+        images.write(picture, self._target / f"{item.name or f'{self._count:06d}'}.png")
+
+    def finish(self) -> None:
+        """See `adain.video.clip.Sink`."""
+
+    def discard(self) -> None:
+        """See `adain.video.clip.Sink`."""
+        if not self._count:
+            self._target.rmdir()
+
+
+def _by_number(path: Path) -> list[tuple[int, str]]:
+    """frame2 before frame10: what is digits counts as a number."""
+    parts = re.split(r"(\d+)", path.name)
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]

@@ -1,0 +1,136 @@
+"""GIF animations, by Pillow: frame durations and the number of repeats are kept, which video libraries lose.
+
+A GIF counts in hundredths of a second. Durations of 0 are read as a tenth of a second, as browsers show them. A frame
+that is the same as the one before only lengthens it.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from adain import images
+from adain.errors import ImageError, OutputError
+from adain.images import Picture
+from adain.video.clip import Clip, Frame, Sound
+
+__all__ = ["GifSink", "GifSource", "is_gif"]
+
+TICK = Fraction(1, 100)  # s
+_UNTIMED = Fraction(1, 10)  # s
+
+
+def is_gif(path: Path) -> bool:
+    """Whether a file is a GIF, by its first bytes."""
+    try:
+        with path.open("rb") as file:
+            return file.read(4) == b"GIF8"
+    except OSError:
+        return False  # and whatever opens it next says why
+
+
+class GifSource:
+    """The frames of a GIF; see `adain.video.clip.Source`.
+
+    Raises:
+        ImageError: it is damaged.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            self._image = Image.open(path, formats=["GIF"])
+            frames = int(getattr(self._image, "n_frames", 1))
+            durations = [self._duration(number) for number in range(frames)]
+        except (OSError, EOFError, ValueError, SyntaxError) as error:
+            raise ImageError(f"{path} is a damaged GIF ({error}); get a complete copy of it") from error
+        self._durations = durations
+        self.clip = Clip(
+            *self._image.size,
+            time_base=TICK,
+            rate=frames / sum(durations, Fraction(0)),
+            frames=frames,
+            loop=self._image.info.get("loop"),
+        )
+
+    def __iter__(self) -> Iterator[Frame | Sound]:
+        """See `adain.video.clip.Source`."""
+        time = Fraction(0)
+        for number, duration in enumerate(self._durations):
+            try:
+                self._image.seek(number)
+                picture = images.read(self._image.convert("RGBA"))
+            except (OSError, EOFError, ValueError, SyntaxError) as error:  # ImageError is one
+                raise ImageError(
+                    f"{self._path} is damaged or cut off in frame {number + 1} ({error}); get a complete copy of it"
+                ) from error
+            opaque = picture.alpha is None or picture.alpha.min() == 255
+            yield Frame(picture.rgb, time, duration, None if opaque else picture.alpha)
+            time += duration
+
+    def close(self) -> None:
+        """See `adain.video.clip.Source`."""
+        self._image.close()
+
+    def _duration(self, number: int) -> Fraction:
+        self._image.seek(number)
+        return round(self._image.info.get("duration", 0) / 10) * TICK or _UNTIMED
+
+
+class GifSink:
+    """A GIF file; see `adain.video.clip.Sink`.
+
+    Each frame has its own 256 colours, undithered, because dither flickers. All frames are held in memory, one byte a
+    pixel, until the file is finished.
+    """
+
+    def __init__(self, target: Path, clip: Clip) -> None:
+        self._target = Path(os.path.realpath(target))
+        self._clip = clip
+        self._frames: list[Image.Image] = []
+        self._starts: list[int] = []  # in hundredths of a second
+        self._end = 0
+
+    def write(self, item: Frame | Sound) -> None:
+        """See `adain.video.clip.Sink`; a GIF has no sound."""
+        if isinstance(item, Sound):
+            return
+        duration = 1 / self._clip.rate if item.duration is None else item.duration
+        self._starts.append(round(item.time / TICK))
+        self._end = max(self._starts[-1] + 1, round((item.time + duration) / TICK))
+        image = Picture(item.rgb, item.alpha).to_pil()
+        opaque = item.alpha is None
+        method = Image.Quantize.MEDIANCUT if opaque else Image.Quantize.FASTOCTREE  # the first knows no alpha
+        self._frames.append(image.quantize(256, method, dither=Image.Dither.NONE))
+
+    def finish(self) -> None:
+        """See `adain.video.clip.Sink`."""
+        ends = [*self._starts[1:], self._end]
+        options: dict[str, Any] = {} if self._clip.loop is None else {"loop": self._clip.loop}
+        beside = self._target.parent / f".adain-{secrets.token_hex(8)}.tmp"
+        try:
+            self._frames[0].save(
+                beside,
+                format="GIF",
+                save_all=True,
+                append_images=self._frames[1:],
+                duration=[10 * (end - start) for start, end in zip(self._starts, ends, strict=True)],
+                disposal=2 if "transparency" in self._frames[0].info else 0,
+                **options,
+            )
+            os.replace(beside, self._target)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise OutputError(f"{self._target} cannot be written ({reason}); nothing was left behind") from error
+        finally:
+            beside.unlink(missing_ok=True)
+
+    def discard(self) -> None:
+        """See `adain.video.clip.Sink`."""
+        self._frames.clear()

@@ -1,0 +1,160 @@
+"""Alpha and styles that change over time.
+
+    0:alpha=0 2.5:alpha=1                     fade the style in
+    0:style=1 10:style=2                      from the first style to the second
+    4:style=1 4:style=2*0.3+3*0.7             at four seconds, at once to a mix
+    0:alpha=0.2,style=1 5:style=2 8:alpha=1   both, each on its own keyframes
+
+Keyframes stand in the order of time, separated by spaces; each is `SECONDS:NAME=VALUE`, with commas between several
+of `alpha` (in [0, 1]) and `style` (numbers of the styles from 1 on, each with `*WEIGHT` if not 1, joined by `+`).
+Between two keyframes that name it, a value goes evenly from one to the other; before the first and after the last it
+stays. Two keyframes at one time make a jump.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from adain.code import shares
+from adain.errors import InputError
+
+__all__ = ["Keyframe", "Timeline", "parse"]
+
+_EXAMPLE = "write them like 0:alpha=0 2.5:alpha=1,style=1 5:style=2*0.3+3*0.7"
+
+
+@dataclass(frozen=True)
+class Keyframe:
+    """What holds at a time; what is None is left to the keyframes around.
+
+    Attributes:
+        time: seconds from the start, at least 0.
+        alpha: strength in [0, 1].
+        weights: one per style, as for `adain.code.mix`.
+    """
+
+    time: float
+    alpha: float | None = None
+    weights: tuple[float, ...] | None = None
+
+
+def parse(text: str, styles: int) -> list[Keyframe]:
+    """Read the notation of this module.
+
+    Args:
+        text: as above.
+        styles: how many there are.
+
+    Raises:
+        InputError: it is not as above, or names a style that is not there.
+    """
+    found = [_keyframe(word, styles) for word in text.split()]
+    if not found:
+        raise InputError(f"there are no keyframes in {text!r}; {_EXAMPLE}")
+    return found
+
+
+class Timeline:
+    """Alpha and weights at every time.
+
+    Args:
+        keyframes: in the order of time; none for values that do not change.
+        alpha: where no keyframe names it.
+        weights: likewise; one per style.
+
+    Raises:
+        InputError: times that go back or are negative, more than two keyframes that name one thing at one time, an
+            alpha outside [0, 1], or weights that are no mix of so many styles.
+    """
+
+    def __init__(self, keyframes: Sequence[Keyframe], alpha: float, weights: Sequence[float]) -> None:
+        _check_times([keyframe.time for keyframe in keyframes], "keyframes")
+        alphas = [(k.time, (_alpha(k),)) for k in keyframes if k.alpha is not None]
+        mixes = [(k.time, tuple(shares(len(weights), k.weights))) for k in keyframes if k.weights is not None]
+        self._alpha = _Track(alphas or [(0.0, (alpha,))], "alpha")
+        self._weights = _Track(mixes or [(0.0, tuple(shares(len(weights), weights)))], "style")
+
+    def alpha(self, time: float) -> float:
+        """Strength in [0, 1]."""
+        return self._alpha(time)[0]
+
+    def weights(self, time: float) -> tuple[float, ...]:
+        """Shares of the styles, which sum to 1."""
+        return self._weights(time)
+
+
+class _Track:
+    """Points in time, and straight lines between them."""
+
+    def __init__(self, points: Sequence[tuple[float, tuple[float, ...]]], name: str) -> None:
+        self._times = [time for time, _ in points]
+        self._values = [value for _, value in points]
+        for first, third in zip(self._times, self._times[2:], strict=False):
+            if first == third:
+                raise InputError(f"three keyframes name {name} at {first:g} s; two make a jump, delete the middle one")
+
+    def __call__(self, time: float) -> tuple[float, ...]:
+        after = bisect_right(self._times, time)
+        if after == 0:
+            return self._values[0]
+        if after == len(self._times):
+            return self._values[-1]
+        start, end = self._times[after - 1], self._times[after]
+        share = (time - start) / (end - start)
+        return tuple(
+            (1 - share) * a + share * b for a, b in zip(self._values[after - 1], self._values[after], strict=True)
+        )
+
+
+def _check_times(times: Sequence[float], name: str) -> None:
+    for time in times:
+        if not (math.isfinite(time) and time >= 0):
+            raise InputError(f"{name} need times of 0 seconds or later, got {time:g}")
+    for earlier, later in itertools.pairwise(times):
+        if later < earlier:
+            raise InputError(f"{name} must be in the order of time, got {later:g} s after {earlier:g} s; sort them")
+
+
+def _alpha(keyframe: Keyframe) -> float:
+    alpha = keyframe.alpha
+    if alpha is None or not 0 <= alpha <= 1:  # not-a-number fails here too
+        raise InputError(f"alpha must be in [0, 1], got {alpha} at {keyframe.time:g} s")
+    return alpha
+
+
+def _keyframe(word: str, styles: int) -> Keyframe:
+    time, colon, settings = word.partition(":")
+    if not colon or not settings:
+        raise InputError(f"a keyframe is SECONDS:NAME=VALUE, got {word!r}; {_EXAMPLE}")
+    values: dict[str, str] = {}
+    for setting in settings.split(","):
+        name, _, value = setting.partition("=")
+        if name not in ("alpha", "style") or name in values:
+            raise InputError(f"a keyframe sets alpha, style or both, each once, got {word!r}; {_EXAMPLE}")
+        values[name] = value
+    return Keyframe(
+        _number(time, word),
+        alpha=_number(values["alpha"], word) if "alpha" in values else None,
+        weights=_weights(values["style"], word, styles) if "style" in values else None,
+    )
+
+
+def _weights(text: str, word: str, styles: int) -> tuple[float, ...]:
+    weights = [0.0] * styles
+    for term in text.split("+"):
+        number, star, weight = term.partition("*")
+        if not number.isdecimal() or not 1 <= int(number) <= styles:
+            raise InputError(f"styles are numbered 1 to {styles}, got {number!r} in {word!r}; {_EXAMPLE}")
+        weights[int(number) - 1] += _number(weight, word) if star else 1.0
+    return tuple(weights)
+
+
+def _number(text: str, word: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise InputError(f"{text!r} in {word!r} is no number; {_EXAMPLE}") from None

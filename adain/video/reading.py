@@ -1,0 +1,204 @@
+"""Video files to frames and sound, by PyAV."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Generator, Iterator
+from fractions import Fraction
+from itertools import chain
+from pathlib import Path
+from typing import SupportsBytes, TypeAlias, cast
+
+import av
+import av.container
+import numpy as np
+from av.stream import Disposition
+
+from adain.errors import ImageError
+from adain.video.clip import Clip, Frame, Sound
+from adain.video.colors import Colors, ToRGB
+from adain.video.orientation import Orientation
+
+__all__ = ["VideoSource"]
+
+logger = logging.getLogger(__name__)
+
+_SoundPacket: TypeAlias = "av.Packet[av.AudioStream]"
+
+_RATE = Fraction(25)  # frames a second, of a file that has neither a rate nor times
+_ABOUT_THE_FILE = {"major_brand", "minor_version", "compatible_brands", "encoder"}  # not about what it shows
+
+
+class VideoSource:
+    """The first video track of a file or device, and all its sound; see `adain.video.clip.Source`.
+
+    Times begin at 0 with whatever the file begins with.
+
+    Args:
+        container: opened for reading; closed by `close`.
+        name: what to call it in messages.
+        sound: whether sound tracks are read.
+
+    Raises:
+        ImageError: it has no video, or none that can be decoded.
+    """
+
+    def __init__(self, container: av.container.InputContainer, name: str, *, sound: bool = True) -> None:
+        self._container = container
+        self._name = name
+        self._stream = _video_stream(container, name)
+        self._stream.codec_context.thread_type = "AUTO"
+        self._sounds = tuple(container.streams.audio) if sound else ()
+        self._time_base = self._stream.time_base or 1 / _RATE
+        self._rate = self._stream.average_rate or self._stream.guessed_rate or _RATE
+        start = cast("int | None", container.start_time)  # the stubs leave None out
+        self._shift = Fraction(max(start or 0, 0), av.time_base)  # seconds before anything begins
+        self._items = self._decoded()
+        self._first = self._until_first_frame()
+        frame = self._first[-1]
+        assert isinstance(frame, av.VideoFrame)
+        if start is None and frame.pts is not None:  # a camera's clock began long ago
+            self._shift = frame.pts * self._time_base
+        self._size = frame.width, frame.height
+        self._colors = Colors.of(frame, name)
+        self._orientation = _orientation(frame)
+        self._to_rgb = ToRGB(self._colors)
+        self._warn(frame)
+        self.clip = self._clip()
+
+    @classmethod
+    def open(cls, path: Path, *, sound: bool = True) -> VideoSource:
+        """Open a file.
+
+        Raises:
+            ImageError: it is missing, no video, or as above.
+        """
+        try:
+            container = av.open(str(path))
+        except (av.FFmpegError, ValueError) as error:
+            raise ImageError(
+                f"{path} cannot be read as a video ({_reason(error)}); check the path, or get a complete copy of it"
+            ) from error
+        try:
+            return cls(container, str(path), sound=sound)
+        except BaseException:
+            container.close()
+            raise
+
+    def close(self) -> None:
+        """See `adain.video.clip.Source`."""
+        self._items.close()
+        self._container.close()
+
+    def __iter__(self) -> Iterator[Frame | Sound]:
+        """See `adain.video.clip.Source`."""
+        last = None
+        for item in chain(self._first, self._items):
+            if isinstance(item, av.VideoFrame):
+                last = self._tick(item, last)
+                yield self._frame(item, last)
+            else:
+                yield self._sound(item)
+
+    def _decoded(self) -> Generator[av.VideoFrame | _SoundPacket, None, None]:
+        """Frames, and packets of sound."""
+        time = 0.0
+        try:
+            for packet in self._container.demux(self._stream, *self._sounds):
+                if packet.stream is self._stream:
+                    for frame in self._stream.decode(packet):
+                        time = time if frame.pts is None else float(frame.pts * self._time_base - self._shift)
+                        yield frame
+                elif packet.dts is not None:  # the last one only says that there are no more
+                    yield cast("_SoundPacket", packet)
+        except av.FFmpegError as error:
+            raise ImageError(
+                f"{self._name} is damaged or cut off after {time:.2f} s ({_reason(error)}); get a complete copy of it"
+            ) from error
+
+    def _until_first_frame(self) -> list[av.VideoFrame | _SoundPacket]:
+        found: list[av.VideoFrame | _SoundPacket] = []
+        for item in self._items:
+            found.append(item)
+            if isinstance(item, av.VideoFrame):
+                return found
+        raise ImageError(f"{self._name} has a video track without any frame; get a complete copy of it")
+
+    def _clip(self) -> Clip:
+        width, height = self._size
+        aspect = self._stream.sample_aspect_ratio or Fraction(1)
+        if self._orientation is not None and self._orientation.swaps_sides:
+            width, height = height, width
+        return Clip(
+            width=width,
+            height=height,
+            time_base=self._time_base,
+            rate=self._rate,
+            frames=self._stream.frames or self._estimate(),
+            orientation=self._orientation,
+            aspect=aspect,
+            colors=self._colors,
+            sounds=self._sounds,
+            metadata={k: v for k, v in self._container.metadata.items() if k not in _ABOUT_THE_FILE},
+        )
+
+    def _estimate(self) -> int | None:
+        """The number of frames by duration and rate; of some formats the file does not say it."""
+        if self._container.duration is None:
+            return None
+        return max(1, round(Fraction(self._container.duration, av.time_base) * self._rate))
+
+    def _warn(self, frame: av.VideoFrame) -> None:
+        if frame.interlaced_frame:
+            logger.warning("%s is interlaced; its frames are stylised as they are, combs and all", self._name)
+        if any(component.is_alpha for component in frame.format.components):
+            logger.warning("%s is transparent in places, which the result is not", self._name)
+
+    def _tick(self, frame: av.VideoFrame, last: int | None) -> int:
+        """When a frame is shown, in ticks from the start; always after the last one."""
+        step = max(1, round(1 / (self._rate * self._time_base)))
+        if frame.pts is None:
+            return 0 if last is None else last + step
+        tick = frame.pts - round(self._shift / self._time_base)
+        if last is not None and tick <= last:
+            logger.debug("%s: a frame of tick %d comes after one of %d; moved behind it", self._name, tick, last)
+            return last + 1
+        return tick
+
+    def _frame(self, frame: av.VideoFrame, tick: int) -> Frame:
+        time = tick * self._time_base
+        if (frame.width, frame.height) != self._size:
+            raise ImageError(
+                f"{self._name} changes its size from {self._size[0]}x{self._size[1]} to {frame.width}x{frame.height} "
+                f"at {float(time):.2f} s; cut it there, or scale it to one size first"
+            )
+        rgb = self._to_rgb(frame)
+        if self._orientation is not None:
+            rgb = self._orientation.upright(rgb)
+        return Frame(rgb, time, frame.duration * self._time_base if frame.duration else None)
+
+    def _sound(self, packet: _SoundPacket) -> Sound:
+        shift = round(self._shift / packet.time_base)
+        if shift:
+            packet.pts = None if packet.pts is None else packet.pts - shift
+            packet.dts = None if packet.dts is None else packet.dts - shift
+        return Sound(next(track for track, stream in enumerate(self._sounds) if stream is packet.stream), packet)
+
+
+def _video_stream(container: av.container.InputContainer, name: str) -> av.VideoStream:
+    """The first video track that is not a cover picture."""
+    for stream in container.streams.video:
+        if not stream.disposition & Disposition.attached_pic:
+            return stream
+    raise ImageError(f"{name} has no video track; give a file that has one")
+
+
+def _orientation(frame: av.VideoFrame) -> Orientation | None:
+    matrix = frame.side_data.get("DISPLAYMATRIX")
+    if matrix is None:
+        return None
+    return Orientation.parse(np.frombuffer(bytes(cast("SupportsBytes", matrix)), np.int32).tolist())
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)

@@ -1,0 +1,174 @@
+"""Frames and sound to video files, by PyAV: complete, or not at all.
+
+A file is written beside its target and takes the target's place when it is finished.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import IO
+
+import av
+import av.container
+import numpy as np
+from av.codec.context import Flags
+from numpy.typing import NDArray
+from PIL import Image
+
+from adain.errors import InputError, OutputError
+from adain.video.clip import Clip, Frame, Sound
+from adain.video.colors import ToYUV, assumed
+
+__all__ = ["FORMATS", "VideoSink"]
+
+
+@dataclass(frozen=True)
+class _Format:
+    name: str  # FFmpeg's
+    codec: str
+    options: Mapping[str, str]
+    live: dict[str, str]  # in place of or beside the options, for frames that are shown as they come
+    odd: bool  # whether the codec has odd sides with halved chroma
+
+
+_X264 = {"crf": "18"}  # as good as lossless to the eye; stylised frames are rich in detail
+_X264_LIVE = {"preset": "veryfast", "tune": "zerolatency"}
+_VP9 = {"crf": "24", "b:v": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1"}  # of like quality
+_VP9_LIVE = {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0"}
+FORMATS: Mapping[str, _Format] = {
+    ".mp4": _Format("mp4", "libx264", _X264, _X264_LIVE, odd=False),
+    ".m4v": _Format("mp4", "libx264", _X264, _X264_LIVE, odd=False),
+    ".mov": _Format("mov", "libx264", _X264, _X264_LIVE, odd=False),
+    ".mkv": _Format("matroska", "libx264", _X264, _X264_LIVE, odd=False),
+    ".webm": _Format("webm", "libvpx-vp9", _VP9, _VP9_LIVE, odd=True),
+}
+
+
+class VideoSink:
+    """A video file; see `adain.video.clip.Sink`.
+
+    H.264, in `.webm` VP9, with the source's size, time stamps, colours, display matrix and sound. H.264 halves chroma
+    for even sides only; with an odd one it is written in full (4:4:4), which not every player shows.
+
+    Args:
+        target: the file, or a stream that is written to as it comes.
+        clip: what is to be written.
+        suffix: the format, of `FORMATS`.
+        live: whether frames come from a camera and should be written without delay, however many bytes it takes.
+
+    Raises:
+        InputError: the format cannot hold the clip's sound.
+        OutputError: nothing can be written there.
+    """
+
+    def __init__(self, target: Path | IO[bytes], clip: Clip, suffix: str, *, live: bool = False) -> None:
+        self._clip = clip
+        self._target = Path(os.path.realpath(target)) if isinstance(target, Path) else None
+        self._beside: Path | None = None
+        if self._target is not None:
+            self._beside = self._target.parent / f".adain-{secrets.token_hex(8)}.tmp"
+        kind = FORMATS[suffix]
+        try:
+            self._container = av.open(self._beside or target, "w", format=kind.name)
+        except av.FFmpegError as error:
+            raise self._error(error) from error
+        self._ended = False
+        try:
+            self._container.metadata.update(clip.metadata)
+            self._stream = self._video_stream(kind, dict(kind.options) | (kind.live if live else {}))
+            self._sounds = [self._sound_stream(stream, suffix) for stream in clip.sounds]
+        except BaseException:
+            self.discard()
+            raise
+
+    def write(self, item: Frame | Sound) -> None:
+        """See `adain.video.clip.Sink`."""
+        try:
+            if isinstance(item, Sound):
+                item.packet.stream = self._sounds[item.track]
+                self._container.mux(item.packet)
+            else:
+                self._container.mux(self._stream.encode(self._encodable(item)))
+        except av.FFmpegError as error:
+            raise self._error(error) from error
+
+    def finish(self) -> None:
+        """See `adain.video.clip.Sink`."""
+        try:
+            self._container.mux(self._stream.encode(None))
+            self._ended = True
+            self._container.close()
+            if self._beside is not None and self._target is not None:
+                os.replace(self._beside, self._target)
+        except OSError as error:  # FFmpeg's are too
+            raise self._error(error) from error
+
+    def discard(self) -> None:
+        """See `adain.video.clip.Sink`."""
+        try:
+            if not self._ended:
+                self._container.close()
+        except av.FFmpegError:
+            pass  # what could not be written is not wanted any more
+        if self._beside is not None:
+            self._beside.unlink(missing_ok=True)
+
+    def _video_stream(self, kind: _Format, options: dict[str, str]) -> av.VideoStream:
+        clip = self._clip
+        swapped = clip.orientation is not None and clip.orientation.swaps_sides
+        width, height = (clip.height, clip.width) if swapped else (clip.width, clip.height)
+        odd = bool(width % 2 or height % 2)
+        stream = self._container.add_stream(kind.codec, rate=clip.rate, options=options)
+        assert isinstance(stream, av.VideoStream)
+        colors = clip.colors or assumed(width, height)
+        context = stream.codec_context
+        context.width, context.height = width, height
+        context.pix_fmt = "yuv444p" if odd and not kind.odd else "yuv420p"
+        context.time_base = stream.time_base = clip.time_base
+        context.sample_aspect_ratio = clip.aspect
+        context.colorspace, context.color_range = colors.matrix, colors.range
+        context.color_primaries, context.color_trc = colors.primaries, colors.transfer
+        context.flags |= Flags.frame_duration
+        if clip.orientation is not None:
+            stream.set_display_matrix(clip.orientation.matrix)
+        self._to_yuv = ToYUV(colors, context.pix_fmt)
+        return stream
+
+    def _sound_stream(self, template: av.AudioStream, suffix: str) -> av.AudioStream:
+        try:
+            stream = self._container.add_stream_from_template(template)
+        except ValueError as error:
+            raise InputError(
+                f"{suffix} cannot hold sound of the kind {template.codec_context.name}, and sound is copied as it is; "
+                "write .mkv, or leave the sound out"
+            ) from error
+        stream.metadata.update(template.metadata)
+        return stream
+
+    def _encodable(self, item: Frame) -> av.VideoFrame:
+        clip = self._clip
+        rgb = item.rgb if item.alpha is None else _on_white(item.rgb, item.alpha)
+        rgb = rgb if clip.orientation is None else clip.orientation.lying(rgb)
+        frame = self._to_yuv(rgb)
+        frame.time_base = clip.time_base
+        frame.pts = round(item.time / clip.time_base)
+        duration = 1 / clip.rate if item.duration is None else item.duration
+        frame.duration = max(1, round(Fraction(duration) / clip.time_base))
+        return frame
+
+    def _error(self, error: OSError | av.FFmpegError) -> OutputError:
+        place = "the stream" if self._target is None else str(self._target)
+        reason = error.strerror or str(error)
+        return OutputError(f"{place} cannot be written ({reason}); nothing was left behind")
+
+
+def _on_white(rgb: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """What shows of a transparent frame in a format without transparency, as for pictures."""
+    white = Image.new("RGB", (rgb.shape[1], rgb.shape[0]), "white")
+    white.paste(Image.fromarray(rgb), mask=Image.fromarray(alpha))
+    return np.array(white)
