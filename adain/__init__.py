@@ -28,7 +28,7 @@ from adain.errors import (
 if TYPE_CHECKING:
     from adain.code import StyleCode, mix
     from adain.images import Picture
-    from adain.jobs import stylize_many
+    from adain.jobs import grid, stylize_many
     from adain.regions import label_masks
     from adain.stylizer import Stylizer, load
 
@@ -46,6 +46,7 @@ __all__ = [
     "Stylizer",
     "WeightsError",
     "__version__",
+    "grid",
     "label_masks",
     "load",
     "mix",
@@ -58,6 +59,7 @@ _LAZY = {
     "StyleCode": "adain.code",
     "Stylizer": "adain.stylizer",
     "label_masks": "adain.regions",
+    "grid": "adain.jobs",
     "load": "adain.stylizer",
     "mix": "adain.code",
     "stylize_many": "adain.jobs",

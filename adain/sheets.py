@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from adain.errors import InputError
-from adain.images.picture import pixel_limit
 
-__all__ = ["Cell", "compare", "contact_sheet", "shrunk"]
+__all__ = ["Cell", "ContactSheet", "compare", "shrunk"]
 
 _PAPER = (128, 128, 128)  # neutral: a colour cast shows against it
 _INK = (255, 255, 255)
@@ -58,41 +57,39 @@ def compare(content: Image.Image, styles: Sequence[Cell], result: Image.Image) -
     return sheet
 
 
-def contact_sheet(
-    rows: Sequence[Cell], columns: Sequence[Cell], cells: Mapping[tuple[int, int], Cell], side: int
-) -> Image.Image:
-    """A table of pictures: originals along the left and the top edge, results where they meet.
+class ContactSheet:
+    """A table of labelled pictures, of which the first row and column are for the originals.
 
     Args:
-        rows: the contents, labelled.
-        columns: the styles, labelled.
-        cells: by row and column; a place without one stays empty.
+        rows: how many, the first included.
+        columns: likewise.
         side: of the square that each picture is shrunk into, in pixels.
 
-    Returns:
-        An RGB picture.
+    Attributes:
+        picture: the sheet as it is by now, RGB; what is transparent lies on white.
 
     Raises:
         InputError: it would be larger than Pillow reads back without complaint.
     """
-    line = _line(side)
-    width = (side + _MARGIN) * (len(columns) + 1) - _MARGIN
-    height = (side + line + _MARGIN) * (len(rows) + 1) - _MARGIN
-    limit = pixel_limit()
-    if limit is not None and width * height > limit // 2:
-        raise InputError(
-            f"a sheet of {len(rows)} x {len(columns)} pictures of {side} pixels would be {width}x{height}, more than "
-            f"{limit // 2:,} pixels; choose smaller cells or fewer pictures"
-        )
-    sheet = Image.new("RGB", (width, height), _PAPER)
-    placed = {(-1, column): cell for column, cell in enumerate(columns)}
-    placed |= {(row, -1): cell for row, cell in enumerate(rows)}
-    for (row, column), cell in (placed | dict(cells)).items():
-        at = ((side + _MARGIN) * (column + 1), (side + line + _MARGIN) * (row + 1))
-        _write(sheet, cell.label, (*at, side, line))
+
+    def __init__(self, rows: int, columns: int, side: int) -> None:
+        self._side, self._line = side, _line(side)
+        self._step = side + _MARGIN, side + self._line + _MARGIN
+        size = self._step[0] * columns - _MARGIN, self._step[1] * rows - _MARGIN
+        limit = Image.MAX_IMAGE_PIXELS
+        if limit is not None and size[0] * size[1] > limit:
+            raise InputError(
+                f"a sheet of {columns} x {rows} pictures of {side} pixels would be {size[0]}x{size[1]}, more than the "
+                f"allowed {limit:,} pixels; choose smaller cells or fewer pictures"
+            )
+        self.picture = Image.new("RGB", size, _PAPER)
+
+    def put(self, row: int, column: int, cell: Cell) -> None:
+        """Fill a place, counted from 0."""
+        left, top = column * self._step[0], row * self._step[1]
+        _write(self.picture, cell.label, (left, top, self._side, self._line))
         if cell.picture is not None:
-            _paste(sheet, shrunk(cell.picture, (side, side)), (at[0], at[1] + line))
-    return sheet
+            _paste(self.picture, shrunk(cell.picture, (self._side, self._side)), (left, top + self._line))
 
 
 def shrunk(picture: Image.Image, box: tuple[int, int]) -> Image.Image:

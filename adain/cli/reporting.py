@@ -12,7 +12,7 @@ from adain.errors import AdainError
 if TYPE_CHECKING:
     from adain.jobs import Failure, Report
 
-__all__ = ["say"]
+__all__ = ["counted", "ignored", "say", "say_failures"]
 
 
 def say(report: Report) -> None:
@@ -21,18 +21,18 @@ def say(report: Report) -> None:
     Raises:
         AdainError: something failed; the command's exit code follows from it.
     """
-    parts = [f"wrote {counted(len(report.written), 'picture')}"]
-    if report.existing:
-        parts.append(f"left {report.existing:,} that existed (--overwrite makes them again)")
-    if report.ignored:
-        parts.append(f"ignored {counted(report.ignored, 'file')} (hidden, or not named like a picture)")
-    click.echo(", ".join(parts), err=True)
+    left = f", left {report.existing:,} that existed (--overwrite makes them again)" if report.existing else ""
+    click.echo(f"wrote {counted(len(report.written), 'picture')}{left}{ignored(report.ignored)}", err=True)
     say_failures(report.failures)
     if report.stopped:
         raise AdainError("stopped, since there is no room for more; make some and start again: it does what is left")
     if report.failures:
-        missing = sum(failure.results for failure in report.failures)
-        raise AdainError(f"{counted(missing, 'result')} could not be made, for the reasons above")
+        raise AdainError("not all could be done, for the reasons above")
+
+
+def ignored(files: int) -> str:
+    """The end of a sentence about files that were found and not taken."""
+    return f", ignored {counted(files, 'file')} (hidden, or not named like a picture)" if files else ""
 
 
 def say_failures(failures: Sequence[Failure]) -> None:

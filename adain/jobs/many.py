@@ -17,7 +17,7 @@ from adain.images import Picture
 from adain.images.reading import READABLE
 from adain.jobs.naming import Template, default_template
 from adain.jobs.pipeline import Failure, Full, run
-from adain.jobs.plan import Look, Result, Task, check_apart, looks, plan, unmade
+from adain.jobs.plan import Result, Task, check_apart, looks, plan, unmade
 from adain.jobs.sources import Found, find
 from adain.jobs.steps import CODE_SUFFIX, Settings, Stylizing
 from adain.stylizer import STYLE_SIZE, PreserveColor, Stylizer
@@ -138,8 +138,8 @@ class _Folder:
         self.prepare = self._stylizing.prepare
 
     def stylize(self, content: Picture, result: Result) -> tuple[Image.Image, list[sheets.Cell]]:
-        stylized = self._stylizing.stylize(content, result)
-        return stylized, self._styles(result.look) if self._compare else []
+        stylized = self._stylizing.stylize(content, result.look, result.alpha)
+        return stylized, self._stylizing.originals(result.look) if self._compare else []
 
     def finish(self, content: Picture, made: tuple[Image.Image, list[sheets.Cell]], result: Result) -> None:
         picture, styles = made
@@ -147,13 +147,6 @@ class _Folder:
             picture = sheets.compare(content.to_pil(), styles, picture)
         result.target.parent.mkdir(parents=True, exist_ok=True)
         images.write(picture, result.target)
-
-    def _styles(self, look: Look) -> list[sheets.Cell]:
-        pictures = self._stylizing.style_pictures(look)
-        return [
-            sheets.Cell(None if picture is None else picture.to_pil(), style.path.name)
-            for style, picture in zip(look.styles, pictures, strict=True)
-        ]
 
 
 class _Tally:

@@ -11,7 +11,9 @@ from PIL import Image
 from adain import images
 from adain.code import StyleCode
 from adain.images import Picture
-from adain.jobs.plan import LOOKS_AT_ONCE, Look, Result, Task
+from adain.jobs.plan import LOOKS_AT_ONCE, Look
+from adain.jobs.sources import Source
+from adain.sheets import Cell
 from adain.stylizer import STYLE_SIZE, PreserveColor, Stylizer
 
 __all__ = ["CODE_SUFFIX", "Settings", "Stylizing"]
@@ -38,40 +40,47 @@ class Stylizing:
         stylizer: the model.
         settings: how it is called.
         keep_pictures: whether the pictures of styles will be asked for.
+        at_once: how many looks' codes are kept.
     """
 
-    def __init__(self, stylizer: Stylizer, settings: Settings, *, keep_pictures: bool = False) -> None:
+    def __init__(
+        self, stylizer: Stylizer, settings: Settings, *, keep_pictures: bool = False, at_once: int = LOOKS_AT_ONCE
+    ) -> None:
         self._stylizer = stylizer
         self._settings = settings
         self._keep_pictures = keep_pictures or settings.preserve_color == "coral"  # which recolours them
+        self._at_once = at_once
         self._codes: dict[Look, list[StyleCode]] = {}
 
-    def read(self, task: Task) -> Picture:
+    def read(self, content: Source) -> Picture:
         """The content in the size it is stylized in."""
-        picture = images.read(task.content.path)
+        picture = images.read(content.path)
         return picture if self._settings.size is None else images.resize(picture, self._settings.size)
 
     def prepare(self, look: Look) -> None:
         """Encode the look's styles unless that was done."""
         if look not in self._codes:
             codes = [self._encode(style.path) for style in look.styles]
-            while len(self._codes) >= LOOKS_AT_ONCE:
+            while len(self._codes) >= self._at_once:
                 del self._codes[next(iter(self._codes))]
             self._codes[look] = codes
 
-    def stylize(self, content: Picture, result: Result) -> Image.Image:
-        """One result, as the stylizer returns it."""
+    def stylize(self, content: Picture, look: Look, alpha: float) -> Image.Image:
+        """One result, as the stylizer returns it; the look is prepared."""
         return self._stylizer(
             content,
-            self._codes[result.look],
-            alpha=result.alpha,
+            self._codes[look],
+            alpha=alpha,
             weights=self._settings.weights,
             preserve_color=self._settings.preserve_color,
         )
 
-    def style_pictures(self, look: Look) -> list[Picture | None]:
-        """The pictures of a look that is prepared; None for a saved code."""
-        return [code.picture for code in self._codes[look]]
+    def originals(self, look: Look) -> list[Cell]:
+        """The pictures of a look that is prepared, labelled; of a saved code the label alone."""
+        return [
+            Cell(None if code.picture is None else code.picture.to_pil(), style.path.name)
+            for style, code in zip(look.styles, self._codes[look], strict=True)
+        ]
 
     def _encode(self, path: Path) -> StyleCode:
         if path.suffix.lower() == CODE_SUFFIX:

@@ -1,0 +1,82 @@
+"""`adain grid`: contents in styles on one sheet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from adain.cli.inputs import PICTURES
+from adain.cli.number_list import CommandWithNumbers, NumberList
+from adain.cli.options import look_options, model_options
+from adain.cli.progress import ResultBar
+from adain.cli.reporting import counted, ignored, say_failures
+from adain.cli.verbosity import verbose_option
+from adain.errors import AdainError
+
+if TYPE_CHECKING:
+    from adain.stylizer import PreserveColor, Stylizer
+
+__all__ = ["grid"]
+
+
+@click.command(cls=CommandWithNumbers)
+@click.argument("content", type=PICTURES)
+@click.argument("styles", metavar="STYLE [STYLE ...]", nargs=-1, required=True, type=PICTURES)
+@click.option("-c", "--content", "more_contents", multiple=True, type=PICTURES, help="A further CONTENT; repeatable.")
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="File to write.")
+@click.option(
+    "--alpha",
+    cls=NumberList,
+    multiple=True,
+    type=click.FloatRange(0, 1),
+    metavar="A ...",
+    help="Strength of the style, from 0 to 1; of several, a column each.  [default: the model's own]",
+)
+@click.option("--cell", type=click.IntRange(1), default=256, show_default=True, help="Side of a picture on the sheet.")
+@look_options
+@model_options
+@verbose_option
+def grid(
+    content: str,
+    styles: tuple[str, ...],
+    more_contents: tuple[str, ...],
+    output: Path,
+    alpha: tuple[float, ...],
+    cell: int,
+    size: int | None,
+    style_size: int,
+    preserve_color: PreserveColor | None,
+    open_stylizer: Callable[[], Stylizer],
+) -> None:
+    """Write a contact sheet: every CONTENT, down, in every STYLE, across, labelled, with the originals at the edges.
+
+    CONTENT and STYLE are pictures, folders of pictures, or patterns in quotes such as 'photos/*.jpg'. Contents are
+    stylized with a shorter side of 512 pixels unless --size says otherwise, then shrunk.
+    """
+    from adain.images import check_target, write
+    from adain.jobs import grid as draw
+    from adain.jobs.contact_sheet import SIZE
+
+    check_target(output)
+    stylizer = open_stylizer()
+    with ResultBar() as bar:
+        drawn = draw(
+            stylizer,
+            (content, *more_contents),
+            styles,
+            alphas=alpha,
+            preserve_color=preserve_color,
+            size=size or SIZE,
+            style_size=style_size,
+            cell=cell,
+            progress=bar,
+        )
+    if drawn.made:
+        write(drawn.picture, output)
+        click.echo(f"wrote {output} with {counted(drawn.made, 'result')}{ignored(drawn.ignored)}", err=True)
+    say_failures(drawn.failures)
+    if drawn.failures:
+        raise AdainError("places on the sheet are empty" if drawn.made else "there is nothing to put on a sheet")

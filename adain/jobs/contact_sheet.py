@@ -1,0 +1,154 @@
+"""`grid`: every content in every style on one labelled sheet, to choose from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from PIL import Image
+
+from adain.errors import InputError
+from adain.jobs.many import Paths, Progress, find_contents, find_styles
+from adain.jobs.pipeline import PROBLEMS, Failure, reason
+from adain.jobs.plan import Look, looks
+from adain.jobs.sources import Found, Source
+from adain.jobs.steps import Settings, Stylizing
+from adain.sheets import Cell, ContactSheet
+from adain.stylizer import STYLE_SIZE, PreserveColor, Stylizer
+
+__all__ = ["CELL", "SIZE", "Grid", "grid"]
+
+CELL = 256  # px; the side of a picture on the sheet
+SIZE = 512  # px, shorter side; stylized at the sheet's own size, strokes would be too large for the picture
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A contact sheet.
+
+    Attributes:
+        picture: the sheet, RGB.
+        made: how many results are on it.
+        ignored: how many files in the folders that were searched are no pictures by their names, or are hidden.
+        failures: what is not on it, and why; its places are empty.
+    """
+
+    picture: Image.Image
+    made: int
+    ignored: int
+    failures: tuple[Failure, ...]
+
+
+def grid(
+    stylizer: Stylizer,
+    contents: Paths,
+    styles: Paths,
+    *,
+    alphas: Sequence[float] = (),
+    preserve_color: PreserveColor | None = None,
+    size: int | None = SIZE,
+    style_size: int | None = STYLE_SIZE,
+    cell: int = CELL,
+    progress: Progress | None = None,
+) -> Grid:
+    """Stylize every content with every style onto one sheet: contents down, styles across, originals at the edges.
+
+    Args:
+        stylizer: the model.
+        contents: files, folders and patterns, as `stylize_many` takes them.
+        styles: likewise.
+        alphas: strengths of the style in [0, 1]; a column for each. Empty: the model's own default.
+        preserve_color: as a `Stylizer` takes it.
+        size: likewise; the results are shrunk afterwards.
+        style_size: likewise.
+        cell: the side of the square that each picture is shrunk into, in pixels.
+        progress: as `stylize_many` calls it.
+
+    Raises:
+        InputError: an argument outside what is allowed, an input that is not there or holds no pictures, or a sheet
+            that would be too large.
+    """
+    if cell < 1:
+        raise InputError(f"a cell's side must be at least 1 pixel, got {cell}")
+    found = find_contents(contents), find_styles(styles)
+    strengths = [stylizer.alpha(alpha) for alpha in dict.fromkeys(alphas or (None,))]
+    columns = [(look, alpha) for look in looks(found[1].sources, mixed=False) for alpha in strengths]
+    settings = Settings(None, preserve_color, size, style_size)
+    stylizing = Stylizing(stylizer, settings, keep_pictures=True, at_once=len(columns))
+    return _Drawing(stylizing, found[0].sources, columns, cell, progress).draw(found)
+
+
+class _Drawing:
+    """A sheet while it is filled."""
+
+    def __init__(
+        self,
+        stylizing: Stylizing,
+        contents: Sequence[Source],
+        columns: Sequence[tuple[Look, float]],
+        cell: int,
+        progress: Progress | None,
+    ) -> None:
+        self._stylizing, self._contents, self._columns = stylizing, contents, columns
+        self._sheet = ContactSheet(len(contents) + 1, len(columns) + 1, cell)
+        self._progress = progress
+        self._made = self._dealt_with = 0
+        self._failures: list[Failure] = []
+
+    def draw(self, found: Sequence[Found]) -> Grid:
+        self._count(0)
+        usable = self._draw_styles()
+        for row, content in enumerate(self._contents, start=1):
+            self._draw_content(row, content, usable)
+        closed = (Failure(path, why, 0) for each in found for path, why in each.closed)
+        ignored = sum(each.ignored for each in found)
+        return Grid(self._sheet.picture, self._made, ignored, (*closed, *self._failures))
+
+    def _draw_styles(self) -> list[int]:
+        """Along the top edge; returns the columns whose style could be read."""
+        usable, broken = [], set[Look]()
+        for column, (look, alpha) in enumerate(self._columns, start=1):
+            original = Cell(None, self._label(look, alpha))
+            try:
+                if look not in broken:
+                    self._stylizing.prepare(look)
+                    original = Cell(self._stylizing.originals(look)[0].picture, original.label)
+                    usable.append(column)
+            except PROBLEMS as error:
+                broken.add(look)
+                columns = sum(other is look for other, _ in self._columns)
+                self._fail(Failure(look.styles[0].path, reason(error), columns * len(self._contents)))
+            self._sheet.put(0, column, original)
+        return usable
+
+    def _draw_content(self, row: int, content: Source, usable: Sequence[int]) -> None:
+        try:
+            picture = self._stylizing.read(content)
+        except PROBLEMS as error:
+            self._sheet.put(row, 0, Cell(None, content.name))
+            self._fail(Failure(content.path, reason(error), len(usable)))
+            return
+        self._sheet.put(row, 0, Cell(picture.to_pil(), content.name))
+        for column in usable:
+            look, alpha = self._columns[column - 1]
+            try:
+                stylized = self._stylizing.stylize(picture, look, alpha)
+            except PROBLEMS as error:
+                self._fail(Failure(content.path, reason(error)))
+                continue
+            self._sheet.put(row, column, Cell(stylized, self._label(look, alpha)))
+            self._made += 1
+            self._count(1)
+
+    def _label(self, look: Look, alpha: float) -> str:
+        several = any(other is look and strength != alpha for other, strength in self._columns)
+        return f"{look.name}  {alpha:g}" if several else look.name
+
+    def _fail(self, failure: Failure) -> None:
+        self._failures.append(failure)
+        self._count(failure.results)
+
+    def _count(self, results: int) -> None:
+        self._dealt_with += results
+        if self._progress is not None:
+            self._progress(self._dealt_with, len(self._contents) * len(self._columns))
