@@ -64,7 +64,6 @@ _CODE = ".safetensors"  # suffix of a saved style code
 @look_options
 @click.option("--compare", is_flag=True, help="Write content, style and result side by side.")
 @model_options
-@click.option("--seed", type=int, help="For models that draw random numbers; none so far does.")
 @verbose_option
 def stylize(
     content: str,
@@ -80,13 +79,12 @@ def stylize(
     preserve_color: PreserveColor | None,
     compare: bool,
     open_stylizer: Callable[[], Stylizer],
-    seed: int | None,
 ) -> None:
     """Give the picture CONTENT the style of STYLE, or of several mixed.
 
     CONTENT and STYLE are pictures, folders of pictures, or patterns in quotes such as 'photos/*.jpg'. Where the
     output is a folder, every content gets every style, and what is there already is left out; a run that was
-    interrupted goes on where it was. A STYLE may be a style code saved from Python (.safetensors).
+    interrupted goes on where it was. A STYLE may be a style code, which `adain encode` writes (.safetensors).
     """
     contents, options = (content, *more_contents), _Options(weights or None, preserve_color, size, style_size, compare)
     if _is_file(output):
@@ -135,8 +133,9 @@ def _one(
     from adain.images import check_target, write
     from adain.jobs import find_contents, find_styles
 
-    found, found_styles = find_contents(contents).sources, find_styles(styles).sources
-    mixed = options.weights is not None or not any(map(_is_search, styles))
+    found, named = find_contents(contents).sources, not any(map(_is_search, styles))
+    found_styles = [Path(style) for style in styles] if named else [style.path for style in find_styles(styles).sources]
+    mixed = named or options.weights is not None
     results = len(found) * (1 if mixed else len(found_styles)) * max(1, len(alphas))
     if results > 1:
         raise InputError(
@@ -146,7 +145,7 @@ def _one(
     check_target(output)
     picture = open_stylizer()(
         found[0].path,
-        [_style(style.path) for style in found_styles],
+        [_style(path) for path in found_styles],
         alpha=alphas[0] if alphas else None,
         weights=options.weights,
         preserve_color=options.preserve_color,
@@ -154,7 +153,7 @@ def _one(
         style_size=options.style_size,
     )
     if options.compare:
-        picture = _compared(found[0].path, [style.path for style in found_styles], picture)
+        picture = _compared(found[0].path, found_styles, picture)
     write(picture, output)
     logger.info("wrote %s, %d x %d pixels", output, *picture.size)
 

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from PIL import Image
 
-from adain import images, sheets
+from adain import images, regions, sheets
 from adain.code import shares
 from adain.errors import InputError, OutputError
 from adain.images import Picture
@@ -20,6 +20,7 @@ from adain.jobs.pipeline import Failure, Full, run
 from adain.jobs.plan import Result, Task, check_apart, looks, plan, unmade
 from adain.jobs.sources import Found, find
 from adain.jobs.steps import CODE_SUFFIX, Settings, Stylizing
+from adain.regions import Masks
 from adain.stylizer import STYLE_SIZE, PreserveColor, Stylizer
 
 __all__ = ["Paths", "Progress", "Report", "find_contents", "find_styles", "stylize_many"]
@@ -56,9 +57,11 @@ def stylize_many(
     name: str | None = None,
     alphas: Sequence[float] = (),
     weights: Sequence[float] | None = None,
+    masks: Masks | None = None,
     preserve_color: PreserveColor | None = None,
     size: int | None = None,
     style_size: int | None = STYLE_SIZE,
+    tile: int | None = None,
     overwrite: bool = False,
     compare: bool = False,
     progress: Progress | None = None,
@@ -79,9 +82,11 @@ def stylize_many(
             template has one.
         alphas: strengths of the style in [0, 1]; a result for each. Empty: the model's own default.
         weights: one per style: all of them are mixed in these shares. None: every style on its own.
+        masks: one per style, or "subject", as a `Stylizer` takes them: all styles go into every result.
         preserve_color: as a `Stylizer` takes it.
         size: likewise.
         style_size: likewise.
+        tile: likewise.
         overwrite: make results that exist again.
         compare: write content, style and result side by side instead of the result alone.
         progress: called with the results that are dealt with, whether they could be made or not, and all that
@@ -97,13 +102,12 @@ def stylize_many(
     """
     output = Path(output)
     _check_folder(output)
-    settings = Settings(weights, preserve_color, size, style_size)
+    settings = Settings(weights, masks, preserve_color, size, style_size, tile)
     alphas = [stylizer.alpha(alpha) for alpha in dict.fromkeys(alphas or (None,))]
     template = Template(default_template(len(alphas), compare=compare) if name is None else name)
     found = find_contents(contents), find_styles(styles)
-    if weights is not None:
-        shares(len(found[1].sources), weights)
-    all_looks = looks(found[1].sources, mixed=weights is not None)
+    _check_together(settings, len(found[1].sources))
+    all_looks = looks(found[1].sources, mixed=settings.together)
     tasks = plan(found[0].sources, all_looks, alphas, template, output, stylizer.model.name)
     check_apart(tasks, found)
     left = tasks if overwrite else unmade(tasks)
@@ -198,6 +202,14 @@ def _listed(paths: Paths) -> Sequence[str | os.PathLike[str]]:
     if not listed:
         raise InputError("at least one file or folder is needed, got none")
     return listed
+
+
+def _check_together(settings: Settings, styles: int) -> None:
+    """Raise an `InputError` unless weights and masks go with that many styles."""
+    if settings.masks is not None:
+        regions.check(settings.masks, styles, settings.weights)
+    elif settings.weights is not None:
+        shares(styles, settings.weights)
 
 
 def _check_folder(output: Path) -> None:

@@ -13,6 +13,7 @@ from adain.code import StyleCode
 from adain.images import Picture
 from adain.jobs.plan import LOOKS_AT_ONCE, Look
 from adain.jobs.sources import Source
+from adain.regions import Masks
 from adain.sheets import Cell
 from adain.stylizer import STYLE_SIZE, PreserveColor, Stylizer
 
@@ -26,9 +27,16 @@ class Settings:
     """What all results of a run have in common; each as a `Stylizer` takes it."""
 
     weights: Sequence[float] | None = None
+    masks: Masks | None = None
     preserve_color: PreserveColor | None = None
     size: int | None = None
     style_size: int | None = STYLE_SIZE
+    tile: int | None = None
+
+    @property
+    def together(self) -> bool:
+        """Whether all styles go into every result, not one each."""
+        return self.weights is not None or self.masks is not None
 
 
 class Stylizing:
@@ -72,7 +80,9 @@ class Stylizing:
             self._codes[look],
             alpha=alpha,
             weights=self._settings.weights,
+            masks=self._settings.masks,
             preserve_color=self._settings.preserve_color,
+            tile=self._settings.tile,
         )
 
     def originals(self, look: Look) -> list[Cell]:
