@@ -1,0 +1,33 @@
+"""The reference of the command line agrees with the command line."""
+
+from __future__ import annotations
+
+import click
+import pytest
+
+from adain.cli.main import main
+from adain.cli.reference import FILE, REFRESH, reference
+
+
+def test_the_reference_is_what_the_commands_say() -> None:
+    assert FILE.read_text(encoding="utf-8") == reference(), f"{FILE.name} is stale: run `{REFRESH}`"
+
+
+@pytest.mark.parametrize("name", main.list_commands(click.Context(main)))
+def test_every_command_and_option_is_in_it(name: str) -> None:
+    text = reference()
+    command = main.get_command(click.Context(main), name)
+    assert command is not None
+    section = text.partition(f"\n## adain {name}\n")[2].partition("\n## ")[0]
+    commands = [command, *(command.commands.values() if isinstance(command, click.Group) else [])]
+    for each in commands:
+        assert " ".join((each.help or "").split("\b")[0].split()[:5]) in section
+        for parameter in each.params:
+            if isinstance(parameter, click.Option):
+                assert parameter.opts[-1] in section
+
+
+def test_it_is_the_same_whatever_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = reference()
+    monkeypatch.setenv("COLUMNS", "40")
+    assert reference() == before
