@@ -17,13 +17,13 @@ from PIL import Image
 
 from adain import images
 from adain.errors import ImageError, OutputError
-from adain.images import Picture
 from adain.video.clip import Clip, Frame, Sound
 
 __all__ = ["GifSink", "GifSource", "is_gif"]
 
 TICK = Fraction(1, 100)  # s
 _UNTIMED = Fraction(1, 10)  # s
+_CLEAR = 255  # index of the transparent colour
 
 
 def is_gif(path: Path) -> bool:
@@ -104,10 +104,7 @@ class GifSink:
         duration = 1 / self._clip.rate if item.duration is None else item.duration
         self._starts.append(round(item.time / TICK))
         self._end = max(self._starts[-1] + 1, round((item.time + duration) / TICK))
-        image = Picture(item.rgb, item.alpha).to_pil()
-        opaque = item.alpha is None
-        method = Image.Quantize.MEDIANCUT if opaque else Image.Quantize.FASTOCTREE  # the first knows no alpha
-        self._frames.append(image.quantize(256, method, dither=Image.Dither.NONE))
+        self._frames.append(_with_palette(item))
 
     def finish(self) -> None:
         """See `adain.video.clip.Sink`."""
@@ -121,7 +118,7 @@ class GifSink:
                 save_all=True,
                 append_images=self._frames[1:],
                 duration=[10 * (end - start) for start, end in zip(self._starts, ends, strict=True)],
-                disposal=2 if "transparency" in self._frames[0].info else 0,
+                disposal=2 if any("transparency" in frame.info for frame in self._frames) else 0,
                 **options,
             )
             os.replace(beside, self._target)
@@ -134,3 +131,14 @@ class GifSink:
     def discard(self) -> None:
         """See `adain.video.clip.Sink`."""
         self._frames.clear()
+
+
+def _with_palette(frame: Frame) -> Image.Image:
+    """A frame in 256 colours of its own, of which one is the transparent one where there is any."""
+    image = Image.fromarray(frame.rgb)
+    if frame.alpha is None:
+        return image.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    few = image.quantize(_CLEAR, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    few.paste(_CLEAR, mask=Image.fromarray(frame.alpha < 128))
+    few.info["transparency"] = _CLEAR
+    return few
