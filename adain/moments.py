@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,6 +93,7 @@ class Moments:
             }
         )
 
+    @cached_property
     def arrays(self) -> dict[str, NDArray[np.float32]]:
         """As the networks take them: `{map}.mean` and `{map}.std`, or `{map}.mean` and `{map}.whitening`."""
         found = {}

@@ -45,6 +45,13 @@ class Architecture:
         return (self.level1_width,) if level == 1 and self.level1_width is not None else self.widths
 
     @property
+    def numbers_per_pixel(self) -> float:
+        """Numbers in the widest map, per pixel of the picture."""
+        return max(
+            width / (1 << 2 * block) for level in self.levels for block, width in enumerate(self.widths_at(level))
+        )
+
+    @property
     def maps(self) -> tuple[str, ...]:
         """The feature maps that are fused, in that order, as style codes name them."""
         return tuple(f"relu{level}_1" for level in self.levels)
@@ -67,6 +74,11 @@ class SlimArchitecture:
     def maps(self) -> tuple[str, ...]:
         """The feature maps that are fused, as style codes name them: `x8` has an eighth of the resolution."""
         return tuple(f"x{2 << position}" for position in range(len(self.widths)))
+
+    @property
+    def numbers_per_pixel(self) -> float:
+        """Numbers in the widest map, per pixel of the picture."""
+        return max(width / (4 << 2 * position) for position, width in enumerate(self.widths))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from adain import color, images, regions, registry, weights
+from adain import color, images, regions, registry, tiling, weights
 from adain.backend import Backend
 from adain.code import StyleCode, mix, shares
 from adain.errors import DeviceError, InputError
@@ -114,6 +114,7 @@ class Stylizer:
         preserve_color: PreserveColor | None = None,
         size: int | None = None,
         style_size: int | None = STYLE_SIZE,
+        tile: int | None = None,
     ) -> Image.Image:
         """Give a content the look of one style, or of several mixed or each on its own part.
 
@@ -133,6 +134,9 @@ class Stylizer:
                 to the colours of its part; `luminance` takes only the result's brightness.
             size: scale the content so that its shorter side has this many pixels. None: as it is.
             style_size: scale larger styles down to this shorter side. None: as they are.
+            tile: stylize the content in overlapping tiles of this side in pixels, which takes less memory and gives
+                the same picture. 0: never. None: only if it would take more than 2 GiB, or half of what is there;
+                with masks never.
 
         Returns:
             A picture of exactly the (scaled) content's size: RGB, or RGBA with the content's alpha channel.
@@ -148,21 +152,31 @@ class Stylizer:
             weights = shares(len(styles), weights)
         else:
             regions.check(masks, len(styles), weights)
+            if tile:
+                raise InputError("masks and tiles do not go together; leave tile out, or scale the content by size")
         with _timed("read the content"):
             picture, where = _read_content(content, size, masks, len(styles))
         codes = self._codes(styles, style_size, picture if preserve_color == "coral" else None, where)
         with _timed(f"stylize {_size(picture)} pixels with alpha {alpha:g}"):
-            tensor = images.to_tensor(picture.rgb)
             if where is None:
-                stylized = self.backend.stylize(tensor, mix(codes, weights).arrays, alpha)
+                rgb = self._stylized(picture.rgb, mix(codes, weights), alpha, tile)
             else:
-                stylized = self.backend.stylize_regions(tensor, [code.arrays for code in codes], where[None], alpha)
-        rgb = images.from_tensor(stylized)
+                arrays = [code.arrays for code in codes]
+                stylized = self.backend.stylize_regions(images.to_tensor(picture.rgb), arrays, where[None], alpha)
+                rgb = images.from_tensor(stylized)
         if preserve_color == "luminance":
             rgb = color.luminance(rgb, picture.rgb)
         if where is not None:
             rgb = regions.over(rgb, picture.rgb, where)
         return replace(picture, rgb=rgb).to_pil()
+
+    def _stylized(self, rgb: NDArray[np.uint8], code: StyleCode, alpha: float, tile: int | None) -> NDArray[np.uint8]:
+        height, width = rgb.shape[:2]
+        side = tiling.choose(tile, self.backend, self.model.architecture, (width, height))
+        if side is None:
+            return images.from_tensor(self.backend.stylize(images.to_tensor(rgb), code.arrays, alpha))
+        logger.info("in tiles of up to %d x %d pixels", side, side)
+        return tiling.stylize(self.backend, rgb, code.arrays, alpha, side)
 
     def encode_style(self, style: PictureInput, *, size: int | None = STYLE_SIZE) -> StyleCode:
         """Encode a style once, to use, mix or save it.

@@ -84,7 +84,7 @@ class TorchBackend:
         """See `adain.backend.Backend.apply`."""
         self._check(code)
         with torch.inference_mode():
-            statistics = {name: self._tensor(array)[None] for name, array in own.arrays().items()}
+            statistics = {name: self._tensor(array)[None] for name, array in own.arrays.items()}
             style = {name: self._tensor(code[name])[None] for name in self.network.code_shapes}
             output = self.network.forward_with(self._tensor(picture), stage, statistics, style, alpha)
             applied: NDArray[np.float32] = output.cpu().numpy()

@@ -1,0 +1,229 @@
+"""Large pictures in bounded memory: in tiles that overlap, each with the statistics of the whole picture.
+
+A stage of a model (see `adain.backend.Backend`) goes over the picture twice: first the statistics of its maps are taken
+from every tile and merged, then every tile is stylized with those of the whole. What a tile's inner borders spoil lies
+in the overlap and is dropped, while the picture's own borders get the network's own padding. So there is no seam, no
+tile has a style of its own, and the result is that of the whole picture at once but for rounding.
+
+Memory: the picture and the result in 8 bits, a tile's maps, and with several stages two copies of the picture between
+them in float16, whose error (2e-4 of white at most) is an eighth of one of 256 levels.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adain import memory
+from adain.backend import Backend, Core
+from adain.errors import InputError
+from adain.images.arrays import check_rgb, from_tensor, to_tensor
+from adain.moments import Moments, merge
+from adain.registry import Architecture, SlimArchitecture
+
+__all__ = ["Tile", "choose", "stylize", "tiles"]
+
+_BUDGET = 2 << 30  # bytes that a picture, or a tile of it, may take in the network
+_MAPS = 6  # of the widest size that are alive at once: measured, 190 of 32 bytes a pixel with adain-slim
+_LARGEST = 2048  # pixels of a tile's side; larger ones are no faster
+
+Code = Mapping[str, NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A part of a picture.
+
+    Attributes:
+        window: what the network sees, in pixels of the picture.
+        core: what of that counts; the cores of all tiles are the picture, once.
+    """
+
+    window: Core
+    core: Core
+
+    @property
+    def inside(self) -> Core:
+        """The core in pixels of the window."""
+        top, left = self.window[:2]
+        return self.core[0] - top, self.core[1] - left, self.core[2] - top, self.core[3] - left
+
+
+def choose(
+    tile: int | bool | None, backend: Backend, architecture: Architecture | SlimArchitecture, size: tuple[int, int]
+) -> int | None:
+    """The side of the tiles to stylize a picture in.
+
+    Args:
+        tile: pixels, overlap included; 0 or False: never in tiles; None: only if the picture would take more than 2 GiB
+            or more than half of the memory there is.
+        backend: what runs the network.
+        architecture: of the network, which says how much memory a pixel takes.
+        size: of the picture, in pixels.
+
+    Returns:
+        A side, or None for the whole picture at once.
+
+    Raises:
+        InputError: a tile that is negative, no whole number, or hardly larger than its overlap.
+    """
+    if tile is None:
+        side = _automatic(architecture, math.prod(size))
+        return None if side is None else max(side, _least(backend))
+    if tile is True or not isinstance(tile, int) or tile < 0:
+        raise InputError(f"tile must be a number of pixels, 0 for never, or None for automatic; got {tile!r}")
+    if tile == 0:
+        return None
+    least = _least(backend)
+    if tile < least:
+        raise InputError(
+            f"tile must be at least {least} pixels with this model, half of which is overlap with "
+            f"its neighbours; got {tile}"
+        )
+    return tile if max(size) > tile else None
+
+
+def stylize(backend: Backend, rgb: NDArray[np.uint8], code: Code, alpha: float, side: int) -> NDArray[np.uint8]:
+    """A picture in a style, tile by tile.
+
+    Args:
+        backend: what runs the network.
+        rgb: uint8 (H, W, 3).
+        code: of the style; see `Backend.stylize`.
+        alpha: strength in [0, 1].
+        side: of the tiles in pixels, overlap included; see `choose`.
+
+    Returns:
+        uint8 (H, W, 3).
+
+    Raises:
+        InputError: the code's arrays are not this model's.
+    """
+    check_rgb(rgb)
+    result = np.empty_like(rgb)
+    source: _Source = _Content(rgb, backend)
+    for stage in backend.stages:
+        own = _statistics(backend, stage, source, side)
+        last = stage == backend.stages[-1]
+        target = _Between(source.shape) if not last else None
+        reach = backend.reach(stage)
+        for tile in tiles(source.shape, side, reach.apply, reach.multiple):
+            output = backend.apply(source.read(tile.window), stage, own, code, alpha)
+            top, left, bottom, right = tile.inside
+            core = output[:, :, top:bottom, left:right]
+            if target is None:
+                _put(result, tile.core, core)
+            else:
+                target.write(tile.core, core)
+        if target is not None:
+            source = target
+    return result
+
+
+def tiles(shape: tuple[int, int], side: int, overlap: int, multiple: int) -> Iterator[Tile]:
+    """Cover a picture with windows of one size.
+
+    Args:
+        shape: height and width of the picture, multiples of `multiple`.
+        side: of a window, at most, in pixels; more than twice the overlap.
+        overlap: what of a window does not count along borders that are not the picture's, a multiple of `multiple`.
+        multiple: of all positions and sides.
+    """
+    rows, columns = (_spans(length, side, overlap, multiple) for length in shape)
+    for top, core_top, core_bottom, bottom in rows:
+        for left, core_left, core_right, right in columns:
+            yield Tile((top, left, bottom, right), (core_top, core_left, core_bottom, core_right))
+
+
+def _spans(length: int, side: int, overlap: int, multiple: int) -> list[tuple[int, int, int, int]]:
+    """Along one axis: where each window begins, its core begins, its core ends, and it ends."""
+    side = min(side // multiple * multiple, length)
+    step = side - 2 * overlap
+    count = 1 if side == length else -(-(length - 2 * overlap) // step)
+    side = -(-(length + 2 * overlap * (count - 1)) // (count * multiple)) * multiple  # no larger than they need be
+    begins = [min(index * (side - 2 * overlap), length - side) for index in range(count)]
+    cuts = [0, *(begin + overlap for begin in begins[1:]), length]
+    return [(begin, *core, begin + side) for begin, core in zip(begins, pairwise(cuts), strict=True)]
+
+
+def _statistics(backend: Backend, stage: str, source: _Source, side: int) -> Moments:
+    reach = backend.reach(stage)
+    parts = (
+        backend.statistics(source.read(tile.window), stage, tile.inside)
+        for tile in tiles(source.shape, side, reach.statistics, reach.multiple)
+    )
+    total = next(parts)
+    for part in parts:  # one by one: a part of WCT takes two megabytes
+        total = merge([total, part])
+    return total
+
+
+class _Source(Protocol):
+    """A picture whose sides are multiples of what the network pads to.
+
+    Attributes:
+        shape: height and width in pixels.
+    """
+
+    shape: tuple[int, int]
+
+    def read(self, window: Core) -> NDArray[np.float32]:
+        """A part of it, float32 (1, 3, h, w)."""
+        ...
+
+
+class _Content:
+    """The picture itself, its last row and column repeated."""
+
+    def __init__(self, rgb: NDArray[np.uint8], backend: Backend) -> None:
+        reach = backend.reach(backend.stages[0])
+        height, width = (max(-(-side // reach.multiple) * reach.multiple, reach.minimum) for side in rgb.shape[:2])
+        self.shape = height, width
+        self.rgb = rgb
+
+    def read(self, window: Core) -> NDArray[np.float32]:
+        top, left, bottom, right = window
+        part = to_tensor(self.rgb[top:bottom, left:right])
+        missing = bottom - top - part.shape[2], right - left - part.shape[3]
+        return np.pad(part, ((0, 0), (0, 0), (0, missing[0]), (0, missing[1])), mode="edge") if any(missing) else part
+
+
+class _Between:
+    """The picture between two stages."""
+
+    def __init__(self, shape: tuple[int, int]) -> None:
+        self.shape = shape
+        self.pixels = np.empty((3, *shape), np.float16)
+
+    def read(self, window: Core) -> NDArray[np.float32]:
+        top, left, bottom, right = window
+        return self.pixels[None, :, top:bottom, left:right].astype(np.float32)
+
+    def write(self, core: Core, values: NDArray[np.float32]) -> None:
+        top, left, bottom, right = core
+        self.pixels[:, top:bottom, left:right] = values[0]
+
+
+def _put(result: NDArray[np.uint8], core: Core, values: NDArray[np.float32]) -> None:
+    top, left, bottom, right = core
+    height, width = result[top:bottom, left:right].shape[:2]
+    result[top:bottom, left:right] = from_tensor(values[:, :, :height, :width])
+
+
+def _least(backend: Backend) -> int:
+    """The least side of a window, of which half is overlap."""
+    reaches = [backend.reach(stage) for stage in backend.stages]
+    return max(max(4 * reach.apply, 4 * reach.statistics, reach.minimum) for reach in reaches)
+
+
+def _automatic(architecture: Architecture | SlimArchitecture, pixels: int) -> int | None:
+    free = memory.available()
+    budget = _BUDGET if free is None else min(_BUDGET, free // 2)
+    each = _MAPS * np.dtype(np.float32).itemsize * architecture.numbers_per_pixel
+    return None if pixels * each <= budget else min(_LARGEST, math.isqrt(int(budget / each)))
