@@ -167,8 +167,9 @@ def _ahead(
     rest = iter(tasks)
     waiting = deque((task, pool.submit(read, task.content)) for task in islice(rest, AHEAD))
     while waiting:
-        yield waiting.popleft()
+        first = waiting.popleft()
         waiting.extend((task, pool.submit(read, task.content)) for task in islice(rest, 1))
+        yield first
 
 
 @contextmanager

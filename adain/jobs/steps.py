@@ -61,7 +61,9 @@ class Stylizing:
         self._codes: dict[Look, list[StyleCode]] = {}
 
     def read(self, content: Source) -> Picture:
-        """The content in the size it is stylized in."""
+        """The content, in the size it is stylized in unless colours below an alpha of 0 would be lost by that."""
+        if self._settings.masks == "subject":
+            return images.read(content.path, keep_hidden=True)
         picture = images.read(content.path)
         return picture if self._settings.size is None else images.resize(picture, self._settings.size)
 
@@ -82,6 +84,7 @@ class Stylizing:
             weights=self._settings.weights,
             masks=self._settings.masks,
             preserve_color=self._settings.preserve_color,
+            size=self._settings.size,
             tile=self._settings.tile,
         )
 
