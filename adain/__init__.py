@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from adain.code import StyleCode, mix
     from adain.images import Picture
     from adain.jobs import grid, stylize_many
+    from adain.mixing import interpolation_grid
     from adain.regions import label_masks
     from adain.stylizer import Stylizer, load
 
@@ -47,6 +48,7 @@ __all__ = [
     "WeightsError",
     "__version__",
     "grid",
+    "interpolation_grid",
     "label_masks",
     "load",
     "mix",
@@ -58,6 +60,7 @@ _LAZY = {
     "Picture": "adain.images",
     "StyleCode": "adain.code",
     "Stylizer": "adain.stylizer",
+    "interpolation_grid": "adain.mixing",
     "label_masks": "adain.regions",
     "grid": "adain.jobs",
     "load": "adain.stylizer",

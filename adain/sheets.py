@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from adain.errors import InputError
 
-__all__ = ["Cell", "ContactSheet", "compare", "shrunk"]
+__all__ = ["Cell", "ContactSheet", "compare", "corner_sheet", "shrunk"]
 
 _PAPER = (128, 128, 128)  # neutral: a colour cast shows against it
 _INK = (255, 255, 255)
@@ -76,12 +76,7 @@ class ContactSheet:
         self._side, self._line = side, _line(side)
         self._step = side + _MARGIN, side + self._line + _MARGIN
         size = self._step[0] * columns - _MARGIN, self._step[1] * rows - _MARGIN
-        limit = Image.MAX_IMAGE_PIXELS
-        if limit is not None and size[0] * size[1] > limit:
-            raise InputError(
-                f"a sheet of {columns} x {rows} pictures of {side} pixels would be {size[0]}x{size[1]}, more than the "
-                f"allowed {limit:,} pixels; choose smaller cells or fewer pictures"
-            )
+        _check_size(size, f"a sheet of {columns} x {rows} pictures of {side} pixels")
         self.picture = Image.new("RGB", size, _PAPER)
 
     def put(self, row: int, column: int, cell: Cell) -> None:
@@ -92,11 +87,56 @@ class ContactSheet:
             _paste(self.picture, shrunk(cell.picture, (self._side, self._side)), (left, top + self._line))
 
 
+def corner_sheet(
+    rows: Sequence[Sequence[tuple[Image.Image, str]]], corners: Sequence[Cell], *, labels: bool
+) -> Image.Image:
+    """A grid of results, gapless, and beside its corners what they come from.
+
+    Args:
+        rows: of equally many results each, all of one size, with their labels.
+        corners: what is shown beside the upper left, upper right, lower left and lower right result, shrunk to their
+            size; as many as there are. With one row, two.
+        labels: whether a line of text is over each picture.
+
+    Returns:
+        An RGB picture.
+
+    Raises:
+        InputError: it would be larger than Pillow reads back without complaint.
+    """
+    width, height = rows[0][0][0].size
+    line = _line(height) if labels else 0
+    columns, down = len(rows[0]) + 2, len(rows)  # one more on either side
+    size = (width * columns + 2 * _MARGIN, (height + line) * down)
+    _check_size(size, f"a grid of {len(rows[0])} x {down} pictures of {width}x{height}")
+    sheet = Image.new("RGB", size, _PAPER)
+    cells = {(row, column + 1): Cell(*result) for row, some in enumerate(rows) for column, result in enumerate(some)}
+    places = [(0, 0), (0, columns - 1), (down - 1, 0), (down - 1, columns - 1)]
+    cells |= dict(zip(places, corners, strict=False))
+    for (row, column), cell in cells.items():
+        margin = 0 if column == 0 else 2 * _MARGIN if column == columns - 1 else _MARGIN
+        left, top = column * width + margin, row * (height + line)
+        if labels:
+            _write(sheet, cell.label, (left, top, width, line))
+        if cell.picture is not None:
+            _paste(sheet, shrunk(cell.picture, (width, height)), (left, top + line))
+    return sheet
+
+
 def shrunk(picture: Image.Image, box: tuple[int, int]) -> Image.Image:
     """A picture scaled into a box if it is larger, with its aspect kept; never enlarged."""
     if picture.width <= box[0] and picture.height <= box[1]:
         return picture
     return ImageOps.contain(picture, box, Image.Resampling.LANCZOS)
+
+
+def _check_size(size: tuple[int, int], what: str) -> None:
+    limit = Image.MAX_IMAGE_PIXELS
+    if limit is not None and size[0] * size[1] > limit:
+        raise InputError(
+            f"{what} would be {size[0]}x{size[1]}, more than the allowed {limit:,} pixels; "
+            "choose smaller cells or fewer pictures"
+        )
 
 
 def _line(height: int) -> int:

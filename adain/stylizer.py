@@ -156,7 +156,8 @@ class Stylizer:
                 raise InputError("masks and tiles do not go together; leave tile out, or scale the content by size")
         with _timed("read the content"):
             picture, where = _read_content(content, size, masks, len(styles))
-        codes = self._codes(styles, style_size, picture if preserve_color == "coral" else None, where)
+        coral_to = picture if preserve_color == "coral" else None
+        codes = self.codes(styles, size=style_size, coral_to=coral_to, masks=where)
         with _timed(f"stylize {_size(picture)} pixels with alpha {alpha:g}"):
             if where is None:
                 rgb = self._stylized(picture.rgb, mix(codes, weights), alpha, tile)
@@ -197,24 +198,37 @@ class Stylizer:
             picture = _read(style, size, enlarge=False)
         return self._encode(picture)
 
-    def _encode(self, picture: Picture) -> StyleCode:
-        with _timed(f"encode a style of {_size(picture)} pixels"):
-            arrays = self.backend.encode_style(images.to_tensor(picture.rgb))
-        return StyleCode(self.model.name, arrays, picture)
-
-    def _codes(
+    def codes(
         self,
         styles: Sequence[StyleInput],
-        size: int | None,
-        coral_to: Picture | None,
-        masks: NDArray[np.float32] | None,
+        *,
+        size: int | None = STYLE_SIZE,
+        coral_to: Picture | None = None,
+        masks: NDArray[np.float32] | None = None,
     ) -> list[StyleCode]:
-        """The codes of styles, each recoloured to the content or to its part of it, if there is one to recolour to."""
+        """The codes of several styles as a call uses them.
+
+        Args:
+            styles: pictures, or codes of this model.
+            size: as for `encode_style`.
+            coral_to: the content whose colours each style is given before it is encoded. None: they keep theirs.
+            masks: (S, H, W) float32 in [0, 1], one per style, of that content's size: a style is given the colours of
+                its part only. None: of all.
+
+        Raises:
+            InputError: a code of another model, or one without a picture to recolour.
+            ImageError: a picture cannot be read.
+        """
         if coral_to is None:
             return [self._code(style, size) for style in styles]
         parts = [None] * len(styles) if masks is None else regions.shares(masks)
         recolorings = (partial(color.coral, content=coral_to.rgb, weights=part) for part in parts)
         return [self._code(style, size, recolor) for style, recolor in zip(styles, recolorings, strict=True)]
+
+    def _encode(self, picture: Picture) -> StyleCode:
+        with _timed(f"encode a style of {_size(picture)} pixels"):
+            arrays = self.backend.encode_style(images.to_tensor(picture.rgb))
+        return StyleCode(self.model.name, arrays, picture)
 
     def _code(self, style: StyleInput, size: int | None, recolor: Recoloring | None = None) -> StyleCode:
         """The code of a style, first recoloured if that is asked for."""

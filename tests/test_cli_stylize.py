@@ -75,6 +75,7 @@ def test_every_option_reaches_the_stylizer(
         "model": "wct-vgg19",
         "alpha": 0.3,
         "weights": None,
+        "masks": None,
         "size": 256,
         "style_size": 128,
         "preserve_color": "coral",

@@ -26,6 +26,7 @@ _COMMANDS = {
     "encode": "Write style codes of pictures, folders and patterns.",
     "video": "Give a film the style of pictures (extra: video).",
     "webcam": "Give what a camera sees the style of pictures (extra: video).",
+    "mix": "Show a picture in all mixes between two to four styles.",
     "grid": "Write a contact sheet of pictures in styles.",
     "models": "List, describe, download and verify the networks.",
     "bench": "Measure how fast the networks are on this machine.",

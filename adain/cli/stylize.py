@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from adain.cli.inputs import PICTURES
+from adain.cli.masks import mask_options
 from adain.cli.number_list import CommandWithNumbers, NumberList
 from adain.cli.options import look_options, model_options
 from adain.cli.progress import ResultBar
@@ -22,6 +23,7 @@ from adain.errors import InputError
 if TYPE_CHECKING:
     from PIL import Image
 
+    from adain.regions import Masks
     from adain.stylizer import PreserveColor, StyleInput, Stylizer
 
 __all__ = ["stylize"]
@@ -61,6 +63,7 @@ _CODE = ".safetensors"  # suffix of a saved style code
     metavar="W ...",
     help="Share of each style, in their order; mixes them in a folder too.  [default: equal]",
 )
+@mask_options
 @look_options
 @click.option("--compare", is_flag=True, help="Write content, style and result side by side.")
 @model_options
@@ -74,19 +77,21 @@ def stylize(
     overwrite: bool,
     alpha: tuple[float, ...],
     weights: tuple[float, ...],
+    choose_masks: Callable[[int], Masks | None],
     size: int | None,
     style_size: int,
     preserve_color: PreserveColor | None,
     compare: bool,
     open_stylizer: Callable[[], Stylizer],
 ) -> None:
-    """Give the picture CONTENT the style of STYLE, or of several mixed.
+    """Give the picture CONTENT the style of STYLE, or of several mixed or each on its own part.
 
     CONTENT and STYLE are pictures, folders of pictures, or patterns in quotes such as 'photos/*.jpg'. Where the
     output is a folder, every content gets every style, and what is there already is left out; a run that was
     interrupted goes on where it was. A STYLE may be a style code, which `adain encode` writes (.safetensors).
     """
-    contents, options = (content, *more_contents), _Options(weights or None, preserve_color, size, style_size, compare)
+    contents, masks = (content, *more_contents), choose_masks(len(_found(styles)))
+    options = _Options(weights or None, masks, preserve_color, size, style_size, compare)
     if _is_file(output):
         if name is not None:
             raise InputError(f"--name is for results in a folder; {output} is the name of a file")
@@ -105,7 +110,7 @@ def stylize(
             alphas=alpha,
             overwrite=overwrite,
             progress=bar,
-            **asdict(options),
+            **vars(options),
         )
     say(report)
 
@@ -115,6 +120,7 @@ class _Options:
     """What holds for every result."""
 
     weights: tuple[float, ...] | None
+    masks: Masks | None
     preserve_color: PreserveColor | None
     size: int | None
     style_size: int
@@ -131,11 +137,10 @@ def _one(
 ) -> None:
     """The only content in the style of all pictures that were named, or of the only one that was found."""
     from adain.images import check_target, write
-    from adain.jobs import find_contents, find_styles
+    from adain.jobs import find_contents
 
-    found, named = find_contents(contents).sources, not any(map(_is_search, styles))
-    found_styles = [Path(style) for style in styles] if named else [style.path for style in find_styles(styles).sources]
-    mixed = named or options.weights is not None
+    found, named, found_styles = find_contents(contents).sources, not any(map(_is_search, styles)), _found(styles)
+    mixed = named or options.weights is not None or options.masks is not None
     results = len(found) * (1 if mixed else len(found_styles)) * max(1, len(alphas))
     if results > 1:
         raise InputError(
@@ -148,6 +153,7 @@ def _one(
         [_style(path) for path in found_styles],
         alpha=alphas[0] if alphas else None,
         weights=options.weights,
+        masks=options.masks,
         preserve_color=options.preserve_color,
         size=options.size,
         style_size=options.style_size,
@@ -163,6 +169,15 @@ def _compared(content: Path, styles: Sequence[Path], picture: Image.Image) -> Im
 
     cells = [sheets.Cell(None if path.suffix == _CODE else images.read(path).to_pil(), path.name) for path in styles]
     return sheets.compare(images.read(content).to_pil(), cells, picture)
+
+
+def _found(styles: Sequence[str]) -> list[Path]:
+    """The styles that were named, or else all that are found."""
+    from adain.jobs import find_styles
+
+    if not any(map(_is_search, styles)):
+        return [Path(style) for style in styles]
+    return [style.path for style in find_styles(styles).sources]
 
 
 def _style(path: Path) -> StyleInput:

@@ -1,0 +1,110 @@
+"""A content between styles: a grid whose corners are two, three or four styles, and which blends from each to each.
+
+Mixes of style codes, as in figure 8 of Huang & Belongie 2017 (arXiv 1703.06868). Of three styles, the third is the
+whole lower edge, so that every mix of them is in the grid.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+
+from PIL import Image
+
+from adain import images, sheets
+from adain.code import StyleCode, mix
+from adain.errors import InputError
+from adain.images import PictureInput
+from adain.stylizer import STYLE_SIZE, PreserveColor, StyleInput, Stylizer
+
+__all__ = ["CELL_SIZE", "STEPS", "grid_shares", "interpolation_grid"]
+
+STEPS = 5  # results along an edge; as many as the paper's figure has
+CELL_SIZE = 256  # px, shorter side of a result
+
+Shares = tuple[float, ...]
+
+
+def interpolation_grid(
+    stylizer: Stylizer,
+    content: PictureInput,
+    styles: Sequence[StyleInput],
+    *,
+    steps: int = STEPS,
+    labels: bool = False,
+    alpha: float | None = None,
+    preserve_color: PreserveColor | None = None,
+    size: int | None = CELL_SIZE,
+    style_size: int | None = STYLE_SIZE,
+    progress: Callable[[int, int], None] | None = None,
+) -> Image.Image:
+    """One content in all mixes between up to four styles, as one picture with the styles beside its corners.
+
+    Args:
+        stylizer: the model.
+        content: a picture.
+        styles: two (a row from one to the other), three or four (a square); pictures, or codes of this model.
+        steps: results along an edge, at least 2.
+        labels: whether shares in percent are written over results, and names over styles.
+        alpha: as a `Stylizer` takes it.
+        preserve_color: likewise.
+        size: the shorter side of each result in pixels. None: the content's own.
+        style_size: as a `Stylizer` takes it.
+        progress: called with the results that are done and all there are, first with 0.
+
+    Returns:
+        An RGB picture, a gapless grid of `steps` x `steps` results, or 1 x `steps` of two styles; the styles are shown
+        left and right of it. A style code that has no picture leaves its place empty.
+
+    Raises:
+        InputError: an argument outside what is allowed, or a grid too large for a picture.
+        ImageError: a picture that cannot be read.
+    """
+    grid = grid_shares(len(styles), steps)
+    alpha = stylizer.alpha(alpha)
+    picture = images.read(content)
+    picture = picture if size is None else images.resize(picture, size)
+    codes = stylizer.codes(styles, size=style_size, coral_to=picture if preserve_color == "coral" else None)
+    keep = None if preserve_color == "coral" else preserve_color  # the styles have their colours already
+    made: dict[Shares, tuple[Image.Image, str]] = {}
+    wanted = list(dict.fromkeys(shares for row in grid for shares in row))
+    for done, shares in enumerate(wanted):
+        if progress is not None:
+            progress(done, len(wanted))
+        stylized = stylizer(picture, mix(codes, shares), alpha=alpha, preserve_color=keep)
+        made[shares] = stylized, " ".join(f"{100 * share:.0f}" for share in shares)
+    if progress is not None:
+        progress(len(wanted), len(wanted))
+    corners = [_corner(style, code, index) for index, (style, code) in enumerate(zip(styles, codes, strict=True))]
+    if len(corners) == 3:
+        corners.append(corners[2])
+    return sheets.corner_sheet([[made[shares] for shares in row] for row in grid], corners, labels=labels)
+
+
+def grid_shares(styles: int, steps: int) -> list[list[Shares]]:
+    """What each style counts for in each result of a grid, by row and column.
+
+    Args:
+        styles: 2, 3 or 4.
+        steps: along an edge, at least 2.
+
+    Raises:
+        InputError: another number of styles or steps.
+    """
+    if styles not in (2, 3, 4):
+        raise InputError(f"a grid has two to four styles as its corners, got {styles}")
+    if steps < 2:
+        raise InputError(f"steps must be at least 2, got {steps}")
+    places = [step / (steps - 1) for step in range(steps)]
+    if styles == 2:
+        return [[(1 - x, x) for x in places]]
+    if styles == 3:
+        return [[((1 - y) * (1 - x), (1 - y) * x, y) if y < 1 else (0.0, 0.0, 1.0) for x in places] for y in places]
+    return [[((1 - y) * (1 - x), (1 - y) * x, y * (1 - x), y * x) for x in places] for y in places]
+
+
+def _corner(style: StyleInput, code: StyleCode, index: int) -> sheets.Cell:
+    """A style as it was mixed: recoloured if it was."""
+    picture = None if code.picture is None else code.picture.to_pil()
+    name = os.path.basename(style) if isinstance(style, (str, os.PathLike)) else f"style {index + 1}"
+    return sheets.Cell(picture, name)
