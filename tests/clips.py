@@ -1,20 +1,14 @@
-"""Small video clips made in code, and a network that is quick and easily seen through."""
+"""Small video clips made in code."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
-from numpy.typing import NDArray
-
-from adain import registry
-from adain.backend import Core, Reach
-from adain.moments import MapMoments, Moments
-from adain.stylizer import Stylizer
 
 TICKS = Fraction(1, 12288)  # what FFmpeg gives an MP4 of 24 frames a second
 LUMA = {1: (0.2126, 0.0722), 6: (0.299, 0.114), 9: (0.2627, 0.0593)}  # weights of red and blue, ITU-T H.273
@@ -125,48 +119,3 @@ def sound_packets(path: Path) -> list[tuple[Fraction, bytes]]:
     with av.open(str(path)) as file:
         packets = [packet for packet in file.demux(audio=0) if packet.dts is not None]
         return [(packet.pts * packet.time_base, bytes(packet)) for packet in packets]
-
-
-class MeanBackend:
-    """Gives a picture the style's mean colour, and keeps count of what it was asked."""
-
-    device = "cpu"
-    stages = ("only",)
-
-    def __init__(self) -> None:
-        self.encoded = 0
-        self.seen: list[tuple[float, float]] = []  # alpha and the code's first number, of each frame
-        self.means: list[float] = []  # of the statistics that were applied
-
-    def encode_style(self, style: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        self.encoded += 1
-        return {"mean": style.mean(axis=(0, 2, 3))}
-
-    def stylize(
-        self, content: NDArray[np.float32], code: Mapping[str, NDArray[np.float32]], alpha: float
-    ) -> NDArray[np.float32]:
-        return self.apply(content, "only", self.statistics(content, "only"), code, alpha)
-
-    def reach(self, stage: str) -> Reach:
-        return Reach(1, 1, 0, 0)
-
-    def statistics(self, picture: NDArray[np.float32], stage: str, core: Core | None = None) -> Moments:
-        mean = picture.mean(axis=(0, 2, 3), dtype=np.float64)
-        return Moments({"picture": MapMoments(picture[0, 0].size, mean, np.ones(3))})
-
-    def apply(
-        self,
-        picture: NDArray[np.float32],
-        stage: str,
-        own: Moments,
-        code: Mapping[str, NDArray[np.float32]],
-        alpha: float,
-    ) -> NDArray[np.float32]:
-        mean = own.maps["picture"].mean.astype(np.float32)
-        self.seen.append((alpha, float(code["mean"][0])))
-        self.means.append(float(mean[0]))
-        return picture + np.float32(alpha) * (code["mean"] - mean)[:, None, None]
-
-
-def mean_stylizer() -> Stylizer:
-    return Stylizer(registry.get(registry.DEFAULT), MeanBackend())

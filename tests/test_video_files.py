@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mean_backend import MeanBackend, mean_stylizer
 from pictures import painting, photo
 from PIL import Image
 
@@ -25,11 +26,9 @@ import av
 from clips import (
     COLORS,
     Labels,
-    MeanBackend,
     decoded,
     flat,
     levels,
-    mean_stylizer,
     moving,
     sound_packets,
     times,

@@ -99,7 +99,6 @@ _OPTIONS = (
     ),
     click.option(
         "--keyframes",
-        default="",
         metavar="'SECONDS:NAME=VALUE ...'",
         help="Changes over time: '0:alpha=0 2.5:alpha=1' fades the style in, '0:style=1 5:style=2*0.3+3*0.7' goes from "
         "the first style to a mix of the second and third. Two at one time make a jump.",

@@ -182,6 +182,7 @@ def run(
 
     Raises:
         ImageError: the source is damaged.
+        InputError: no frame came before `until`.
         OutputError: the sink cannot be written.
     """
     start = time.perf_counter()
@@ -200,6 +201,8 @@ def run(
     except KeyboardInterrupt:
         logger.warning("interrupted; the first %d frames are written", writer.frames)
         raise
+    if not writer.frames:
+        raise InputError(f"no frame came within {until:g} seconds; record for longer")
     seconds = time.perf_counter() - start
     logger.info("%d frames in %.1f s, %.2f a second", writer.frames, seconds, writer.frames / seconds)
     return Summary(writer.frames, tuple(stylizer.cuts), seconds)
