@@ -65,7 +65,7 @@ def test_it_writes_what_the_python_call_returns(photo_file: Path, painting_file:
 def test_every_option_reaches_the_stylizer(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, photo_file: Path, painting_file: Path, out: Path
 ) -> None:
-    options = "--model wct-vgg19 --alpha 0.3 --size 256 --style-size 128 --preserve-color coral --device cpu"
+    options = "--model wct-vgg19 --alpha 0.3 --size 256 --style-size 128 --preserve-color coral --tile 64 --device cpu"
     other = ["--backend", "torch", "--weights-dir", tmp_path]
     seen = asked_for(monkeypatch, photo_file, painting_file, "-o", out, *options.split(), *other)
     assert callable(seen.pop("progress"))
@@ -79,6 +79,7 @@ def test_every_option_reaches_the_stylizer(
         "size": 256,
         "style_size": 128,
         "preserve_color": "coral",
+        "tile": 64,
         "device": "cpu",
         "backend": "torch",
         "weights_dir": tmp_path,

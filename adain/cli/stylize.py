@@ -65,6 +65,12 @@ _CODE = ".safetensors"  # suffix of a saved style code
 )
 @mask_options
 @look_options
+@click.option(
+    "--tile",
+    type=click.IntRange(0),
+    help="Stylize in tiles of this side in pixels, for the same picture in less memory; 0 never.  "
+    "[default: only where memory would be short]",
+)
 @click.option("--compare", is_flag=True, help="Write content, style and result side by side.")
 @model_options
 @verbose_option
@@ -81,6 +87,7 @@ def stylize(
     size: int | None,
     style_size: int,
     preserve_color: PreserveColor | None,
+    tile: int | None,
     compare: bool,
     open_stylizer: Callable[[], Stylizer],
 ) -> None:
@@ -91,7 +98,7 @@ def stylize(
     interrupted goes on where it was. A STYLE may be a style code, which `adain encode` writes (.safetensors).
     """
     contents, masks = (content, *more_contents), choose_masks(len(_found(styles)))
-    options = _Options(weights or None, masks, preserve_color, size, style_size, compare)
+    options = _Options(weights or None, masks, preserve_color, size, style_size, tile, compare)
     if _is_file(output):
         if name is not None:
             raise InputError(f"--name is for results in a folder; {output} is the name of a file")
@@ -124,6 +131,7 @@ class _Options:
     preserve_color: PreserveColor | None
     size: int | None
     style_size: int
+    tile: int | None
     compare: bool
 
 
@@ -157,6 +165,7 @@ def _one(
         preserve_color=options.preserve_color,
         size=options.size,
         style_size=options.style_size,
+        tile=options.tile,
     )
     if options.compare:
         picture = _compared(found[0].path, found_styles, picture)
