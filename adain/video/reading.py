@@ -151,6 +151,8 @@ class VideoSource:
     def _warn(self, frame: av.VideoFrame) -> None:
         if frame.interlaced_frame:
             logger.warning("%s is interlaced; its frames are stylised as they are, combs and all", self._name)
+        if self._container.streams.subtitles:
+            logger.warning("%s has subtitles, which are left out", self._name)
         if any(component.is_alpha for component in frame.format.components):
             logger.warning("%s is transparent in places, which the result is not", self._name)
 
