@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -18,6 +19,9 @@ from adain.code import StyleCode
 from adain.errors import InputError
 from adain.stylizer import Stylizer
 from adain.texture import MARGIN, default_model, synthesize
+
+if TYPE_CHECKING:
+    from small_models import Exports
 
 COLLAB = "weights/original/collaborative-distillation"
 
@@ -179,3 +183,18 @@ def test_an_unwritable_target_is_an_error_before_any_work(loaded: list[str], pai
     result = run(painting_file, "-o", painting_file.parent / "missing" / "out.png")
     assert (result.exit_code, loaded) == (1, [])
     assert "does not exist" in result.stderr
+
+
+def test_both_backends_make_the_same_texture(exports: Exports) -> None:
+    from adain.nn.backend import TorchBackend
+    from adain.onnx.export import Options
+    from adain.ort.backend import OrtBackend
+    from adain.ort.files import GraphFiles
+
+    made = exports("small-wct", Options(kinds=("encode_style", "apply")))
+    row = made.model.row
+    graphs = GraphFiles(made.graphs["encode_style"].path, made.graphs["apply"].path, shipped=False)
+    backends = (OrtBackend(row, graphs, "cpu"), TorchBackend(row, made.model.files, "cpu"))
+    textures = [np.asarray(synthesize(Stylizer(row, backend), RED, (24, 16)), int) for backend in backends]
+    assert textures[0].std() > 1
+    assert abs(textures[0] - textures[1]).max() <= 2  # two ways to a matrix's root, three passes
