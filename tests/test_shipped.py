@@ -63,6 +63,22 @@ def test_onnx_and_torch_give_the_same_picture_strongly_stylized(model: registry.
     assert np.abs(pictures[0] - original).mean() > 20, "of 255: the style must show"
 
 
+def test_onnx_and_torch_agree_on_regions(model: registry.Model) -> None:
+    pytest.importorskip("torch", reason="the torch backend needs the extra torch")
+    content, styles = PICTURES / "astronaut.jpg", [PICTURES / "strokes.jpg", PICTURES / "astronaut.jpg"]
+    right = np.tile(np.linspace(-1, 2, 96).clip(0, 1), (96, 1))
+    pictures = [
+        np.asarray(
+            adain.load(model.name, backend=backend, device="cpu")(content, styles, masks=[1 - right, right], size=96),
+            np.int16,
+        )
+        for backend in ("onnx", "torch")
+    ]
+    assert np.abs(pictures[0] - pictures[1]).max() <= 1
+    changed = np.abs(pictures[0] - np.asarray(Image.open(content).resize((96, 96)), np.int16))
+    assert changed[:, :32].mean() > changed[:, 64:].mean() + 5, "of 255: the right is in its own style"
+
+
 def test_a_picture_in_its_own_style_stays_itself(model: registry.Model) -> None:
     content = PICTURES / "astronaut.jpg"
     own = np.asarray(adain.load(model.name, device="cpu")(content, content), np.int16)
