@@ -15,6 +15,7 @@ from PIL import Image
 
 from adain import registry
 from adain.backend import Reach
+from adain.code import StyleCode
 from adain.errors import InputError, OutputError
 from adain.images import writing
 from adain.jobs import Report, pipeline, plan, stylize_many
@@ -195,6 +196,24 @@ def test_bad_pictures_are_told_of_and_do_not_stop_the_rest(
     assert str(reasons["bad.jpg"]).startswith(str(contents / "bad.jpg"))
 
 
+@pytest.mark.parametrize(
+    ("model", "options", "said"),
+    [
+        ("another", {}, "this style code is of another"),
+        (registry.DEFAULT, {"preserve_color": "coral"}, "does not hold the picture"),
+    ],
+)
+def test_a_style_code_that_cannot_be_used_is_told_of_once(
+    stylizer: Stylizer, contents: Path, styles: Path, out: Path, model: str, options: dict[str, str], said: str
+) -> None:
+    StyleCode(model, {"mean": np.zeros(3, np.float32)}).save(styles / "u.safetensors")
+    report = stylize_many(stylizer, contents, styles, out, **options)  # type: ignore[arg-type]
+    assert files(out) == ALL
+    (failure,) = report.failures
+    assert (failure.path, failure.results) == (styles / "u.safetensors", 3)
+    assert said in str(failure)
+
+
 def test_a_content_that_there_is_no_memory_for_does_not_stop_the_rest(
     stylizer: Stylizer, backend: Tint, contents: Path, styles: Path, out: Path
 ) -> None:
@@ -219,8 +238,9 @@ def test_a_result_that_cannot_be_written_does_not_stop_the_rest(
     assert not report.stopped
 
 
+@pytest.mark.parametrize("writers", [1, 4])
 def test_a_full_disk_ends_the_run_and_the_next_goes_on(
-    stylizer: Stylizer, backend: Tint, contents: Path, styles: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+    stylizer: Stylizer, contents: Path, styles: Path, out: Path, monkeypatch: pytest.MonkeyPatch, writers: int
 ) -> None:
     save, left = Image.Image.save, iter([True, True])
 
@@ -229,11 +249,12 @@ def test_a_full_disk_ends_the_run_and_the_next_goes_on(
         if not next(left, False):
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(pipeline, "WRITERS", 1)
+    monkeypatch.setattr(pipeline, "WRITERS", writers)
     monkeypatch.setattr(Image.Image, "save", until_full)
     report = stylize_many(stylizer, contents, styles, out)
     assert report.stopped
-    assert files(out) == [path.relative_to(out).as_posix() for path in report.written] == ALL[:2]  # no half of a third
+    assert files(out) == sorted(path.relative_to(out).as_posix() for path in report.written)  # and no half of a third
+    assert len(report.written) == 2
     assert "No space left" in str(report.failures[0])
     monkeypatch.setattr(Image.Image, "save", save)
     again = stylize_many(stylizer, contents, styles, out)

@@ -137,14 +137,20 @@ class _Writes(Generic[_T]):
     def collect(self, down_to: int = 0) -> None:
         """Tell of what is finished, and wait until no more than so many are not."""
         while self._waiting and (len(self._waiting) > down_to or self._waiting[0][1].done()):
-            result, written = self._waiting.popleft()
-            problem = _problem(written)
-            if problem is None:
-                self._sink.done(result)
-                continue
-            self._sink.failed(Failure(result.target, reason(problem)))
-            if _no_room(problem):
+            if not self._tell(*self._waiting.popleft()):
+                for result, written in self._waiting:
+                    if not written.cancel():
+                        self._tell(result, written)
                 raise Full
+
+    def _tell(self, result: Result, written: Future[None]) -> bool:
+        """Tell what became of a result; returns whether there may be room for others."""
+        problem = _problem(written)
+        if problem is None:
+            self._sink.done(result)
+            return True
+        self._sink.failed(Failure(result.target, reason(problem)))
+        return not _no_room(problem)
 
 
 def _prepared(steps: Steps[_T], look: Look, broken: dict[Look, Failure]) -> bool:

@@ -10,6 +10,7 @@ from PIL import Image
 
 from adain import images
 from adain.code import StyleCode
+from adain.errors import InputError
 from adain.images import Picture
 from adain.jobs.plan import LOOKS_AT_ONCE, Look
 from adain.jobs.sources import Source
@@ -96,7 +97,12 @@ class Stylizing:
         ]
 
     def _encode(self, path: Path) -> StyleCode:
-        if path.suffix.lower() == CODE_SUFFIX:
-            return StyleCode.load(path)
-        code = self._stylizer.encode_style(path, size=self._settings.style_size)
+        saved = path.suffix.lower() == CODE_SUFFIX
+        if saved and self._settings.preserve_color == "coral":
+            raise InputError(
+                f'{path} does not hold the picture that preserve_color="coral" recolours; '
+                'give the picture itself, or use preserve_color="luminance"'
+            )
+        style = StyleCode.load(path) if saved else path
+        (code,) = self._stylizer.codes([style], size=self._settings.style_size)
         return code if self._keep_pictures else replace(code, picture=None)
