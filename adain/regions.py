@@ -8,7 +8,7 @@ kept to the pixel.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -21,14 +21,15 @@ from adain.images import Picture, PictureInput
 
 __all__ = ["Masks", "check", "label_masks", "over", "read", "shares", "split_subject"]
 
-Masks: TypeAlias = Sequence[PictureInput] | Literal["subject"]
+Several: TypeAlias = Sequence[PictureInput] | Mapping[int, NDArray[np.bool_]]
+Masks: TypeAlias = Several | Literal["subject"]
 
 MOST_LABELS = 64  # of a map; a photograph, or a map saved as JPEG, has more
 FADE = 0.25  # what masks sum to where the network's picture is shown in full, and no more of the content's own pixels
 
 
 def label_masks(labels: PictureInput) -> dict[int, NDArray[np.bool_]]:
-    """One mask per label of a map, to be passed as masks: all of them, or those wanted.
+    """One mask per label of a map, to be passed as masks: all of them as they are, or a list of those wanted.
 
     Args:
         labels: a map as `adain.images.read_labels` takes it: grey values, indices of a palette, or colours 0xRRGGBB.
@@ -54,7 +55,7 @@ def check(masks: Masks, styles: int, weights: Sequence[float] | None) -> None:
     """Whether masks fit the other arguments, before anything is read.
 
     Raises:
-        InputError: there is not one mask per style; there are weights; `subject` is something else.
+        InputError: there is not one mask per style; there are weights; or masks are something else.
     """
     if weights is not None:
         raise InputError("weights mix styles all over the picture, masks place them; give one of the two")
@@ -63,6 +64,8 @@ def check(masks: Masks, styles: int, weights: Sequence[float] | None) -> None:
             raise InputError(f'masks must be one per style, or "subject", got {masks!r}')
         if styles > 2:
             raise InputError(f"a subject and its background take one or two styles, got {styles}")
+    elif not isinstance(masks, (Sequence, Mapping, np.ndarray)):
+        raise InputError(f"masks must be a list of one per style, got one {type(masks).__name__}; put it in a list")
     elif len(masks) != styles:
         raise InputError(f"one mask per style is needed: got {len(masks)} masks for {styles} styles")
 
@@ -87,12 +90,12 @@ def split_subject(content: PictureInput, styles: int) -> tuple[Picture, list[NDA
     return Picture(picture.rgb), [picture.alpha, 255 - picture.alpha][:styles]
 
 
-def read(masks: Sequence[PictureInput], size: tuple[int, int]) -> NDArray[np.float32]:
+def read(masks: Several, size: tuple[int, int]) -> NDArray[np.float32]:
     """Masks at the size of a picture.
 
     Args:
-        masks: at least one picture or array, of any sizes, but of the picture's aspect to the pixel. Colours count by
-            their brightness, and less where they are transparent. Arrays may be bool.
+        masks: at least one picture or array, or what `label_masks` returns; of any sizes, but of the picture's aspect.
+            Colours count by their brightness, and less where they are transparent. Arrays may be bool.
         size: width and height of the picture, in pixels.
 
     Returns:
@@ -102,7 +105,8 @@ def read(masks: Sequence[PictureInput], size: tuple[int, int]) -> NDArray[np.flo
         ImageError: a mask cannot be read.
         InputError: it is of another aspect, or holds 0 and 1 of 255.
     """
-    return np.stack([_scaled(_grey(mask, index), size, _name(index, mask)) for index, mask in enumerate(masks)])
+    listed = masks.values() if isinstance(masks, Mapping) else masks
+    return np.stack([_scaled(_grey(mask, index), size, _name(index, mask)) for index, mask in enumerate(listed)])
 
 
 def shares(masks: NDArray[np.float32]) -> NDArray[np.float32]:

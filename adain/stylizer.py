@@ -127,7 +127,7 @@ class Stylizer:
             masks: one picture per style, white where it counts: each style is fitted to its own part. Soft masks
                 blend; where they sum to more than white, they are divided by their sum; what no mask covers stays as
                 it is. A mask is scaled to the content; bool arrays count as black and white, and
-                `adain.label_masks` makes them from a map of labels. "subject": what the content's alpha channel
+                `adain.label_masks` makes masks of a map of labels. "subject": what the content's alpha channel
                 says gets the first style, the rest the second if there is one, and the result has no alpha channel.
                 None: the styles are mixed, by `weights`.
             preserve_color: keep the content's colours. `coral` recolours each style before it is encoded, with masks

@@ -80,8 +80,9 @@ def test_labels_place_a_style_each(stylizer: Stylizer) -> None:
     masks = adain.label_masks(LEFT.astype(np.uint8) * 9)
     assert list(masks) == [0, 9]
     styles = [painting(seed=1), painting(seed=2)]
-    from_labels = stylizer(photo(), styles, masks=list(masks.values()))
-    assert np.array_equal(pixels(from_labels), pixels(stylizer(photo(), styles, masks=[~LEFT, LEFT])))
+    expected = pixels(stylizer(photo(), styles, masks=[~LEFT, LEFT]))
+    assert np.array_equal(pixels(stylizer(photo(), styles, masks=masks)), expected)
+    assert np.array_equal(pixels(stylizer(photo(), styles[::-1], masks=[masks[9], masks[0]])), expected)
 
 
 def test_what_no_mask_covers_stays_to_the_pixel(stylizer: Stylizer) -> None:
@@ -188,6 +189,7 @@ def test_luminance_keeps_the_contents_chroma(stylizer: Stylizer) -> None:
     ("options", "said"),
     [
         ({"masks": [LEFT]}, "one mask per style is needed: got 1 masks for 2 styles"),
+        ({"masks": Path("mask.png")}, "list of one per style, got one .*Path; put it in a list"),
         ({"masks": []}, "got 0 masks for 2 styles"),
         ({"masks": [LEFT, ~LEFT], "weights": [1, 2]}, "give one of the two"),
         ({"masks": "background"}, "or \"subject\", got 'background'"),

@@ -69,4 +69,4 @@ def _of_labels(path: Path, styles: int) -> Masks:
             f"{path} has {len(masks)} labels ({', '.join(map(str, masks))}), and there are {styles} styles; "
             "name a style for each label, in this order"
         )
-    return list(masks.values())
+    return masks
