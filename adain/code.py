@@ -25,9 +25,10 @@ from adain.errors import InputError, OutputError
 if TYPE_CHECKING:
     from adain.images import Picture
 
-__all__ = ["StyleCode", "checked_arrays", "mix", "shares", "write_whole"]
+__all__ = ["FORMAT", "MANY_FORMAT", "StyleCode", "checked_arrays", "mix", "shares", "write_whole"]
 
-_FORMAT = "adain.style-code.1"  # in a file's metadata; another number is another layout
+FORMAT = "adain.style-code.1"  # in a file's metadata; another number is another layout
+MANY_FORMAT = "adain.style-codes.1"  # of a file of many, see `adain.code_files`
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +57,7 @@ class StyleCode:
             OutputError: the file cannot be written.
         """
         arrays = {name: np.ascontiguousarray(array, dtype=np.float32) for name, array in self.arrays.items()}
-        write_whole(Path(path), save(arrays, metadata={"format": _FORMAT, "model": self.model}))
+        write_whole(Path(path), save(arrays, metadata={"format": FORMAT, "model": self.model}))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> StyleCode:
@@ -73,9 +74,14 @@ class StyleCode:
             raise InputError(f"no such style code: {os.fspath(path)}") from error
         except (SafetensorError, OSError, TypeError, KeyError) as error:
             raise InputError(f"{os.fspath(path)} is not a style code: {error}") from error
-        if metadata.get("format") != _FORMAT or "model" not in metadata:
+        if metadata.get("format") == MANY_FORMAT:
             raise InputError(
-                f"{os.fspath(path)} is not a style code: its metadata lacks format {_FORMAT!r} and a model; "
+                f"{os.fspath(path)} holds many style codes, where one is wanted; "
+                "open it with adain.code_files.CodeFile, or encode the one style into a file of its own"
+            )
+        if metadata.get("format") != FORMAT or "model" not in metadata:
+            raise InputError(
+                f"{os.fspath(path)} is not a style code: its metadata lacks format {FORMAT!r} and a model; "
                 "write style codes with StyleCode.save"
             )
         return cls(metadata["model"], checked_arrays(arrays, path))

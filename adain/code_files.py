@@ -16,13 +16,12 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from adain.code import StyleCode, checked_arrays, write_whole
+from adain.code import FORMAT, MANY_FORMAT, StyleCode, checked_arrays, write_whole
 from adain.errors import InputError
 
 __all__ = ["SUFFIX", "CodeFile", "save_codes"]
 
 SUFFIX = ".safetensors"
-_ONE, _MANY = "adain.style-code.1", "adain.style-codes.1"  # in a file's metadata
 
 
 def save_codes(codes: Mapping[str, StyleCode], path: str | os.PathLike[str]) -> None:
@@ -43,7 +42,7 @@ def save_codes(codes: Mapping[str, StyleCode], path: str | os.PathLike[str]) -> 
     if different:
         raise InputError(f"a file holds style codes of one model, got {', '.join(sorted({first.model, *different}))}")
     arrays = {name: np.stack([code.arrays[name] for code in codes.values()]) for name in first.arrays}
-    metadata = {"format": _MANY, "model": first.model, "names": json.dumps(list(codes))}
+    metadata = {"format": MANY_FORMAT, "model": first.model, "names": json.dumps(list(codes))}
     write_whole(Path(path), save(arrays, metadata=metadata))
 
 
@@ -71,13 +70,13 @@ class CodeFile(Sequence[StyleCode]):
             raise InputError(f"no such file of style codes: {self.path}") from error
         except (SafetensorError, OSError) as error:
             raise InputError(f"{self.path} is not a file of style codes: {error}") from error
-        if metadata.get("format") not in (_ONE, _MANY) or "model" not in metadata:
+        if metadata.get("format") not in (FORMAT, MANY_FORMAT) or "model" not in metadata:
             raise InputError(
-                f"{self.path} is not a file of style codes: its metadata lacks format {_MANY!r} and a model; "
+                f"{self.path} is not a file of style codes: its metadata lacks format {MANY_FORMAT!r} and a model; "
                 "`adain encode` writes them"
             )
         self.model: str = metadata["model"]
-        self._stacked = metadata["format"] == _MANY
+        self._stacked = metadata["format"] == MANY_FORMAT
         self.names = self._names(metadata) if self._stacked else (self.path.stem,)
 
     def __len__(self) -> int:

@@ -18,8 +18,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from adain import images
-from adain.code import StyleCode, mix
+from adain.code import mix
 from adain.errors import InputError
 from adain.registry import MODELS
 from adain.stylizer import STYLE_SIZE, StyleInput, Stylizer
@@ -65,21 +64,13 @@ def synthesize(
     """
     _check(stylizer, size, seed)
     styles = [style] if isinstance(style, str) or not isinstance(style, Sequence) else style
-    code = mix(
-        [each if isinstance(each, StyleCode) else stylizer.encode_style(each, size=style_size) for each in styles],
-        weights,
-    )
-    if code.model != stylizer.model.name:
-        raise InputError(
-            f"this style code is of {code.model}, the loaded model is {stylizer.model.name}; "
-            "encode the style again with this model"
-        )
+    code = mix(stylizer.codes(styles, size=style_size), weights)
     width, height = size
-    shape = (1, 3, height + 2 * MARGIN, width + 2 * MARGIN)
-    picture = np.random.default_rng(seed).random(shape, np.float32)
+    shape = (height + 2 * MARGIN, width + 2 * MARGIN, 3)
+    picture = Image.fromarray(np.random.default_rng(seed).integers(0, 256, shape, np.uint8))
     for _ in range(PASSES):
-        picture = stylizer.backend.stylize(picture, code.arrays, 1.0).clip(0, 1)
-    return Image.fromarray(images.from_tensor(picture[:, :, MARGIN : MARGIN + height, MARGIN : MARGIN + width]))
+        picture = stylizer(picture, code, alpha=1.0)  # in tiles where it is large
+    return picture.crop((MARGIN, MARGIN, MARGIN + width, MARGIN + height))
 
 
 def _check(stylizer: Stylizer, size: tuple[int, int], seed: int) -> None:

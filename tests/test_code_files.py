@@ -47,6 +47,11 @@ def test_a_file_of_one_style_code_is_a_file_of_codes(tmp_path: Path) -> None:
     assert same(codes[0], code(5))
 
 
+def test_many_are_not_taken_for_one(three: Path) -> None:
+    with pytest.raises(InputError, match="holds many style codes, where one is wanted"):
+        StyleCode.load(three)
+
+
 def test_it_pickles_as_its_path(three: Path) -> None:
     pickled = pickle.dumps(CodeFile(three))
     assert len(pickled) < 500
