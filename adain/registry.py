@@ -130,6 +130,12 @@ class Model:
     default_alpha: float
 
     @property
+    def stages(self) -> tuple[str, ...]:
+        """What it goes through, each with the statistics of its own input picture; see `adain.backend.Backend`."""
+        maps = self.architecture.maps
+        return maps if self.fusion == "wct" else maps[-1:]
+
+    @property
     def licence(self) -> str:
         """SPDX expression for the weights."""
         return " AND ".join(dict.fromkeys(file.licence for file in self.files))

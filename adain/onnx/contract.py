@@ -1,35 +1,45 @@
 """What an exported graph promises: its tensors, its sizes, and what its metadata says. Needs neither torch nor onnx.
 
-Four graphs per model, `<model>.<kind>.onnx`, all with a leading batch dimension (`export/README.md` tells users):
+Six graphs per model, `<model>.<kind>.onnx`, all with a leading batch dimension (`export/README.md` tells users):
 
     whole          content, style, alpha            -> stylized       `<model>.onnx`
     encode_style   style                            -> code
     apply          content, codes, weights, alpha   -> stylized
     apply_regions  content, codes, masks, alpha     -> stylized
+    statistics     content, mask                    -> moments
+    apply_with     content, own, codes, weights, alpha -> stylized
+
+The last two are for parts of a larger picture, and for films: `apply` in two steps, with statistics of the content that
+are merged from parts or smoothed in between (`adain.moments`). A WCT model has a pair for each of its stages,
+`<model>.<kind>.<stage>.onnx`, each of which takes the picture of the one before.
 
 Pictures are float32 (batch, 3, height, width), RGB in [0, 1], or with `io` uint8: uint8 (batch, height, width,
 3). A style code is float32 (batch, D): all arrays of `adain.code.StyleCode.arrays`, flat, one after the other, in
 the order and of the shapes that the metadata's `code_layout` lists. `codes` are S of these, (batch, S, D);
 `weights` (batch, S) are their shares, at least 0 and not all 0, divided by their sum inside; `masks` (batch, S,
-height, width) say how much each style counts at each pixel of the content; `alpha` is (batch, 1) in [0, 1].
+height, width) say how much each style counts at each pixel of the content, `mask` (batch, 1, height, width) how much a
+pixel counts in the statistics; `alpha` is (batch, 1) in [0, 1]. `moments` (batch, M) and `own` (batch, O) are flat as
+codes are, in the layouts that `moments_layout` and `own_layout` make of a code's.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import Any, Final, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from adain.backend import Reach
 from adain.errors import InputError, WeightsError
 
 __all__ = [
     "CONTRACT_VERSION",
     "GRAPHS",
+    "STAGED",
     "GraphInfo",
     "GraphKind",
     "Io",
@@ -37,13 +47,15 @@ __all__ = [
     "Signature",
     "file_name",
     "flatten",
+    "moments_layout",
+    "own_layout",
     "unflatten",
 ]
 
 CONTRACT_VERSION: Final = 1
 """Counts changes that a consumer written for the version before would notice."""
 
-GraphKind = Literal["whole", "encode_style", "apply", "apply_regions"]
+GraphKind = Literal["whole", "encode_style", "apply", "apply_regions", "statistics", "apply_with"]
 Io = Literal["float", "uint8"]
 Precision = Literal["fp32", "fp16", "int8"]
 CodeLayout = Mapping[str, tuple[int, ...]]
@@ -65,13 +77,47 @@ GRAPHS: Final[Mapping[GraphKind, Signature]] = MappingProxyType(
         "encode_style": Signature(("style",), "code"),
         "apply": Signature(("content", "codes", "weights", "alpha"), "stylized"),
         "apply_regions": Signature(("content", "codes", "masks", "alpha"), "stylized"),
+        "statistics": Signature(("content", "mask"), "moments"),
+        "apply_with": Signature(("content", "own", "codes", "weights", "alpha"), "stylized"),
     }
 )
+STAGED: Final[tuple[GraphKind, ...]] = ("statistics", "apply_with")
+"""The graphs of which there is one per stage of a model."""
 
 
-def file_name(model: str, kind: GraphKind) -> str:
-    """What the file of a graph is called."""
-    return f"{model}.onnx" if kind == "whole" else f"{model}.{kind}.onnx"
+def file_name(model: str, kind: GraphKind, stage: str | None = None) -> str:
+    """What the file of a graph is called; with a stage where its model has several."""
+    parts = [model, None if kind == "whole" else kind, stage, "onnx"]
+    return ".".join(part for part in parts if part is not None)
+
+
+def moments_layout(code_layout: CodeLayout, stage: str) -> dict[str, tuple[int, ...]]:
+    """What a `statistics` graph gives: names and shapes, in order, for `adain.moments.Moments.from_arrays`."""
+    layout: dict[str, tuple[int, ...]] = {}
+    for name, spread in _fused(code_layout, stage).items():
+        layout |= {f"{name}.count": (), f"{name}.mean": spread[:1], f"{name}.spread": spread}
+    return layout
+
+
+def own_layout(code_layout: CodeLayout, stage: str) -> dict[str, tuple[int, ...]]:
+    """What an `apply_with` graph takes of a content: names and shapes, in order, of `adain.moments.Moments.arrays`."""
+    kind = "whitening" if _is_wct(code_layout) else "std"
+    layout: dict[str, tuple[int, ...]] = {}
+    for name, spread in _fused(code_layout, stage).items():
+        layout |= {f"{name}.mean": spread[:1], f"{name}.{kind}": spread}
+    return layout
+
+
+def _is_wct(code_layout: CodeLayout) -> bool:
+    return any(name.endswith(".coloring") for name in code_layout)
+
+
+def _fused(code_layout: CodeLayout, stage: str | None = None) -> dict[str, tuple[int, ...]]:
+    """The maps that are fused, in a stage or in all, and the shapes of their variances or covariances."""
+    wct = _is_wct(code_layout)
+    kind = ".coloring" if wct else ".std"
+    maps = {name.removesuffix(kind): shape for name, shape in code_layout.items() if name.endswith(kind)}
+    return {name: shape for name, shape in maps.items() if stage is None or not wct or name == stage}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +139,8 @@ class GraphInfo:
         paper: authors, year, arXiv id.
         weights_sha256: of the file of each role they came from, 64 hex digits each.
         adain_version: of the package that wrote the file.
+        stage: for a graph that is a part of a stage, the name of that.
+        reach: likewise, what the stage asks of the parts of a picture: `adain.backend.Reach`.
         contract: the version of this contract.
     """
 
@@ -110,6 +158,8 @@ class GraphInfo:
     paper: str
     weights_sha256: Mapping[str, str]
     adain_version: str
+    stage: str | None = None
+    reach: Reach | None = None
     contract: int = CONTRACT_VERSION
 
     @property
@@ -123,9 +173,12 @@ class GraphInfo:
             **vars(self),
             "code_layout": [[name, list(shape)] for name, shape in self.code_layout.items()],
             "weights_sha256": dict(self.weights_sha256),
+            "reach": None if self.reach is None else asdict(self.reach),
         }
         return {
-            _PREFIX + name: value if isinstance(value, str) else json.dumps(value) for name, value in values.items()
+            _PREFIX + name: value if isinstance(value, str) else json.dumps(value)
+            for name, value in values.items()
+            if value is not None
         }
 
     @classmethod
@@ -164,6 +217,8 @@ class GraphInfo:
             paper=text["paper"],
             weights_sha256=dict(json.loads(text["weights_sha256"])),
             adain_version=text["adain_version"],
+            stage=text.get("stage"),
+            reach=Reach(**json.loads(text["reach"])) if "reach" in text else None,
         )
 
 

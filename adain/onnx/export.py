@@ -18,8 +18,19 @@ from numpy.typing import NDArray
 from adain import __version__, images
 from adain.errors import InputError, OutputError
 from adain.images import PictureInput
+from adain.moments import Moments
 from adain.nn.models import StyleTransfer
-from adain.onnx.contract import GRAPHS, GraphInfo, GraphKind, Io, Precision, file_name
+from adain.onnx.contract import (
+    GRAPHS,
+    STAGED,
+    GraphInfo,
+    GraphKind,
+    Io,
+    Precision,
+    file_name,
+    flatten,
+    own_layout,
+)
 from adain.onnx.layers import Form
 from adain.onnx.networks import ExportNetwork, exportable
 from adain.onnx.operators import Operators, PortableOperators
@@ -30,6 +41,9 @@ from adain.registry import Model
 __all__ = ["Options", "Written", "export"]
 
 _CALIBRATION_SIDE = 256  # pixels; ranges hardly depend on it, memory does
+
+_NEVER_INT8: tuple[GraphKind, ...] = ("encode_style", "statistics")
+_NOT_PORTABLE: tuple[GraphKind, ...] = ("apply_regions", *STAGED)
 
 logger = logging.getLogger(__name__)
 
@@ -59,8 +73,8 @@ class Options:
         """Which graphs to write."""
         if self.kinds is not None:
             return self.kinds
-        every: tuple[GraphKind, ...] = ("encode_style", "apply", "whole", "apply_regions")
-        return every[:-1] if self.portable else every
+        every: tuple[GraphKind, ...] = ("encode_style", "apply", "whole", *_NOT_PORTABLE)
+        return every[:3] if self.portable else every
 
     def __post_init__(self) -> None:
         if self.opset < OPSET:
@@ -69,8 +83,9 @@ class Options:
             raise InputError(
                 "int8 needs pictures to find the ranges of activations with; name a few dozen, of the kind to stylize"
             )
-        if self.portable and "apply_regions" in self.graphs:
-            raise InputError("there is no portable form of apply_regions; export it without portable")
+        for kind in _NOT_PORTABLE:
+            if self.portable and kind in self.graphs:
+                raise InputError(f"there is no portable form of {kind}; export it without portable")
 
 
 @dataclass(frozen=True)
@@ -112,9 +127,9 @@ def export(
     _make(directory)
     hashes = {role: hashlib.sha256(path.read_bytes()).hexdigest() for role, path in files.items()}
     written = []
-    for kind in options.graphs:
-        info = _info(model, exported, kind, options, hashes)
-        path = directory / file_name(model.name, kind)
+    for kind, stage in _graphs(options, exported.stages):
+        info = _info(model, exported, kind, stage, options, hashes)
+        path = directory / file_name(model.name, kind, stage if len(exported.stages) > 1 else None)
         progress(path.name)
         _write(_graph(exported, info, options), path)
         written.append(Written(path, info))
@@ -122,14 +137,27 @@ def export(
     return written
 
 
+def _graphs(options: Options, stages: Sequence[str]) -> Iterator[tuple[GraphKind, str | None]]:
+    for kind in options.graphs:
+        if kind in STAGED:
+            yield from ((kind, stage) for stage in stages)
+        else:
+            yield kind, None
+
+
 def _info(
-    model: Model, network: ExportNetwork, kind: GraphKind, options: Options, hashes: Mapping[str, str]
+    model: Model,
+    network: ExportNetwork,
+    kind: GraphKind,
+    stage: str | None,
+    options: Options,
+    hashes: Mapping[str, str],
 ) -> GraphInfo:
     return GraphInfo(
         model=model.name,
         graph=kind,
         fusion=model.fusion,
-        precision="fp32" if kind == "encode_style" and options.precision == "int8" else options.precision,
+        precision="fp32" if kind in _NEVER_INT8 and options.precision == "int8" else options.precision,
         io=options.io,
         portable=options.portable,
         size_multiple=network.multiple if options.portable else 1,
@@ -140,14 +168,16 @@ def _info(
         paper=model.paper,
         weights_sha256=hashes,
         adain_version=__version__,
+        stage=stage,
+        reach=None if stage is None else network.reach(stage),
     )
 
 
 def _graph(network: ExportNetwork, info: GraphInfo, options: Options) -> onnx.ModelProto:
-    model = trace(info.graph, network, info.io, options.opset)
+    model = trace(info.graph, network, info.io, options.opset, info.stage)
     if info.precision == "int8":
         model = quantized(model, list(_feeds(network, info, options.calibration)))
-    model.graph.name = file_name(info.model, info.graph).removesuffix(".onnx")
+    model.graph.name = file_name(info.model, info.graph, info.stage).removesuffix(".onnx")
     model.producer_name, model.producer_version = "adain", info.adain_version
     onnx.helper.set_model_props(model, info.to_metadata())
     onnx.checker.check_model(model, full_check=True)
@@ -161,15 +191,21 @@ def _feeds(
     arrays = [_square(source) for source in pictures]
     for index, content in enumerate(arrays):
         style = arrays[index - 1]
+        stage = network.stages[-1] if info.stage is None else info.stage
+        mask = np.ones((1, 1, *content.shape[2:]), np.float32)
         with torch.inference_mode():
             code = network.encode_style(torch.from_numpy(style))
+            moments = network.moments(torch.from_numpy(content), stage, torch.from_numpy(mask))
+        own = Moments.from_arrays({name: array[0].numpy() for name, array in moments.items()}).arrays
         flat = torch.cat([array.flatten() for array in code.values()]).numpy()
         every: dict[str, NDArray[np.generic]] = {
             "content": _laid_out(content, info.io),
             "style": _laid_out(style, info.io),
             "codes": flat[None, None],
             "weights": np.ones((1, 1), np.float32),
-            "masks": np.ones((1, 1, *content.shape[2:]), np.float32),
+            "masks": mask,
+            "mask": mask,
+            "own": flatten(own, own_layout(network.code_shapes, stage))[None],
             "alpha": np.full((1, 1), info.default_alpha, np.float32),
         }
         yield {name: every[name] for name in GRAPHS[info.graph].inputs}

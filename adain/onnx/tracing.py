@@ -24,7 +24,9 @@ for Pad 19 and Resize 19 in many releases (onnxruntime #26393, #27415), nor for 
 (#26065, #28368); such nodes run on the CPU, with copies."""
 
 
-def trace(kind: GraphKind, network: ExportNetwork, io: Io = "float", opset: int = OPSET) -> onnx.ModelProto:
+def trace(
+    kind: GraphKind, network: ExportNetwork, io: Io = "float", opset: int = OPSET, stage: str | None = None
+) -> onnx.ModelProto:
     """One graph of the contract around a network, without metadata.
 
     Args:
@@ -32,11 +34,13 @@ def trace(kind: GraphKind, network: ExportNetwork, io: Io = "float", opset: int 
         network: the network in its form.
         io: the layout of its pictures.
         opset: version of ONNX's operators, at least 18.
+        stage: for a graph that is a part of one; None: the last.
     """
-    inputs = examples(kind, network, io)
+    stage = network.stages[-1] if stage is None else stage
+    inputs = examples(kind, network, io, stage)
     with _quiet():
         traced = torch.export.export(
-            graph(kind, network, io),
+            graph(kind, network, io, stage),
             tuple(example.tensor for example in inputs.values()),
             dynamic_shapes=_dynamic_shapes(inputs, network),
             strict=False,

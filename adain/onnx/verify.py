@@ -12,10 +12,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from adain.moments import Moments
 from adain.nn.models import StyleTransfer
-from adain.onnx.contract import GraphInfo, Precision
+from adain.onnx.contract import CodeLayout, GraphInfo, GraphKind, Precision, flatten, moments_layout, own_layout
 
 __all__ = ["CASES", "LIMITS", "Case", "Comparison", "Limit", "compare"]
+
+
+_NO_PICTURE: tuple[GraphKind, ...] = ("encode_style", "statistics")
 
 
 @dataclass(frozen=True)
@@ -113,11 +117,21 @@ def compare(path: Path, info: GraphInfo, network: StyleTransfer, cases: Sequence
         expected = _expected(inputs, info, network)
         feed = {name: _laid_out(name, inputs[name], info) for name in names}
         actual = _picture(session.run(None, feed)[0], info)
-        scale = float(np.abs(expected).max()) if info.graph == "encode_style" else 1 / 255
-        difference = np.abs(actual - expected) / scale
+        difference = np.abs(actual - expected) / _scale(expected, info)
         yield Comparison(
-            path, case, float(difference.max()), float(difference.mean()), limit, info.graph == "encode_style"
+            path, case, float(difference.max()), float(difference.mean()), limit, info.graph in _NO_PICTURE
         )
+
+
+def _scale(expected: NDArray[np.float32], info: GraphInfo) -> NDArray[np.float32] | float:
+    """What differences count in: levels of a picture; of statistics, the largest value of each array."""
+    if info.graph == "encode_style":
+        return float(np.abs(expected).max())
+    if info.graph != "statistics" or info.stage is None:
+        return 1 / 255
+    sizes = [math.prod(shape) for shape in moments_layout(info.code_layout, info.stage).values()]
+    arrays = np.split(np.abs(expected).max(axis=0), np.cumsum(sizes[:-1]))
+    return np.concatenate([np.full(array.shape, max(array.max(), 1e-6), np.float32) for array in arrays])
 
 
 def _inputs(case: Case, info: GraphInfo, network: StyleTransfer) -> dict[str, Tensor]:
@@ -125,10 +139,16 @@ def _inputs(case: Case, info: GraphInfo, network: StyleTransfer) -> dict[str, Te
     generator = np.random.default_rng(0)
     shape = (case.batch, case.styles)
     styles = _pictures(generator, case.batch * case.styles, _fitting(case.style, info))
+    content = _pictures(generator, case.batch, _fitting(case.content, info))
+    mask = _pictures(generator, case.batch, _fitting(case.content, info))[:, :1]
+    stage = network.stages[-1] if info.stage is None else info.stage
     with torch.inference_mode():
         codes = _flat(network.encode_style(styles), network).reshape(*shape, -1)
+        own = _own(network.moments(content, stage, mask), info, stage)
     return {
-        "content": _pictures(generator, case.batch, _fitting(case.content, info)),
+        "content": content,
+        "mask": mask,
+        "own": own,
         "style": styles[:: case.styles],
         "codes": codes,
         "weights": torch.from_numpy(generator.uniform(0.5, 2, shape).astype(np.float32)),
@@ -139,18 +159,37 @@ def _inputs(case: Case, info: GraphInfo, network: StyleTransfer) -> dict[str, Te
     }
 
 
+def _own(moments: dict[str, Tensor], info: GraphInfo, stage: str) -> Tensor:
+    """As an `apply_with` graph takes it, (N, O)."""
+    layout = own_layout(info.code_layout, stage)
+    parts = range(len(next(iter(moments.values()))))
+    each = ({name: array[index].numpy() for name, array in moments.items()} for index in parts)
+    return torch.from_numpy(np.stack([flatten(Moments.from_arrays(arrays).arrays, layout) for arrays in each]))
+
+
 def _expected(inputs: dict[str, Tensor], info: GraphInfo, network: StyleTransfer) -> NDArray[np.float32]:
     with torch.inference_mode():
         code = network.encode_style(inputs["style"])
         if info.graph == "encode_style":
             flat: NDArray[np.float32] = _flat(code, network).numpy()
             return flat
-        if info.graph == "apply":
+        if info.graph == "statistics" and info.stage is not None:
+            moments = network.moments(inputs["content"], info.stage, inputs["mask"])
+            columns = (array.reshape(len(array), -1) for array in moments.values())
+            gathered: NDArray[np.float32] = torch.cat(list(columns), dim=1).numpy()
+            return gathered
+        if info.graph in ("apply", "apply_with"):
             shares = inputs["weights"] / inputs["weights"].sum(dim=1, keepdim=True)
-            code = _named((shares[:, :, None] * inputs["codes"]).sum(dim=1), network)
+            code = _named((shares[:, :, None] * inputs["codes"]).sum(dim=1), network.code_shapes)
         if info.graph == "apply_regions":
-            codes = _named(inputs["codes"], network)
+            codes = _named(inputs["codes"], network.code_shapes)
             picture = network.forward_regions(inputs["content"], codes, inputs["masks"], inputs["alpha"])
+        elif info.graph == "apply_with" and info.stage is not None:
+            own = _named(inputs["own"], own_layout(info.code_layout, info.stage))
+            picture = network.forward_with(inputs["content"], info.stage, own, code, inputs["alpha"])
+            if info.stage != network.stages[-1] and info.io == "float":
+                unclipped: NDArray[np.float32] = picture.numpy()
+                return unclipped
         else:
             picture = network(inputs["content"], code, inputs["alpha"])
         picture = picture.clamp(0, 1)
@@ -177,9 +216,8 @@ def _flat(code: dict[str, Tensor], network: StyleTransfer) -> Tensor:
     return torch.cat([code[name].flatten(1) for name in network.code_shapes], dim=1)
 
 
-def _named(flat: Tensor, network: StyleTransfer) -> dict[str, Tensor]:
-    """(..., D) to the arrays of a style code."""
-    shapes = network.code_shapes
+def _named(flat: Tensor, shapes: CodeLayout) -> dict[str, Tensor]:
+    """(..., D) to named arrays."""
     pieces = torch.split(flat, [math.prod(shape) for shape in shapes.values()], dim=-1)
     return {
         name: piece.reshape(*flat.shape[:-1], *shape)

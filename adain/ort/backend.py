@@ -10,9 +10,11 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from adain.backend import Core, Reach
 from adain.errors import WeightsError
-from adain.onnx.contract import GraphInfo, GraphKind, file_name, flatten, unflatten
-from adain.ort.files import GraphFiles
+from adain.moments import Moments
+from adain.onnx.contract import GraphInfo, GraphKind, flatten, moments_layout, own_layout, unflatten
+from adain.ort.files import GraphFiles, key, names
 from adain.ort.session import Graph, choose_device
 from adain.registry import Model
 
@@ -41,7 +43,8 @@ class OrtBackend:
         self._model, self._files, self._threads = model, files, threads
         self._encode_style = self._opened(files.encode_style, "encode_style")
         self._apply = self._opened(files.apply, "apply")
-        self._further: dict[GraphKind, Graph] = {}
+        self._further: dict[str, Graph] = {}
+        self.stages = model.stages
         self._layout = self._apply.info.code_layout
         if self._layout != self._encode_style.info.code_layout:
             raise _differ(files.encode_style, files.apply, model.name)
@@ -86,20 +89,58 @@ class OrtBackend:
         )
         return stylized
 
-    def _graph(self, kind: GraphKind) -> Graph:
+    def reach(self, stage: str) -> Reach:
+        """See `adain.backend.Backend.reach`."""
+        graph = self._graph("apply_with", stage)
+        if graph.info.reach is None:
+            raise WeightsError(f"{graph.path} does not say how far its stage reaches; export {self.name} again")
+        return graph.info.reach
+
+    def statistics(self, picture: NDArray[np.float32], stage: str, core: Core | None = None) -> Moments:
+        """See `adain.backend.Backend.statistics`."""
+        height, width = picture.shape[2:]
+        top, left, bottom, right = core or (0, 0, height, width)
+        mask = np.zeros((1, 1, height, width), np.float32)
+        mask[..., top:bottom, left:right] = 1
+        content = np.ascontiguousarray(picture, np.float32)
+        moments = self._graph("statistics", stage)({"content": content, "mask": mask})
+        return Moments.from_arrays(unflatten(moments[0], moments_layout(self._layout, stage)))
+
+    def apply(
+        self,
+        picture: NDArray[np.float32],
+        stage: str,
+        own: Moments,
+        code: Mapping[str, NDArray[np.float32]],
+        alpha: float,
+    ) -> NDArray[np.float32]:
+        """See `adain.backend.Backend.apply`."""
+        output: NDArray[np.float32] = self._graph("apply_with", stage)(
+            {
+                "content": np.ascontiguousarray(picture, np.float32),
+                "own": flatten(own.arrays, own_layout(self._layout, stage))[None],
+                "codes": flatten(code, self._layout)[None, None],
+                "weights": np.ones((1, 1), np.float32),
+                "alpha": np.full((1, 1), alpha, np.float32),
+            }
+        )
+        return output
+
+    def _graph(self, kind: GraphKind, stage: str | None = None) -> Graph:
         """One of those that only some calls need, opened for the first of them."""
-        if kind not in self._further:
-            path = self._files.further.get(kind)
+        named = key(self._model, kind, stage)
+        if named not in self._further:
+            path = self._files.further.get(named)
             if path is None:
                 raise WeightsError(
-                    f"there is no {file_name(self.name, kind)} beside {self._files.apply}, which this needs; "
+                    f"there is no {names(self._model)[named]} beside {self._files.apply}, which this needs; "
                     f"`adain export {self.name} -o DIR` writes it, or use backend torch"
                 )
             graph = self._opened(path, kind)
             if graph.info.code_layout != self._layout:
                 raise _differ(self._files.apply, path, self.name)
-            self._further[kind] = graph
-        return self._further[kind]
+            self._further[named] = graph
+        return self._further[named]
 
     def _opened(self, path: Path, kind: GraphKind) -> Graph:
         graph = Graph(path, self.device, self._threads)

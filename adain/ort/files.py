@@ -10,14 +10,14 @@ from typing import Final
 
 from adain import weights
 from adain.errors import WeightsError
-from adain.onnx.contract import GraphKind, file_name
+from adain.onnx.contract import STAGED, GraphKind, file_name
 from adain.registry import Model, WeightFile
 from adain.weights import Place
 
-__all__ = ["GRAPHS", "GraphFiles", "find", "locate"]
+__all__ = ["GRAPHS", "GraphFiles", "find", "key", "locate", "names"]
 
 _NEEDED: Final[tuple[GraphKind, ...]] = ("encode_style", "apply")
-_FURTHER: Final[tuple[GraphKind, ...]] = ("apply_regions",)
+_FURTHER: Final[tuple[GraphKind, ...]] = ("apply_regions", *STAGED)
 GRAPHS: Final = _NEEDED + _FURTHER
 """The graphs that adain itself runs: without the first two there is no model, each other one is for some calls. A
 model that ships has all of them in `weights/`."""
@@ -31,13 +31,28 @@ class GraphFiles:
         encode_style: style to code.
         apply: content and codes to picture.
         shipped: whether they are this package's own, not the user's.
-        further: those of the others that lie beside `apply`.
+        further: those of the others that lie beside `apply`, by `key`.
     """
 
     encode_style: Path
     apply: Path
     shipped: bool
-    further: Mapping[GraphKind, Path] = field(default_factory=dict)
+    further: Mapping[str, Path] = field(default_factory=dict)
+
+
+def key(model: Model, kind: GraphKind, stage: str | None = None) -> str:
+    """What a graph of a model goes by: its kind, and its stage where the model has several."""
+    return kind if stage is None or len(model.stages) == 1 else f"{kind}.{stage}"
+
+
+def names(model: Model) -> dict[str, str]:
+    """The files of all graphs that adain itself runs, by `key`."""
+    found = {}
+    for kind in GRAPHS:
+        for stage in model.stages if kind in STAGED else (None,):
+            named = stage if len(model.stages) > 1 else None
+            found[key(model, kind, stage)] = file_name(model.name, kind, named)
+    return found
 
 
 def locate(model: Model, weights_dir: str | os.PathLike[str] | None = None) -> GraphFiles | None:
@@ -56,8 +71,8 @@ def locate(model: Model, weights_dir: str | os.PathLike[str] | None = None) -> G
     if encode_style is None or apply is None:
         return None
     shipped = encode_style.origin == apply.origin == "package"
-    beside = {kind: apply.path.with_name(file_name(model.name, kind)) for kind in _FURTHER}
-    further = {kind: path for kind, path in beside.items() if path.is_file()}
+    beside = {each: apply.path.with_name(name) for each, name in names(model).items()}
+    further = {each: path for each, path in beside.items() if each not in _NEEDED and path.is_file()}
     return GraphFiles(encode_style.path, apply.path, shipped, further)
 
 

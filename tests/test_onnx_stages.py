@@ -1,0 +1,109 @@
+"""Graphs of a model's stages: they are the network's, and the onnxruntime backend makes whole pictures of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="exporting needs the extra torch")
+
+import torch
+from numpy.typing import NDArray
+
+from adain import tiling
+from adain.errors import WeightsError
+from adain.nn.backend import TorchBackend
+from adain.onnx.contract import STAGED, GraphInfo, GraphKind, moments_layout, own_layout
+from adain.onnx.export import Options
+from adain.onnx.verify import Case, compare
+from adain.ort.backend import OrtBackend
+from adain.ort.files import find, names
+
+if TYPE_CHECKING:
+    from small_models import Exports
+
+KINDS: tuple[GraphKind, ...] = ("encode_style", "apply", *STAGED)
+FAMILIES = ("small-adain", "small-wct", "small-slim")
+CASES = (Case((67, 45), (40, 33), batch=2, styles=2, alpha=0.6), Case((33, 64), (40, 33)))
+
+every_family = pytest.mark.parametrize("family", FAMILIES)
+
+
+def pixels(height: int, width: int, seed: int = 0) -> NDArray[np.float32]:
+    return np.random.default_rng(seed).random((1, 3, height, width), np.float32)
+
+
+def backend(exports: Exports, family: str) -> OrtBackend:
+    made = exports(family, Options(kinds=KINDS))
+    return OrtBackend(made.model.row, find(made.model.row, made.directory), "cpu")
+
+
+@every_family
+def test_each_graph_computes_what_the_network_does(exports: Exports, family: str) -> None:
+    from small_models import network
+
+    made = exports(family, Options(kinds=KINDS))
+    staged = [path for path in made.directory.glob("*.onnx") if "statistics" in path.name or "apply_with" in path.name]
+    assert len(staged) == 2 * len(made.model.row.stages)
+    for path in staged:
+        import onnx
+
+        properties = onnx.load(path, load_external_data=False).metadata_props
+        info = GraphInfo.from_metadata({each.key: each.value for each in properties}, path.name)
+        assert info.stage in made.model.row.stages
+        for comparison in compare(path, info, network(made.model), CASES):
+            assert comparison.passed, str(comparison)
+
+
+@every_family
+def test_both_backends_see_stages_alike(exports: Exports, family: str) -> None:
+    made = exports(family, Options(kinds=KINDS))
+    ort, nn = backend(exports, family), TorchBackend(made.model.row, made.model.files, "cpu")
+    assert ort.stages == nn.stages == made.model.row.stages
+    picture, core = pixels(48, 80), (16, 0, 48, 64)
+    for stage in ort.stages:
+        assert ort.reach(stage) == nn.reach(stage)
+        one, other = ort.statistics(picture, stage, core), nn.statistics(picture, stage, core)
+        for name, moments in other.maps.items():
+            assert one.maps[name].count == moments.count
+            np.testing.assert_allclose(one.maps[name].mean, moments.mean, atol=1e-5)
+            np.testing.assert_allclose(one.maps[name].spread, moments.spread, atol=1e-4)
+
+
+@every_family
+def test_layouts_are_what_networks_give_and_take(exports: Exports, family: str) -> None:
+    network = TorchBackend((made := exports(family, Options(kinds=KINDS)).model).row, made.files, "cpu").network
+    image = torch.from_numpy(pixels(32, 48))
+    for stage in network.stages:
+        moments = network.moments(image, stage, torch.ones_like(image[:, :1]))
+        layout = moments_layout(network.code_shapes, stage)
+        assert {name: tuple(array.shape[1:]) for name, array in moments.items()} == layout
+        assert list(moments) == list(layout)
+        arrays = TorchBackend(made.row, made.files, "cpu").statistics(image.numpy(), stage).arrays
+        assert {name: array.shape for name, array in arrays.items()} == own_layout(network.code_shapes, stage)
+
+
+@every_family
+def test_tiles_in_onnxruntime_are_the_whole_picture(exports: Exports, family: str) -> None:
+    ort = backend(exports, family)
+    side = 2 * max(ort.reach(stage).apply for stage in ort.stages) + 32
+    rgb = (pixels(side + 50, side + 20)[0].transpose(1, 2, 0) * 255).astype(np.uint8)
+    code = ort.encode_style(pixels(40, 33, seed=1))
+    whole = tiling.from_tensor(ort.stylize(tiling.to_tensor(rgb), code, 0.8)).astype(int)
+    tiled = tiling.stylize(ort, rgb, code, 0.8, side)
+    assert np.abs(whole - tiled).max() <= 2
+    assert whole.std() > 5
+
+
+def test_a_missing_graph_is_named_with_the_command_that_writes_it(exports: Exports) -> None:
+    made = exports("small-adain", Options(kinds=("encode_style", "apply")))
+    ort = OrtBackend(made.model.row, find(made.model.row, made.directory), "cpu")
+    with pytest.raises(WeightsError, match=r"small-adain\.apply_with\.onnx .*adain export small-adain"):
+        ort.reach(ort.stages[0])
+
+
+def test_files_of_a_model_of_several_stages_are_named_by_stage(exports: Exports) -> None:
+    row = exports("small-wct", Options(kinds=KINDS)).model.row
+    assert {"small-wct.statistics.relu2_1.onnx", "small-wct.apply_with.relu1_1.onnx"} <= set(names(row).values())
