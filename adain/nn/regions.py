@@ -118,7 +118,9 @@ def wct(
         (N, C, h, w).
     """
     centred, centre = _centred(feature)
-    own_mean, covariance = _covariances(centred, masks[:, :-1])
+    pixels, weights = centred.flatten(2), masks.flatten(2)  # (N, C, P), (N, S + 1, P)
+    weighted = pixels[:, None] * weights[:, :-1, None]  # (N, S, C, P), by far the largest here
+    own_mean, covariance = _covariances(pixels, weighted, weights[:, :-1])
     whitening, _ = roots(regularized(covariance.flatten(0, 1)))
     strength = _per_region(alpha)
     new_mean = own_mean + strength * (mean - centre[:, None] - own_mean)
@@ -127,10 +129,9 @@ def wct(
     per_matrix = strength[..., None] if isinstance(strength, Tensor) else strength  # (N, 1, 1, 1)
     transform = identity + per_matrix * (colored - identity)  # (N, S, C, C)
     shift = new_mean - (transform @ own_mean[..., None]).squeeze(3)  # (N, S, C)
-    pixels = centred.flatten(2)[:, None]  # (N, 1, C, P)
-    weights = masks.flatten(2)[:, :, None]  # (N, S + 1, 1, P)
-    styled = ((transform @ pixels + shift[..., None]) * weights[:, :-1]).sum(dim=1)
-    return (styled + pixels[:, 0] * weights[:, -1]).view_as(centred) + centre[:, :, None, None]
+    styled = transform.transpose(1, 2).flatten(2) @ weighted.flatten(1, 2)  # (N, C, S * C) by (N, S * C, P)
+    fused = styled + shift.transpose(1, 2) @ weights[:, :-1] + pixels * weights[:, -1:]
+    return fused.view_as(centred) + centre[:, :, None, None]
 
 
 def _centred(feature: Tensor) -> tuple[Tensor, Tensor]:
@@ -143,15 +144,19 @@ def _per_region(alpha: float | Tensor) -> float | Tensor:
     return alpha[:, :, None] if isinstance(alpha, Tensor) else alpha  # (N, 1, 1)
 
 
-def _covariances(centred: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean from the map's mean (N, S, C) and covariance (N, S, C, C) of each region."""
-    weights, pixels = masks.flatten(2)[:, :, None], centred.flatten(2)[:, None]  # (N, S, 1, P), (N, 1, C, P)
-    count = centred.shape[2] * centred.shape[3]
-    whole = pixels @ pixels.transpose(2, 3) / count  # (N, 1, C, C)
-    total = weights.sum(dim=3, keepdim=True) + PRIOR  # (N, S, 1, 1)
-    mean = (weights * pixels).sum(dim=3, keepdim=True) / total  # (N, S, C, 1)
-    second = ((weights * pixels) @ pixels.transpose(2, 3) + PRIOR * whole) / total
-    return mean.squeeze(3), (second - mean @ mean.transpose(2, 3)) * _unbiased(count)
+def _covariances(pixels: Tensor, weighted: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean from the map's mean (N, S, C) and covariance (N, S, C, C) of each region.
+
+    `pixels` are those of the centred map, (N, C, P), `weighted` times the shares, (N, S, C, P), `weights` (N, S, P).
+    """
+    count = pixels.shape[2]
+    transposed = pixels.transpose(1, 2)  # (N, P, C)
+    whole = pixels @ transposed / count  # (N, C, C)
+    total = weights.sum(dim=2)[..., None] + PRIOR  # (N, S, 1)
+    mean = weights @ transposed / total  # (N, S, C)
+    products = weighted.flatten(1, 2) @ transposed  # (N, S * C, C)
+    second = (products.view(*mean.shape, -1) + PRIOR * whole[:, None]) / total[..., None]
+    return mean, (second - mean[..., None] * mean[:, :, None]) * _unbiased(count)
 
 
 def _unbiased(count: int) -> float:
