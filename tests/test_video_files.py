@@ -337,8 +337,9 @@ def test_a_rate_is_for_folders_only(tmp_path: Path, copy: Callable[..., Path]) -
     with pytest.raises(InputError, match="has its own"):
         copy(write_clip(tmp_path / "in.mp4", moving(2)), rate=10)
     (tmp_path / "in").mkdir()
-    with pytest.raises(InputError, match="above 0"):
-        copy(tmp_path / "in", rate=0)
+    for rate in (0, -1, float("nan"), 1e9):
+        with pytest.raises(InputError, match="above 0 and at most 1000"):
+            copy(tmp_path / "in", rate=rate)
     with pytest.raises(ImageError, match="holds no pictures"):
         copy(tmp_path / "in")
 

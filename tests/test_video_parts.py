@@ -16,11 +16,11 @@ from adain import InputError, registry
 from adain.code import StyleCode
 from adain.stylizer import Stylizer
 from adain.video import Keyframe, flicker
-from adain.video.clip import Frame, Sound
+from adain.video.clip import Clip, Frame, Sound
 from adain.video.cuts import CutDetector
 from adain.video.keyframes import Timeline, parse
 from adain.video.overlap import LENGTH, Background, prefetch
-from adain.video.pipeline import FrameStylizer
+from adain.video.pipeline import FrameStylizer, run
 from adain.video.smoothing import SmoothStylizer
 
 
@@ -247,6 +247,18 @@ def frame(number: int) -> Frame:
     return Frame(np.zeros((1, 1, 3), np.uint8), Fraction(number))
 
 
+class Late:
+    """A source whose first frame comes after five seconds."""
+
+    clip = Clip(1, 1, Fraction(1), Fraction(1))
+
+    def __iter__(self) -> Iterator[Frame | Sound]:
+        yield frame(5)
+
+    def close(self) -> None:
+        pass
+
+
 class TestOverlap:
     @staticmethod
     def write(sink: Recorder, count: int, error: BaseException | None = None) -> None:
@@ -272,6 +284,12 @@ class TestOverlap:
         sink = Recorder()
         with pytest.raises(KeyboardInterrupt):
             self.write(sink, 0, KeyboardInterrupt())
+        assert sink.end == "discarded"
+
+    def test_a_recording_without_a_frame_is_an_error_and_leaves_nothing(self) -> None:
+        sink = Recorder()
+        with pytest.raises(InputError, match="no frame came within 1 seconds"):
+            run(Late(), sink, FrameStylizer(mean_stylizer(), painting()), until=1)
         assert sink.end == "discarded"
 
     def test_any_other_error_discards(self) -> None:

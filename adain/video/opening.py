@@ -16,9 +16,10 @@ __all__ = ["VIDEO_SUFFIXES", "check_output", "open_sink", "open_source", "requir
 
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm")
 RATE = Fraction(25)  # frames a second of a folder of frames; film is 24, PAL 25
+FASTEST = 1000  # frames a second; more is a mistake
 
 
-def open_source(path: Path, rate: Fraction | None = None, *, sound: bool = True) -> Source:
+def open_source(path: Path, rate: Fraction | float | None = None, *, sound: bool = True) -> Source:
     """Open a video file, a GIF or a folder of frames.
 
     Args:
@@ -28,7 +29,7 @@ def open_source(path: Path, rate: Fraction | None = None, *, sound: bool = True)
 
     Raises:
         ImageError: it does not exist, or cannot be read.
-        InputError: a rate for what has its own, or one that is not positive.
+        InputError: a rate for what has its own, or one that is not above 0 and at most 1000.
         DeviceError: reading it needs PyAV.
     """
     if not path.exists():
@@ -101,7 +102,9 @@ def require_av() -> None:
         raise DeviceError('reading and writing video needs PyAV; pip install "adain[video]"') from error
 
 
-def _rate(rate: Fraction | None) -> Fraction:
-    if rate is not None and rate <= 0:
-        raise InputError(f"a frame rate must be above 0, got {float(rate):g}")
-    return RATE if rate is None else rate
+def _rate(rate: Fraction | float | None) -> Fraction:
+    if rate is None:
+        return RATE
+    if not 0 < rate <= FASTEST:  # not-a-number fails here too
+        raise InputError(f"a frame rate must be above 0 and at most {FASTEST}, got {float(rate):g}")
+    return Fraction(rate).limit_denominator(1001)  # that of 29.97 and its like

@@ -92,7 +92,7 @@ def stylize(
     """
     into, out = Path(source), Path(output)
     check_output(out, into)
-    opened = open_source(into, None if rate is None else Fraction(rate).limit_denominator(1001), sound=sound)
+    opened = open_source(into, rate, sound=sound)
     with closing(opened):
         frames = FrameStylizer(
             stylizer or load(),

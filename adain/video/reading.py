@@ -48,7 +48,9 @@ class VideoSource:
         self._name = name
         self._stream = _video_stream(container, name)
         self._stream.codec_context.thread_type = "AUTO"
-        self._sounds = tuple(container.streams.audio) if sound else ()
+        self._sounds = tuple(filter(_is_known, container.streams.audio)) if sound else ()
+        if sound and len(self._sounds) < len(container.streams.audio):
+            logger.warning("%s has sound of a kind that FFmpeg does not know, which is left out", name)
         self._time_base = self._stream.time_base or 1 / _RATE
         self._rate = self._stream.average_rate or self._stream.guessed_rate or _RATE
         start = cast("int | None", container.start_time)  # the stubs leave None out
@@ -191,8 +193,15 @@ def _video_stream(container: av.container.InputContainer, name: str) -> av.Video
     """The first video track that is not a cover picture."""
     for stream in container.streams.video:
         if not stream.disposition & Disposition.attached_pic:
+            if not _is_known(stream):
+                raise ImageError(f"{name} is of a kind that this FFmpeg cannot decode; convert it first, to H.264 say")
             return stream
     raise ImageError(f"{name} has no video track; give a file that has one")
+
+
+def _is_known(stream: av.VideoStream | av.AudioStream) -> bool:
+    """Whether there is a decoder for a track."""
+    return getattr(stream, "codec_context", None) is not None  # the stubs leave None out
 
 
 def _orientation(frame: av.VideoFrame) -> Orientation | None:
