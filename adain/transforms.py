@@ -131,7 +131,8 @@ class RandomStyle(v2.Transform):  # type: ignore[misc]  # torchvision has no typ
 
     def _loaded(self) -> Stylizer:
         if self._model is None or self._model[0] != os.getpid():
-            _INHERITED.append(self._model)
+            if self._model is not None:
+                _INHERITED.append(self._model)
             stylizer = load(self.model, threads=torch.get_num_threads(), **self._loading)  # type: ignore[arg-type]
             self._model = os.getpid(), stylizer
         return self._model[1]

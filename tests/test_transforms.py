@@ -227,3 +227,19 @@ def test_a_style_that_cannot_be_read_is_an_error_not_a_picture_left_out(tmp_path
     (tmp_path / "broken.jpg").write_text("no picture")
     with pytest.raises(ImageError, match=r"broken\.jpg"):
         RandomStyle(tmp_path, p=1.0)(PHOTO)
+
+
+def test_a_process_takes_as_many_threads_as_torch_has(paintings: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, object] = {}
+    load = adain.load
+    monkeypatch.setattr(
+        "adain.transforms.load", lambda *args, **options: asked.update(options) or load(*args, **options)
+    )
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+    RandomStyle(paintings, p=1.0)(PHOTO)
+    assert asked["threads"] == 3
+
+
+def test_less_than_one_thread_is_an_error() -> None:
+    with pytest.raises(InputError, match="threads must be at least 1, got 0"):
+        adain.load(device="cpu", backend="onnx", threads=0)
