@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
@@ -32,6 +34,14 @@ def pan(count: int, step: int = 2, width: int = 64, height: int = 48) -> list[ND
     """A slow pan over a photograph."""
     wide = photo(width + count * step, height)
     return [np.ascontiguousarray(wide[:, number * step : number * step + width]) for number in range(count)]
+
+
+@pytest.mark.parametrize("module", ["adain.video", "adain.cli.video", "adain.cli.webcam"])
+def test_importing_brings_in_neither_pyav_nor_a_network(module: str) -> None:
+    code = f"import sys, {module}; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+    assert module in loaded
+    assert not {"av", "torch", "onnx", "onnxruntime"} & set(loaded)
 
 
 class TestKeyframes:
