@@ -11,7 +11,6 @@ from PIL import Image
 
 import adain
 from adain import registry
-from adain.onnx.contract import GraphKind, file_name
 from adain.ort import files
 from adain.ort.session import Graph
 
@@ -37,15 +36,29 @@ def test_weights_are_the_registrys(model: registry.Model) -> None:
         assert hashlib.sha256(content).hexdigest() == file.sha256
 
 
-@pytest.mark.parametrize("kind", files.GRAPHS)
-def test_graphs_were_exported_from_these_weights(model: registry.Model, kind: GraphKind) -> None:
-    info = Graph(WEIGHTS / file_name(model.name, kind), "cpu").info
-    assert info.weights_sha256 == {file.role: file.sha256 for file in model.files}
+def test_graphs_were_exported_from_these_weights(model: registry.Model) -> None:
+    for name in files.names(model).values():
+        info = Graph(WEIGHTS / name, "cpu").info
+        assert info.weights_sha256 == {file.role: file.sha256 for file in model.files}, name
+
+
+def test_graphs_for_few_calls_hold_no_second_copy_of_the_weights(model: registry.Model) -> None:
+    for key, name in files.names(model).items():
+        if key.partition(".")[0] in files.FURTHER:
+            assert (WEIGHTS / name).stat().st_size < 100_000, name
+
+
+def test_tiles_in_onnxruntime_are_the_picture_at_once_in_torch(model: registry.Model) -> None:
+    pytest.importorskip("torch", reason="the torch backend needs the extra torch")
+    content, style = PICTURES / "astronaut.jpg", PICTURES / "strokes.jpg"
+    tiled = np.asarray(adain.load(model.name, backend="onnx", device="cpu")(content, style, size=500, tile=400))
+    whole = np.asarray(adain.load(model.name, backend="torch", device="cpu")(content, style, size=500, tile=0))
+    assert np.abs(tiled.astype(np.int16) - whole).max() <= 2
 
 
 def test_nothing_else_ships_and_the_readme_names_every_file(model: registry.Model) -> None:
     there = {path.name for path in WEIGHTS.glob(f"{model.name}.*")}
-    assert there == {file.name for file in model.files} | {file_name(model.name, kind) for kind in files.GRAPHS}
+    assert there == {file.name for file in model.files} | set(files.names(model).values())
     readme = (WEIGHTS / "README.md").read_text(encoding="utf-8")
     assert not [name for name in there if f"`{name}`" not in readme]
 

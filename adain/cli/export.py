@@ -51,7 +51,12 @@ _PICTURES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Directory with a few dozen pictures of the kind to stylize, for int8.",
 )
-@click.option("--runtime", is_flag=True, help="Only the graphs that adain itself runs, without MODEL.onnx.")
+@click.option(
+    "--runtime",
+    is_flag=True,
+    help="Only the graphs that adain itself runs; what few calls need reads its weights from the model's own file, "
+    "which is put beside it.",
+)
 @click.option("--verify", is_flag=True, help="Compare each file with torch at many sizes.")
 @weights_dir_option
 @verbose_option
@@ -69,10 +74,12 @@ def export(
 ) -> None:
     """Write MODEL as ONNX files: MODEL.onnx, MODEL.encode_style.onnx, MODEL.apply.onnx, MODEL.apply_regions.onnx.
 
+    And of each stage, for parts of a picture, MODEL.statistics.onnx and MODEL.apply_with.onnx.
+
     What goes in and comes out of each is in export/README.md of this package's repository.
     """
     from adain import registry, weights
-    from adain.ort.files import GRAPHS
+    from adain.ort.files import FURTHER, GRAPHS
 
     try:
         from adain.nn.build import load
@@ -89,6 +96,7 @@ def export(
         io=io,
         calibration=_pictures(calibrate),
         kinds=GRAPHS if runtime else None,
+        sharing=FURTHER if runtime else (),
     )
     row = registry.get(model)
     with DownloadBars() as bars:

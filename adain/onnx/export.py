@@ -35,6 +35,7 @@ from adain.onnx.layers import Form
 from adain.onnx.networks import ExportNetwork, exportable
 from adain.onnx.operators import Operators, PortableOperators
 from adain.onnx.precision import quantized
+from adain.onnx.sharing import share
 from adain.onnx.tracing import OPSET, trace
 from adain.registry import Model
 
@@ -59,6 +60,8 @@ class Options:
         io: the layout of pictures.
         calibration: pictures to find the ranges of activations with, for int8; each is content and style once.
         kinds: which graphs; None: all that there are in that form.
+        sharing: graphs that read their weights from the model's own file, which is put beside them, if that is a
+            safetensors file.
     """
 
     precision: Precision = "fp32"
@@ -67,6 +70,7 @@ class Options:
     io: Io = "float"
     calibration: Sequence[PictureInput] = ()
     kinds: tuple[GraphKind, ...] | None = None
+    sharing: tuple[GraphKind, ...] = ()
 
     @property
     def graphs(self) -> tuple[GraphKind, ...]:
@@ -131,7 +135,10 @@ def export(
         info = _info(model, exported, kind, stage, options, hashes)
         path = directory / file_name(model.name, kind, stage if len(exported.stages) > 1 else None)
         progress(path.name)
-        _write(_graph(exported, info, options), path)
+        graph = _graph(exported, info, options)
+        if kind in options.sharing:
+            _share(graph, files, directory)
+        _write(graph.SerializeToString(), path)
         written.append(Written(path, info))
         logger.info("wrote %s, %.1f MB", path, path.stat().st_size / 1e6)
     return written
@@ -229,11 +236,20 @@ def _make(directory: Path) -> None:
         raise OutputError(f"cannot write to {directory}: {error.strerror or error}; name a directory") from error
 
 
-def _write(model: onnx.ModelProto, path: Path) -> None:
+def _share(graph: onnx.ModelProto, files: Mapping[str, Path], directory: Path) -> None:
+    for file in files.values():
+        if file.suffix == ".safetensors":
+            beside = directory / file.name
+            if not beside.exists() or not beside.samefile(file):
+                _write(file.read_bytes(), beside)
+            share(graph, beside)
+
+
+def _write(content: bytes, path: Path) -> None:
     """Complete or not at all."""
     temporary = path.with_name(f".{path.name}.{uuid4().hex}")
     try:
-        temporary.write_bytes(model.SerializeToString())
+        temporary.write_bytes(content)
         os.replace(temporary, path)
     except OSError as error:
         temporary.unlink(missing_ok=True)

@@ -14,11 +14,11 @@ from adain.onnx.contract import STAGED, GraphKind, file_name
 from adain.registry import Model, WeightFile
 from adain.weights import Place
 
-__all__ = ["GRAPHS", "GraphFiles", "find", "key", "locate", "names"]
+__all__ = ["FURTHER", "GRAPHS", "GraphFiles", "find", "key", "locate", "names"]
 
 _NEEDED: Final[tuple[GraphKind, ...]] = ("encode_style", "apply")
-_FURTHER: Final[tuple[GraphKind, ...]] = ("apply_regions", *STAGED)
-GRAPHS: Final = _NEEDED + _FURTHER
+FURTHER: Final[tuple[GraphKind, ...]] = ("apply_regions", *STAGED)
+GRAPHS: Final = _NEEDED + FURTHER
 """The graphs that adain itself runs: without the first two there is no model, each other one is for some calls. A
 model that ships has all of them in `weights/`."""
 
