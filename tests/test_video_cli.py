@@ -13,7 +13,10 @@ import pytest
 from click.testing import CliRunner, Result
 from mean_backend import MeanBackend
 from numpy.typing import NDArray
+from pictures import photo
+from PIL import Image
 
+import adain
 from adain import registry
 from adain import stylizer as stylizer_module
 from adain.cli.main import main
@@ -82,6 +85,20 @@ def test_it_writes_a_film_and_says_how_fast(clip: Path, painting_file: Path, out
     assert times(out) == times(clip)
     assert [data for _, data in sound_packets(out)] == [data for _, data in sound_packets(clip)]
     assert {alpha for alpha, _ in backend.seen} == {0.5}
+
+
+def test_a_frame_without_smoothing_is_what_a_picture_is(tmp_path: Path, painting_file: Path) -> None:
+    pytest.importorskip("onnxruntime", reason="the network that ships runs in onnxruntime")
+    (tmp_path / "in").mkdir()
+    for number in range(2):
+        Image.fromarray(np.roll(photo(), 9 * number, axis=1)).save(tmp_path / "in" / f"{number}.png")
+    options = ["--smoothing", "0", "--alpha", "0.8", "--device", "cpu"]
+    result = run("video", tmp_path / "in", painting_file, "-o", tmp_path / "out", *options)
+    assert result.exit_code == 0, result.output
+    stylizer = adain.load(device="cpu")
+    for number in range(2):
+        expected = stylizer(tmp_path / "in" / f"{number}.png", painting_file, alpha=0.8)
+        assert np.array_equal(Image.open(tmp_path / "out" / f"{number}.png"), np.asarray(expected))
 
 
 def test_keyframes_weights_and_the_other_options_arrive(
