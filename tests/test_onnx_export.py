@@ -107,6 +107,21 @@ def test_float16_is_torchs_within_its_limit_in_half_the_bytes(exports: Exports, 
     assert sizes[0] <= 0.55 * sizes[1]
 
 
+def test_winograds_algorithm_is_torchs_at_every_size(exports: Exports, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exporting, "MANY_CHANNELS", 1)
+    made = exports("small-adain", Options(winograd=True, kinds=("apply",)))
+    assert_torch_agrees(made, made.graphs["apply"])
+    nodes = onnx.load(made.graphs["apply"].path).graph.node
+    strides = [tuple(attribute.ints) for node in nodes for attribute in node.attribute if attribute.name == "strides"]
+    assert (4, 4) in strides  # what cuts out tiles
+
+
+@pytest.mark.parametrize("options", [{"precision": "fp16"}, {"portable": True, "kinds": ("apply",)}])
+def test_winograds_algorithm_in_another_form_is_an_error(options: dict[str, object]) -> None:
+    with pytest.raises(InputError, match="winograd is for float32 graphs that run on CPUs"):
+        Options(winograd=True, **options)  # type: ignore[arg-type]
+
+
 def test_int8_is_torchs_within_its_limit(exports: Exports, calibration: tuple[Path, ...]) -> None:
     options = Options(precision="int8", kinds=("apply",), calibration=calibration)
     made = exports("small-adain", options)

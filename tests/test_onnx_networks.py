@@ -8,16 +8,13 @@ import small_models
 import torch
 from pictures import painting, photo
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from adain import images
 from adain.errors import InputError
 from adain.nn import build, fusion
 from adain.nn.models import StyleTransfer
 from adain.nn.newton_schulz import newton_schulz_roots
-from adain.nn.slim import SpaceToDepthConv
-from adain.nn.vgg import Encoder
-from adain.onnx.layers import Form, GraphEncoder, GraphStem, upsampling
+from adain.onnx.layers import Form
 from adain.onnx.networks import exportable
 from adain.onnx.operators import Operators, PortableOperators
 
@@ -25,7 +22,7 @@ FLOAT32 = 1e-4  # of [0, 1]; float32 sums in another order, and matrix roots, le
 FLOAT16 = 0.05  # of [0, 1]; ten bits of mantissa through a dozen layers
 FORMS = {
     "plain": Form(),
-    "for int8": Form(transposed=False),
+    "winograd": Form(winograd=1),
     "portable": Form(operators=PortableOperators()),
     "float16": Form(dtype=torch.float16),
 }
@@ -81,32 +78,6 @@ def test_the_network_itself_is_left_as_it_was(network: StyleTransfer) -> None:
 def test_another_kind_of_network_is_an_error() -> None:
     with pytest.raises(InputError, match=r"Identity cannot be exported; families that can: AdaINModel"):
         exportable(nn.Identity(), Form())  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("size", [(2, 2), (5, 8), (1, 3)])
-def test_upsampling_goes_into_the_convolution_behind_it(size: tuple[int, int]) -> None:
-    conv = nn.Conv2d(3, 4, 3).double()
-    x = torch.rand(2, 3, *size, dtype=torch.float64)
-    with torch.no_grad():
-        expected = conv(F.pad(F.interpolate(x, scale_factor=2.0), (1, 1, 1, 1), mode="reflect"))
-        actual = upsampling(conv)(F.pad(x, (1, 1, 1, 1), mode="replicate"))
-    torch.testing.assert_close(actual, expected, rtol=0, atol=1e-13)
-
-
-def test_the_normalising_convolution_goes_into_the_first() -> None:
-    encoder = Encoder((6,), 1)
-    x = picture(20, 12)
-    with torch.no_grad():
-        encoder.get_parameter("conv0.weight").mul_(255)
-        torch.testing.assert_close(GraphEncoder(encoder, Form())(x), encoder(x), rtol=1e-4, atol=1e-3)
-
-
-def test_space_to_depth_goes_into_the_convolution_behind_it() -> None:
-    layer = SpaceToDepthConv(5)
-    nn.init.normal_(layer.conv.bias)  # type: ignore[arg-type]
-    x = picture(24, 16)
-    with torch.no_grad():
-        torch.testing.assert_close(GraphStem(layer, Form())(x), layer(x), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("operators", [Operators(), PortableOperators()], ids=["plain", "portable"])

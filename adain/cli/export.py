@@ -52,6 +52,11 @@ _PICTURES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
     help="Directory with a few dozen pictures of the kind to stylize, for int8.",
 )
 @click.option(
+    "--winograd",
+    is_flag=True,
+    help="Convolutions of many channels in fewer products: VGG-19 in two thirds of the time on CPUs. Not for GPUs.",
+)
+@click.option(
     "--runtime",
     is_flag=True,
     help="Only the graphs that adain itself runs; what few calls need reads its weights from the model's own file, "
@@ -68,6 +73,7 @@ def export(
     portable: bool,
     io: Io,
     calibrate: Path | None,
+    winograd: bool,
     runtime: bool,
     verify: bool,
     weights_dir: Path | None,
@@ -94,6 +100,7 @@ def export(
         opset=opset,
         portable=portable,
         io=io,
+        winograd=winograd,
         calibration=_pictures(calibrate),
         kinds=GRAPHS if runtime else None,
         sharing=FURTHER if runtime else (),

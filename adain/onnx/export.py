@@ -31,7 +31,7 @@ from adain.onnx.contract import (
     flatten,
     own_layout,
 )
-from adain.onnx.layers import Form
+from adain.onnx.layers import MANY_CHANNELS, Form
 from adain.onnx.networks import ExportNetwork, exportable
 from adain.onnx.operators import Operators, PortableOperators
 from adain.onnx.precision import quantized
@@ -58,6 +58,7 @@ class Options:
         opset: version of ONNX's operators, at least 18.
         portable: only operators that WebGPU, CoreML and TensorRT have, for pictures whose sides fit.
         io: the layout of pictures.
+        winograd: convolutions of many channels in fewer products, which CPUs gain from; float32 only, not portable.
         calibration: pictures to find the ranges of activations with, for int8; each is content and style once.
         kinds: which graphs; None: all that there are in that form.
         sharing: graphs that read their weights from the model's own file, which is put beside them, if that is a
@@ -68,6 +69,7 @@ class Options:
     opset: int = OPSET
     portable: bool = False
     io: Io = "float"
+    winograd: bool = False
     calibration: Sequence[PictureInput] = ()
     kinds: tuple[GraphKind, ...] | None = None
     sharing: tuple[GraphKind, ...] = ()
@@ -87,6 +89,8 @@ class Options:
             raise InputError(
                 "int8 needs pictures to find the ranges of activations with; name a few dozen, of the kind to stylize"
             )
+        if self.winograd and (self.portable or self.precision != "fp32"):
+            raise InputError("winograd is for float32 graphs that run on CPUs; export them without portable, in fp32")
         for kind in _NOT_PORTABLE:
             if self.portable and kind in self.graphs:
                 raise InputError(f"there is no portable form of {kind}; export it without portable")
@@ -125,7 +129,7 @@ def export(
     form = Form(
         operators=PortableOperators() if options.portable else Operators(),
         dtype=torch.float16 if options.precision == "fp16" else torch.float32,
-        transposed=options.precision != "int8",
+        winograd=MANY_CHANNELS if options.winograd else None,
     )
     exported = exportable(network, form)
     _make(directory)

@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import onnx
@@ -29,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 Feed = Mapping[str, NDArray[np.generic]]
 
-_QUANTIZED = ("Conv", "Relu", "Pad", "Resize", "MaxPool")
+_QUANTIZED = ("Conv", "Relu", "Pad", "Resize", "MaxPool", "Slice", "DepthToSpace")
 _PERCENTILE = 99.99  # of an activation's values are inside its range: 4 dB better than all of them, on pictures
 _AT_THE_PICTURE = 12  # channels; 3, or four pixels of 3
 
@@ -41,13 +42,19 @@ def quantized(model: onnx.ModelProto, feeds: Sequence[Feed]) -> onnx.ModelProto:
         model: a float32 graph; all nodes have names.
         feeds: inputs to find the ranges of activations with, a few to a few dozen.
     """
-    from onnxruntime.quantization import CalibrationMethod, QuantType, quantize_static
+    from onnxruntime.quantization import CalibrationMethod, QuantType, quantize_static, registry
 
+    # It moves values as Transpose does, and is missing there.
+    as_transpose = {"DepthToSpace": registry.QDQRegistry["Transpose"]}
     prepared = copy.deepcopy(model)
     # The library otherwise advises a clean-up that torch's exporter and `adain.onnx.passes` have done.
     onnx.helper.set_model_props(prepared, {"onnx.quant.pre_process": "onnxruntime.quant"})
     said = io.StringIO()
-    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(said):  # it prints
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        contextlib.redirect_stdout(said),  # it prints
+        mock.patch.dict(registry.QDQRegistry, as_transpose),
+    ):
         path = Path(folder) / "model.onnx"
         quantize_static(
             prepared,
@@ -67,7 +74,7 @@ def quantized(model: onnx.ModelProto, feeds: Sequence[Feed]) -> onnx.ModelProto:
         result = onnx.load(path)
     logger.debug("onnxruntime: %s", said.getvalue())
     del result.metadata_props[:]
-    passes.integer_pads(result)
+    passes.integer_moves(result)
     return result
 
 
