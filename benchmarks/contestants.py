@@ -134,7 +134,12 @@ def _with_random_weights(entry: Entry) -> Any:
     from adain.ort.files import GraphFiles
 
     calibration = [picture(256, 256, seed) for seed in range(4)] if entry.precision == "int8" else []
-    options = Options(precision=entry.precision, calibration=calibration, kinds=("encode_style", "apply"))  # type: ignore[arg-type]
+    options = Options(
+        precision=entry.precision,  # type: ignore[arg-type]  # click checked it
+        calibration=calibration,
+        kinds=("encode_style", "apply"),
+        winograd=entry.precision == "fp32",
+    )
     target = entry.spare / entry.precision
     written = {each.info.graph: each.path for each in export(row, load(row, files), files, target, options)}
     return Stylizer(row, OrtBackend(row, GraphFiles(written["encode_style"], written["apply"], False), "cpu"))

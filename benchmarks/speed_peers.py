@@ -27,6 +27,7 @@ from adain.bench.statistics import median, percentile
 from adain.bench.store import write_text
 from adain.errors import AdainError
 
+FORMAT = 1  # counts changes of peers/schema.json that a reader of the version before would notice
 STEPS = {"stylize": "stylize, style cached", "both": "stylize, style encoded each time"}
 
 
@@ -168,6 +169,7 @@ def main(
             contestants.append(Contestant(entry, threads))
         split = len(theirs)
         document: dict[str, Any] = {
+            "format": FORMAT,
             "machine": describe(),
             "threads": threads,
             "options": {"rounds": rounds, "times": times, "rest": rest, "style_size": style_size},

@@ -15,8 +15,11 @@ pytest.importorskip("onnx", reason="the graphs to measure are written with the e
 pytest.importorskip("onnxruntime", reason="what is measured runs in onnxruntime")
 
 import bench_graphs
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
+from adain.backend import Backend
 from adain.bench import runner
 from adain.bench.cases import Case
 from adain.bench.store import schema
@@ -86,6 +89,7 @@ def check_schema(output: Path) -> dict[str, Any]:
 def test_a_case_has_a_process_of_its_own(measured: dict[str, Any]) -> None:
     assert list(measured["milliseconds"]) == STEPS
     assert measured["milliseconds"]["stylize"]["runs"] == 3
+    assert measured["tile"] is None
     assert measured["ran_on"][0]["name"] == "CPUExecutionProvider"
     assert measured["macs"]["stylize_per_pixel"] == pytest.approx(
         bench_graphs.MACS_PER_PIXEL, rel=0.35
@@ -93,6 +97,23 @@ def test_a_case_has_a_process_of_its_own(measured: dict[str, Any]) -> None:
     assert measured["macs"]["stylize"] == 32 * 32 * bench_graphs.MACS_PER_PIXEL
     rate = measured["machine_rate"]
     assert rate["fraction"] == pytest.approx(rate["reached"] / rate["macs_per_second"])
+
+
+def test_a_large_picture_is_measured_in_tiles_as_a_user_gets_it(graphs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from adain import tiling
+
+    sides: list[int] = []
+
+    def stylize(backend: Backend, rgb: NDArray[np.uint8], code: object, alpha: float, side: int) -> NDArray[np.uint8]:
+        sides.append(side)
+        return rgb[::-1]
+
+    monkeypatch.setattr(tiling, "choose", lambda *_: 24)
+    monkeypatch.setattr(tiling, "stylize", stylize)
+    result = measure(case(32, 24), str(graphs))
+    assert result["tile"] == 24
+    assert set(sides) == {24}
+    assert len(sides) >= 3
 
 
 def test_it_writes_results_a_table_and_a_plot(

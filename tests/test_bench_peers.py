@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
+
+from adain.bench.machine import describe
 
 FOLDER = Path(__file__).resolve().parents[1] / "benchmarks"
+
+
+@pytest.fixture
+def racing(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    if not FOLDER.is_dir():
+        pytest.skip("benchmarks/ is part of the repository only")
+    monkeypatch.syspath_prepend(str(FOLDER))
+    import speed_peers
+
+    return speed_peers
 
 
 @pytest.fixture
@@ -21,8 +36,18 @@ def turns(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 class Player:
+    weights = "random"
+
     def __init__(self, name: str, factor: float, log: list[str]) -> None:
         self.name, self._factor, self._log = name, factor, log
+
+    def prepare(self, width: int, height: int, style_size: int) -> None:
+        """The picture, by its size."""
+        self._picture = np.full((height, width, 3), self._factor, np.uint8)
+
+    def picture(self) -> NDArray[np.uint8]:
+        """Of the contestant's factor."""
+        return self._picture
 
     def turn(self, step: str, times: int) -> float:
         """A machine that becomes slower and slower."""
@@ -48,6 +73,27 @@ def test_a_ratio_has_its_spread(turns: ModuleType) -> None:
     found = turns.ratio([20, 30, 40], [10, 10, 10])
     assert (found.low, found.median, found.high) == (2, 3, 4)
     assert str(found) == "3.00 (2.00 to 4.00)"
+
+
+def test_a_race_follows_its_schema_and_says_what_is_random(racing: ModuleType, tmp_path: Path) -> None:
+    jsonschema = pytest.importorskip("jsonschema", reason="comparing with the schema needs the extra test")
+    mine, theirs = Player("adain-vgg19 onnx fp32", 1, []), Player("pytorch-adain", 2, [])
+    options = {"rounds": 2, "times": 1, "rest": 0.0}
+    document = {
+        "format": racing.FORMAT,
+        "machine": describe(),
+        "threads": 1,
+        "options": {**options, "style_size": 32},
+        "weights": {each.name: each.weights for each in (mine, theirs)},
+        "sizes": [racing.race([mine], [theirs], (32, 24), options, 32)],
+    }
+    racing.save(document, tmp_path)
+    schema = json.loads((FOLDER / "peers" / "schema.json").read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(json.loads((tmp_path / "peers.json").read_text()), schema)
+    report = (tmp_path / "peers.md").read_text()
+    assert "With random weights of the exact shape, for lack of the published ones: adain-vgg19" in report
+    assert "Largest difference between adain-vgg19 onnx fp32 and pytorch-adain at 32x24: 1 of 255" in report
 
 
 def test_rounds_of_different_number_are_an_error(turns: ModuleType) -> None:

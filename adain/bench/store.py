@@ -15,7 +15,7 @@ from adain.errors import InputError, OutputError
 
 __all__ = ["FORMAT", "Store", "schema", "write_text"]
 
-FORMAT = 1
+FORMAT = 2
 """Counts changes of `schema.json` that a reader of the version before would notice."""
 
 

@@ -68,7 +68,7 @@ def _cells(result: dict[str, Any]) -> list[str]:
     return [
         case.model,
         f"{case.backend} {case.precision} {result['device']}",
-        case.size,
+        case.size + ("" if result["tile"] is None else f" in tiles of {result['tile']}"),
         str(case.threads),
         f"{_number(times['stylize']['median'])} ({_number(times['stylize']['p95'])})",
         str(times["stylize"]["runs"]),

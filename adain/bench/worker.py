@@ -13,7 +13,9 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from typing import Any
 
-from adain import images, registry
+from numpy.typing import NDArray
+
+from adain import images, registry, tiling
 from adain.bench.cases import Case
 from adain.bench.engine import Engine
 from adain.bench.machine import peak_memory
@@ -45,8 +47,9 @@ def measure(case: Case, weights_dir: str | None = None) -> dict[str, Any]:
             "and name DIR as weights directory"
         )
     loaded = peak_memory()
+    side = tiling.choose(None, stylizer.backend, stylizer.model.architecture, (case.width, case.height))
     with lowered:
-        steps, call = _steps(case, stylizer)
+        steps, call = _steps(case, stylizer, side)
         _, first = once(call, engine.synchronize)
         before = engine.matrix_rates(_RATE_SECONDS)
         timed = {
@@ -60,6 +63,7 @@ def measure(case: Case, weights_dir: str | None = None) -> dict[str, Any]:
     return {
         "case": case.to_json(),
         "device": stylizer.device,
+        "tile": side,
         "ran_on": [asdict(each) for each in engine.ran_on()],
         "milliseconds": {name: summarize(samples).to_json() for name, samples in times.items()},
         "memory": {"loaded_bytes": loaded, "peak_bytes": peak, "device_peak_bytes": engine.device_memory()},
@@ -73,24 +77,42 @@ def measure(case: Case, weights_dir: str | None = None) -> dict[str, Any]:
     }
 
 
-def _steps(case: Case, stylizer: Stylizer) -> tuple[dict[str, Callable[[], object]], Callable[[], object]]:
-    """What is repeated, by name; and a whole call with a style that was never seen, picture to picture."""
+def _steps(
+    case: Case, stylizer: Stylizer, side: int | None
+) -> tuple[dict[str, Callable[[], object]], Callable[[], object]]:
+    """What is repeated, by name; and a whole call with a style that was never seen, picture to picture.
+
+    In tiles of `side`, which a user gets for a large picture, floating point numbers never exist of the whole one: it
+    goes into `stylize` and comes out in 8 bits.
+    """
     content, style = picture(case.width, case.height, 0), picture(case.style_size, case.style_size, 1)
-    alpha = stylizer.model.default_alpha
-    content_tensor, style_tensor = images.to_tensor(content), images.to_tensor(style)
+    alpha, style_tensor = stylizer.model.default_alpha, images.to_tensor(style)
     kept: dict[str, Any] = {}
+
+    def read() -> NDArray[Any]:
+        rgb = images.read(content).rgb
+        return images.to_tensor(rgb) if side is None else rgb
+
+    prepared = read()
 
     def encode() -> None:
         kept["code"] = stylizer.backend.encode_style(style_tensor)
 
     def stylize() -> None:
-        kept["stylized"] = stylizer.backend.stylize(content_tensor, kept["code"], alpha)
+        if side is None:
+            kept["stylized"] = stylizer.backend.stylize(prepared, kept["code"], alpha)
+        else:
+            kept["stylized"] = tiling.stylize(stylizer.backend, prepared, kept["code"], alpha, side)
+
+    def write() -> object:
+        rgb = images.from_tensor(kept["stylized"]) if side is None else kept["stylized"]
+        return images.Picture(rgb).to_pil()
 
     steps: dict[str, Callable[[], object]] = {
-        "preprocess": lambda: images.to_tensor(images.read(content).rgb),
+        "preprocess": read,
         "encode_style": encode,
         "stylize": stylize,
-        "postprocess": lambda: images.Picture(images.from_tensor(kept["stylized"])).to_pil(),
+        "postprocess": write,
     }
     return steps, lambda: stylizer(content, style, style_size=None)
 
