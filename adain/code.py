@@ -11,21 +11,20 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from adain.errors import InputError, OutputError
+from adain import atomic
+from adain.errors import InputError
 
 if TYPE_CHECKING:
     from adain.images import Picture
 
-__all__ = ["FORMAT", "MANY_FORMAT", "StyleCode", "checked_arrays", "mix", "shares", "write_whole"]
+__all__ = ["FORMAT", "MANY_FORMAT", "StyleCode", "checked_arrays", "mix", "shares"]
 
 FORMAT = "adain.style-code.1"  # in a file's metadata; another number is another layout
 MANY_FORMAT = "adain.style-codes.1"  # of a file of many, see `adain.code_files`
@@ -57,7 +56,7 @@ class StyleCode:
             OutputError: the file cannot be written.
         """
         arrays = {name: np.ascontiguousarray(array, dtype=np.float32) for name, array in self.arrays.items()}
-        write_whole(Path(path), save(arrays, metadata={"format": FORMAT, "model": self.model}))
+        atomic.write_bytes(path, save(arrays, metadata={"format": FORMAT, "model": self.model}))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> StyleCode:
@@ -168,19 +167,3 @@ def checked_arrays(
             raise InputError(f"{os.fspath(path)} is not a style code: {name} is not float32 and finite")
         checked[name] = array.astype(np.float32, copy=False)
     return checked
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write beside, then rename: the file is the old one or the new one, never half of one.
-
-    Raises:
-        OutputError: the file cannot be written.
-    """
-    temporary = path.with_name(f".{path.name}.{uuid4().hex}")
-    try:
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -16,7 +16,8 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from adain.code import FORMAT, MANY_FORMAT, StyleCode, checked_arrays, write_whole
+from adain import atomic
+from adain.code import FORMAT, MANY_FORMAT, StyleCode, checked_arrays
 from adain.errors import InputError
 
 __all__ = ["SUFFIX", "CodeFile", "save_codes"]
@@ -43,7 +44,7 @@ def save_codes(codes: Mapping[str, StyleCode], path: str | os.PathLike[str]) -> 
         raise InputError(f"a file holds style codes of one model, got {', '.join(sorted({first.model, *different}))}")
     arrays = {name: np.stack([code.arrays[name] for code in codes.values()]) for name in first.arrays}
     metadata = {"format": MANY_FORMAT, "model": first.model, "names": json.dumps(list(codes))}
-    write_whole(Path(path), save(arrays, metadata=metadata))
+    atomic.write_bytes(path, save(arrays, metadata=metadata))
 
 
 class CodeFile(Sequence[StyleCode]):

@@ -20,11 +20,11 @@ from contestants import PEERS, RANDOM_TOO, Contestant, Entry
 from turns import play, ratio
 
 from adain import registry
+from adain.atomic import write_text
 from adain.bench.cases import cores, parse_size
 from adain.bench.machine import describe
 from adain.bench.plot import Point, plot
 from adain.bench.statistics import median, percentile
-from adain.bench.store import write_text
 from adain.errors import AdainError
 
 FORMAT = 1  # counts changes of peers/schema.json that a reader of the version before would notice

@@ -19,8 +19,8 @@ from adain.bench.cases import Case, parse_size, product
 from adain.bench.machine import describe, peak_memory
 from adain.bench.matmul_graph import ELEMENTS, matmul_graph
 from adain.bench.statistics import median, percentile, summarize
-from adain.bench.store import Store, write_text
-from adain.errors import InputError, OutputError
+from adain.bench.store import Store
+from adain.errors import InputError
 from adain.registry import SlimArchitecture
 
 CASE = Case(model="m", backend="onnx", precision="fp32", width=8, height=4)
@@ -199,16 +199,3 @@ def test_another_file_of_that_name_is_an_error_and_left_alone(tmp_path: Path, te
     with pytest.raises(InputError, match="name another directory"):
         Store(tmp_path, describe())
     assert (tmp_path / "bench.json").read_text() == text
-
-
-def test_a_file_that_cannot_be_replaced_stays_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "file"
-    write_text(path, "old")
-
-    def refuse(*args: object) -> None:
-        raise PermissionError(13, "no")
-
-    monkeypatch.setattr("adain.bench.store.os.replace", refuse)
-    with pytest.raises(OutputError, match="cannot write"):
-        write_text(path, "new")
-    assert [file.read_text() for file in tmp_path.iterdir()] == ["old"]

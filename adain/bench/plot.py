@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from adain.atomic import replacing
 from adain.bench.cases import Case
 from adain.errors import DeviceError, OutputError
 
@@ -56,11 +57,8 @@ def plot(path: Path, lines: Mapping[str, Sequence[Point]], title: str) -> None:
     axes.grid(which="both", alpha=0.3)
     if lines:
         axes.legend(fontsize=8)
-    beside = path.with_name(f".{path.name}.part")
     try:
-        figure.savefig(beside, dpi=120, format="png")
-        beside.replace(path)
+        with replacing(path) as temporary:
+            figure.savefig(temporary, dpi=120, format="png")
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
-    finally:
-        beside.unlink(missing_ok=True)

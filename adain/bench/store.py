@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 from datetime import datetime, timezone
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
+from adain.atomic import write_text
 from adain.bench.cases import Case
 from adain.errors import InputError, OutputError
 
-__all__ = ["FORMAT", "Store", "schema", "write_text"]
+__all__ = ["FORMAT", "Store", "schema"]
 
 FORMAT = 2
 """Counts changes of `schema.json` that a reader of the version before would notice."""
@@ -82,22 +81,6 @@ def schema() -> dict[str, Any]:
     """The JSON Schema of the results' file."""
     loaded: dict[str, Any] = json.loads((files("adain.bench") / "schema.json").read_text(encoding="utf-8"))
     return loaded
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file complete or not at all.
-
-    Raises:
-        OutputError: it cannot be written.
-    """
-    beside = path.with_name(f".{path.name}.{uuid4().hex}")
-    try:
-        beside.write_text(text, encoding="utf-8")
-        os.replace(beside, path)
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _continued(path: Path, machine: dict[str, Any]) -> dict[str, Any]:

@@ -1,19 +1,15 @@
-"""PIL images to files: whole or not at all.
-
-The picture goes to a temporary file beside the target, which then takes the target's place in one step. A
-failure on the way, Ctrl-C included, removes it and leaves the target as it was.
-"""
+"""PIL images to files: whole or not at all (see `adain.atomic`)."""
 
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from PIL import Image
 
+from adain.atomic import replacing
 from adain.errors import InputError, OutputError
 from adain.images.modes import from_pil
 
@@ -57,14 +53,20 @@ def write(image: Image.Image, path: str | os.PathLike[str]) -> None:
         OutputError: if the file cannot be written, or the format cannot hold a picture of this size.
     """
     check_target(path)
-    target = Path(os.path.realpath(path))
     kind = FORMATS[Path(path).suffix.lower()]
     if max(image.size) > kind.max_side:
         raise OutputError(
             f"{path}: {kind.name} allows at most {kind.max_side:,} pixels a side, got "
             f"{image.width}x{image.height}; write a .png or .tif instead"
         )
-    _replace(target, _suited(image, kind), kind)
+    suited = _suited(image, kind)
+    try:
+        with replacing(path) as temporary, temporary.open("x+b") as file:
+            suited.save(file, format=kind.name, **kind.options)
+    except MemoryError:
+        raise
+    except Exception as error:  # encoders raise whatever they like
+        raise OutputError(f"{path} cannot be written ({error}); nothing was left behind") from error
 
 
 def check_target(path: str | os.PathLike[str]) -> None:
@@ -105,17 +107,3 @@ def _suited(image: Image.Image, kind: _Format) -> Image.Image:
     if image.mode == "RGBA" and not kind.alpha:
         return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
     return image
-
-
-def _replace(target: Path, image: Image.Image, kind: _Format) -> None:
-    beside = target.parent / f".adain-{secrets.token_hex(8)}.tmp"  # its length does not depend on the name's
-    try:
-        with beside.open("x+b") as file:  # unlike tempfile's 0600, the mode that the umask gives
-            image.save(file, format=kind.name, **kind.options)
-        os.replace(beside, target)
-    except MemoryError:
-        raise
-    except Exception as error:  # encoders raise whatever they like
-        raise OutputError(f"{target} cannot be written ({error}); nothing was left behind") from error
-    finally:  # Ctrl-C comes by here too; after success there is nothing to remove
-        beside.unlink(missing_ok=True)

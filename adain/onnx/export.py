@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import uuid4
 
 import numpy as np
 import onnx
@@ -16,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from adain import __version__, images
+from adain.atomic import write_bytes
 from adain.errors import InputError, OutputError
 from adain.images import PictureInput
 from adain.moments import Moments
@@ -142,7 +141,7 @@ def export(
         graph = _graph(exported, info, options)
         if kind in options.sharing:
             _share(graph, files, directory)
-        _write(graph.SerializeToString(), path)
+        write_bytes(path, graph.SerializeToString())
         written.append(Written(path, info))
         logger.info("wrote %s, %.1f MB", path, path.stat().st_size / 1e6)
     return written
@@ -245,16 +244,5 @@ def _share(graph: onnx.ModelProto, files: Mapping[str, Path], directory: Path) -
         if file.suffix == ".safetensors":
             beside = directory / file.name
             if not beside.exists() or not beside.samefile(file):
-                _write(file.read_bytes(), beside)
+                write_bytes(beside, file.read_bytes())
             share(graph, beside)
-
-
-def _write(content: bytes, path: Path) -> None:
-    """Complete or not at all."""
-    temporary = path.with_name(f".{path.name}.{uuid4().hex}")
-    try:
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error

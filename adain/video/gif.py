@@ -6,8 +6,6 @@ that is the same as the one before only lengthens it.
 
 from __future__ import annotations
 
-import os
-import secrets
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import Any
 from PIL import Image
 
 from adain import images
+from adain.atomic import replacing
 from adain.errors import ImageError, OutputError
 from adain.video.clip import Clip, Frame, Sound
 
@@ -91,7 +90,7 @@ class GifSink:
     """
 
     def __init__(self, target: Path, clip: Clip) -> None:
-        self._target = Path(os.path.realpath(target))
+        self._target = target
         self._clip = clip
         self._frames: list[Image.Image] = []
         self._starts: list[int] = []  # in hundredths of a second
@@ -110,23 +109,20 @@ class GifSink:
         """See `adain.video.clip.Sink`."""
         ends = [*self._starts[1:], self._end]
         options: dict[str, Any] = {} if self._clip.loop is None else {"loop": self._clip.loop}
-        beside = self._target.parent / f".adain-{secrets.token_hex(8)}.tmp"
         try:
-            self._frames[0].save(
-                beside,
-                format="GIF",
-                save_all=True,
-                append_images=self._frames[1:],
-                duration=[10 * (end - start) for start, end in zip(self._starts, ends, strict=True)],
-                disposal=2 if any("transparency" in frame.info for frame in self._frames) else 0,
-                **options,
-            )
-            os.replace(beside, self._target)
+            with replacing(self._target) as temporary:
+                self._frames[0].save(
+                    temporary,
+                    format="GIF",
+                    save_all=True,
+                    append_images=self._frames[1:],
+                    duration=[10 * (end - start) for start, end in zip(self._starts, ends, strict=True)],
+                    disposal=2 if any("transparency" in frame.info for frame in self._frames) else 0,
+                    **options,
+                )
         except OSError as error:
             reason = error.strerror or str(error)
             raise OutputError(f"{self._target} cannot be written ({reason}); nothing was left behind") from error
-        finally:
-            beside.unlink(missing_ok=True)
 
     def discard(self) -> None:
         """See `adain.video.clip.Sink`."""

@@ -1,12 +1,11 @@
 """Frames and sound to video files, by PyAV: complete, or not at all.
 
-A file is written beside its target and takes the target's place when it is finished.
+A file is written beside its target and takes the target's place when it is finished (see `adain.atomic`).
 """
 
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -20,6 +19,7 @@ from av.codec.context import Flags
 from numpy.typing import NDArray
 from PIL import Image
 
+from adain.atomic import beside
 from adain.errors import InputError, OutputError
 from adain.video.clip import Clip, Frame, Sound
 from adain.video.colors import ToYUV, assumed
@@ -69,9 +69,7 @@ class VideoSink:
     def __init__(self, target: Path | IO[bytes], clip: Clip, suffix: str, *, live: bool = False) -> None:
         self._clip = clip
         self._target = Path(os.path.realpath(target)) if isinstance(target, Path) else None
-        self._beside: Path | None = None
-        if self._target is not None:
-            self._beside = self._target.parent / f".adain-{secrets.token_hex(8)}.tmp"
+        self._beside = None if self._target is None else beside(self._target)
         kind = FORMATS[suffix]
         try:
             self._container = av.open(self._beside or target, "w", format=kind.name)

@@ -1,0 +1,83 @@
+"""Files that are written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from adain.atomic import replacing, write_bytes, write_text
+from adain.errors import OutputError
+
+
+def test_a_file_takes_the_place_of_the_old_one_at_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_text("old")
+    with replacing(path) as temporary:
+        temporary.write_text("new")
+        assert path.read_text() == "old"
+    assert path.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("error", [OSError("full"), KeyboardInterrupt(), SystemExit()], ids=repr)
+def test_what_fails_half_way_leaves_the_old_one_alone(error: BaseException, tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_text("old")
+    with pytest.raises(type(error)):
+        _fail(path, error)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def _fail(path: Path, error: BaseException) -> None:
+    with replacing(path) as temporary:
+        temporary.write_text("half")
+        raise error
+
+
+def test_the_longest_name_that_a_folder_can_hold(tmp_path: Path) -> None:
+    path = tmp_path / ("é" * 127)  # 254 of 255 bytes
+    write_text(path, "é")
+    assert path.read_bytes() == "é".encode()
+
+
+def test_a_link_stays_one(tmp_path: Path) -> None:
+    path, link = tmp_path / "a", tmp_path / "link"
+    path.write_text("old")
+    link.symlink_to(path)
+    write_bytes(link, b"new")
+    assert link.is_symlink()
+    assert path.read_text() == "new"
+
+
+def test_the_mode_follows_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        write_bytes(tmp_path / "a", b"")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a").stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize("name", ["missing/a", "folder", "file/a"])
+def test_where_nothing_can_be_written(name: str, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match=rf"cannot write .*{name}: "):
+        write_bytes(tmp_path / name, b"x")
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "folder"]
+
+
+def test_a_file_that_cannot_be_replaced_stays_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "file"
+    write_text(path, "old")
+
+    def refuse(*args: object) -> None:
+        raise PermissionError(13, "no")
+
+    monkeypatch.setattr("os.replace", refuse)
+    with pytest.raises(OutputError, match="cannot write"):
+        write_text(path, "new")
+    assert [file.read_text() for file in tmp_path.iterdir()] == ["old"]
