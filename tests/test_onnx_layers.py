@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from adain import images
 from adain.nn.slim import SpaceToDepthConv
 from adain.nn.vgg import Encoder
-from adain.onnx.layers import Form, GraphEncoder, GraphStem, Reflected, Upsampled
+from adain.onnx.layers import Ending, Form, GraphEncoder, GraphStem, Reflected, Upsampled
 from adain.onnx.winograd import TILE, WinogradConv, transforms
 
 SIZES = [(2, 2), (5, 8), (4, 12), (3, 17)]
@@ -37,6 +37,17 @@ def test_upsampling_goes_into_the_convolution_behind_it(size: tuple[int, int], r
     expected = conv(F.pad(F.interpolate(x, scale_factor=2.0), (1, 1, 1, 1), mode="reflect"))
     actual = Upsampled(conv, Form(dtype=torch.float64), relu=relu)(x)
     torch.testing.assert_close(actual, expected.relu() if relu else expected, rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize("size", [*SIZES, (1, 3), (1, 1)])
+@torch.no_grad()
+def test_the_last_two_convolutions_go_with_the_upsampling_before_them(size: tuple[int, int]) -> None:
+    upsampled, last = convolution(), nn.Conv2d(5, 3, 3, dtype=torch.float64)
+    x = torch.randn(2, 6, *size, dtype=torch.float64)
+    expected = upsampled(F.pad(F.interpolate(x, scale_factor=2.0), (1, 1, 1, 1), mode="reflect")).relu()
+    expected = last(F.pad(expected, (1, 1, 1, 1), mode="reflect"))
+    actual = Ending(upsampled, last, Form(dtype=torch.float64))(x)
+    torch.testing.assert_close(actual, expected, rtol=0, atol=1e-13)
 
 
 @torch.no_grad()

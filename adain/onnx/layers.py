@@ -6,7 +6,8 @@ Each rewrite is exact but for rounding:
   them is padding by reflection, which commutes with it.
 - A 3x3 convolution of a map that was upsampled by repetition reads each pixel of the small map several times. Their
   weights are summed: what remains is a 2x2 convolution of the small map to the four pixels that each becomes, with
-  16 products instead of 36.
+  16 products instead of 36. The last convolution of a decoder reads those four as channels, and writes four pixels
+  of the picture as channels too, so that the widest map is never laid out pixel by pixel.
 - Where a form asks for it, convolutions of many channels are done by Winograd's algorithm (`adain.onnx.winograd`).
 - Space-to-depth, reflection by 1 and a 3x3 convolution of stride 1 are one 6x6 convolution of stride 2 on the
   picture, reflected in blocks of 2 x 2 pixels; scaling before it goes into its weights.
@@ -27,6 +28,7 @@ from adain.onnx.winograd import WinogradConv
 
 __all__ = [
     "MANY_CHANNELS",
+    "Ending",
     "Form",
     "GraphConv",
     "GraphDecoder",
@@ -88,10 +90,16 @@ class GraphDecoder(nn.Module):
     def __init__(self, decoder: Decoder, form: Form) -> None:
         super().__init__()
         self.layers = nn.Sequential()
-        for before, layer in zip(("", *decoder.layers), decoder.layers, strict=False):
+        layers = list(decoder.layers)
+        ending = layers[-3:] if layers[-3:-2] == ["up"] else []
+        for before, layer in zip(("", *layers), layers[: len(layers) - len(ending)], strict=False):
             if isinstance(layer, Conv):
                 kind = Upsampled if before == "up" else Reflected
                 self.layers.append(kind(_convolution(decoder, layer), form, relu=layer.relu))
+        if ending:
+            upsampled, last = (layer for layer in ending if isinstance(layer, Conv))
+            self.layers.append(Ending(_convolution(decoder, upsampled), _convolution(decoder, last), form))
+            self.layers.append(nn.ReLU() if last.relu else nn.Identity())
 
     def forward(self, x: Tensor) -> Tensor:
         """See `Decoder.forward`."""
@@ -127,6 +135,36 @@ class Upsampled(nn.Module):
         """(N, C, H, W) to (N, C', 2 H, 2 W)."""
         phases = self.relu(self.conv(self.operators.repeat(x)))  # (N, 4 C', H + 1, W + 1)
         return F.pixel_shuffle(phases, 2)[:, :, 1:-1, 1:-1]
+
+
+class Ending(nn.Module):
+    """Nearest upsampling by 2, two 3x3 convolutions behind reflections by 1, and a ReLU between them."""
+
+    def __init__(self, upsampled: nn.Conv2d, last: nn.Conv2d, form: Form) -> None:
+        super().__init__()
+        self.operators = form.operators
+        self.phases = _in_form(_of_phases(upsampled), form)
+        self.blocks = _of_blocks(last).to(form.dtype)
+        self.last = last.to(form.dtype)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) to (N, C', 2 H, 2 W).
+
+        The phases hold a border of one pixel around the map as upsampling continues it, and not as reflection does.
+        Only the outermost pixels of the picture read it: they are computed again, from the phases next to them.
+        """
+        phases = torch.relu(self.phases(self.operators.repeat(x)))  # (N, 4 C, H + 1, W + 1)
+        image = F.pixel_shuffle(self.blocks(phases), 2)
+        left, right = self._of_strip(phases[..., :2])[..., :1], self._of_strip(phases[..., -2:])[..., -1:]
+        top, bottom = self._of_strip(phases[:, :, :2])[:, :, :1], self._of_strip(phases[:, :, -2:])[:, :, -1:]
+        image = torch.cat([left, image[..., 1:-1], right], dim=3)
+        return torch.cat([top, image[:, :, 1:-1], bottom], dim=2)
+
+    def _of_strip(self, phases: Tensor) -> Tensor:
+        """The picture along a border, of which the outer row or column is right."""
+        strip = F.pixel_shuffle(phases, 2)[:, :, 1:-1, 1:-1]
+        convolved: Tensor = self.last(self.operators.reflect(strip))
+        return convolved
 
 
 class GraphConv(nn.Module):
@@ -230,3 +268,18 @@ def _of_phases(conv: nn.Conv2d) -> nn.Conv2d:
         assert phases.bias is not None
         phases.bias.copy_(conv.bias.repeat_interleave(4))
     return phases
+
+
+def _of_blocks(conv: nn.Conv2d) -> nn.Conv2d:
+    """What gives, from positions between four pixels, the four pixels of the picture that lie between four of them."""
+    assert conv.bias is not None
+    outputs, inputs = conv.weight.shape[:2]
+    blocks = nn.Conv2d(4 * inputs, 4 * outputs, 2, dtype=conv.weight.dtype)
+    with torch.no_grad():
+        # a 4x4 kernel of stride 2: of the pixel (p, q) of four it reads the rows p to p + 2 and the columns q to q + 2
+        shifted = [F.pad(conv.weight, (q, 1 - q, p, 1 - p)) for p in (0, 1) for q in (0, 1)]
+        weight = torch.stack(shifted, dim=1).reshape(4 * outputs, inputs, 4, 4)
+        blocks.weight.copy_(F.pixel_unshuffle(weight, 2))
+        assert blocks.bias is not None
+        blocks.bias.copy_(conv.bias.repeat_interleave(4))
+    return blocks
