@@ -24,10 +24,11 @@ from adain.errors import InputError
 if TYPE_CHECKING:
     from adain.images import Picture
 
-__all__ = ["FORMAT", "MANY_FORMAT", "StyleCode", "checked_arrays", "mix", "shares"]
+__all__ = ["FORMAT", "MANY_FORMAT", "SUFFIX", "StyleCode", "checked_arrays", "is_code_file", "mix", "shares"]
 
 FORMAT = "adain.style-code.1"  # in a file's metadata; another number is another layout
 MANY_FORMAT = "adain.style-codes.1"  # of a file of many, see `adain.code_files`
+SUFFIX = ".safetensors"  # of files of style codes, by convention
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +85,11 @@ class StyleCode:
                 "write style codes with StyleCode.save"
             )
         return cls(metadata["model"], checked_arrays(arrays, path))
+
+
+def is_code_file(path: str | os.PathLike[str]) -> bool:
+    """Whether a path is, by its name, that of a style code and not of a picture."""
+    return os.path.splitext(path)[1].lower() == SUFFIX
 
 
 def mix(codes: Sequence[StyleCode], weights: Sequence[float] | None = None) -> StyleCode:

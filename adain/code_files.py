@@ -20,9 +20,7 @@ from adain import atomic
 from adain.code import FORMAT, MANY_FORMAT, StyleCode, checked_arrays
 from adain.errors import InputError
 
-__all__ = ["SUFFIX", "CodeFile", "save_codes"]
-
-SUFFIX = ".safetensors"
+__all__ = ["CodeFile", "save_codes"]
 
 
 def save_codes(codes: Mapping[str, StyleCode], path: str | os.PathLike[str]) -> None:

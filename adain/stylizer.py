@@ -26,13 +26,13 @@ from PIL import Image
 
 from adain import color, images, regions, registry, tiling, weights
 from adain.backend import Backend
-from adain.code import StyleCode, mix, shares
+from adain.code import StyleCode, is_code_file, mix, shares
 from adain.errors import DeviceError, InputError
 from adain.images import Picture, PictureInput
 from adain.regions import Masks
 from adain.registry import Model
 
-__all__ = ["BackendName", "PreserveColor", "StyleInput", "Stylizer", "load"]
+__all__ = ["BackendName", "PreserveColor", "StyleInput", "Stylizer", "load", "several"]
 
 BackendName = Literal["auto", "onnx", "torch"]
 PreserveColor = Literal["coral", "luminance"]
@@ -121,7 +121,7 @@ class Stylizer:
         Args:
             content: the picture to stylize: a path, a PIL image, or an array (H, W), (H, W, 1), (H, W, 3) or
                 (H, W, 4) of uint8, uint16, or float in [0, 1].
-            style: a picture likewise, a style code of this model, or a list of these.
+            style: a picture likewise, a style code of this model or a file of one (.safetensors), or a list of these.
             alpha: strength of the style in [0, 1]; 0 reconstructs the content. None: the model's own default.
             weights: shares of the styles, at least 0 and not all 0; divided by their sum. None: equal.
             masks: one picture per style, white where it counts: each style is fitted to its own part. Soft masks
@@ -147,7 +147,7 @@ class Stylizer:
         """
         alpha = self.alpha(alpha)
         _check_preserve_color(preserve_color)
-        styles = [style] if isinstance(style, str) or not isinstance(style, Sequence) else style
+        styles = several(style)
         if masks is None:
             weights = shares(len(styles), weights)
         else:
@@ -209,7 +209,7 @@ class Stylizer:
         """The codes of several styles as a call uses them.
 
         Args:
-            styles: pictures, or codes of this model.
+            styles: pictures, or codes of this model or files of them (.safetensors).
             size: as for `encode_style`.
             coral_to: the content whose colours each style is given before it is encoded. None: they keep theirs.
             masks: (S, H, W) float32 in [0, 1], one per style, of that content's size: a style is given the colours of
@@ -232,6 +232,8 @@ class Stylizer:
 
     def _code(self, style: StyleInput, size: int | None, recolor: Recoloring | None = None) -> StyleCode:
         """The code of a style, first recoloured if that is asked for."""
+        if isinstance(style, (str, os.PathLike)) and is_code_file(style):
+            style = StyleCode.load(style)
         if isinstance(style, StyleCode):
             self._check_own(style)
             if recolor is None:
@@ -266,6 +268,11 @@ class Stylizer:
         if not 0 <= alpha <= 1:  # not-a-number fails here too
             raise InputError(f"alpha must be in [0, 1], got {alpha}")
         return float(alpha)
+
+
+def several(style: StyleInput | Sequence[StyleInput]) -> Sequence[StyleInput]:
+    """The styles that an argument stands for, which may be one or a list."""
+    return [style] if isinstance(style, str) or not isinstance(style, Sequence) else style
 
 
 def _chosen(row: Model, weights_dir: str | os.PathLike[str] | None) -> Literal["onnx", "torch"]:

@@ -21,7 +21,7 @@ from PIL import Image
 from adain.code import mix
 from adain.errors import InputError
 from adain.registry import MODELS
-from adain.stylizer import STYLE_SIZE, StyleInput, Stylizer
+from adain.stylizer import STYLE_SIZE, StyleInput, Stylizer, several
 
 __all__ = ["default_model", "synthesize"]
 
@@ -48,7 +48,7 @@ def synthesize(
 
     Args:
         stylizer: a WCT model.
-        style: a picture, a style code of this model, or a list of these.
+        style: as a `Stylizer` takes it.
         size: width and height of the texture in pixels, at least 1 each.
         seed: of the noise, at least 0. The same seed, size and style give the same texture; another size another one.
         weights: shares of the styles, as for `adain.mix`. None: equal.
@@ -63,8 +63,7 @@ def synthesize(
         ImageError: a style picture cannot be read.
     """
     _check(stylizer, size, seed)
-    styles = [style] if isinstance(style, str) or not isinstance(style, Sequence) else style
-    code = mix(stylizer.codes(styles, size=style_size), weights)
+    code = mix(stylizer.codes(several(style), size=style_size), weights)
     width, height = size
     shape = (height + 2 * MARGIN, width + 2 * MARGIN, 3)
     picture = Image.fromarray(np.random.default_rng(seed).integers(0, 256, shape, np.uint8))

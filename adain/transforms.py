@@ -26,8 +26,8 @@ from torchvision import tv_tensors  # type: ignore[import-untyped]
 from torchvision.transforms import v2  # type: ignore[import-untyped]
 
 from adain import images, registry
-from adain.code import StyleCode
-from adain.code_files import SUFFIX, CodeFile
+from adain.code import SUFFIX, StyleCode, is_code_file
+from adain.code_files import CodeFile
 from adain.errors import InputError
 from adain.images.reading import READABLE
 from adain.jobs.sources import find
@@ -170,7 +170,7 @@ class _Styles:
         if not named:
             raise InputError("styles must be at least one picture, file of style codes or folder, got none")
         for source in find(named, {*READABLE, SUFFIX}).sources:
-            if source.path.suffix.lower() != SUFFIX:
+            if not is_code_file(source.path):
                 self._entries.append(source.path)
                 continue
             codes = CodeFile(source.path)

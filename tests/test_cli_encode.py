@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +61,24 @@ def test_one_style_is_a_file_that_stylize_takes(paintings: Path, tmp_path: Path,
     assert same(StyleCode.load(code), adain.load(device="cpu").encode_style(paintings / "a.png"))
     made = CliRunner().invoke(main, ["stylize", str(photo_file), str(code), "-o", str(out), "--device", "cpu"])
     assert made.exit_code == 0
+
+
+def test_what_could_not_be_looked_into_does_not_count_as_made(
+    paintings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(paintings / "a.png", paintings / "b.jpg", "-o", tmp_path / "codes")
+    scan = os.scandir
+
+    def refuse(path: str) -> object:
+        if os.path.basename(path) == "sub":
+            raise PermissionError(13, "Permission denied", path)
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    result = run(paintings, "-o", tmp_path / "codes")
+    assert result.exit_code == 1
+    assert "wrote 0 style codes, left 2 that existed (--overwrite makes them again), ignored 1 file" in result.stderr
+    assert "sub: the folder cannot be looked into" in result.stderr
 
 
 def test_started_again_it_does_what_is_left(paintings: Path, tmp_path: Path) -> None:

@@ -93,6 +93,18 @@ def test_a_style_code_does_what_its_picture_does(stylizer: Stylizer) -> None:
     assert np.array_equal(pixels(stylizer(photo(), code)), pixels(stylizer(photo(), painting())))
 
 
+def test_a_file_of_a_style_code_stands_for_its_code(stylizer: Stylizer, backend: PixelAdaIN, tmp_path: Path) -> None:
+    path = tmp_path / "code.SafeTensors"
+    code = stylizer.encode_style(painting())
+    code.save(path)
+    backend.encoded.clear()
+    for named in (path, str(path)):
+        assert np.array_equal(pixels(stylizer(photo(), named)), pixels(stylizer(photo(), code)))
+    assert not backend.encoded
+    with pytest.raises(adain.InputError, match="no such style code"):
+        stylizer(photo(), tmp_path / "missing.safetensors")
+
+
 @pytest.mark.parametrize("size", [(1, 1), (1, 40), (17, 1), (3, 5), (48, 36), (33, 47)])
 def test_output_has_exactly_the_contents_size(stylizer: Stylizer, size: tuple[int, int]) -> None:
     stylized = stylizer(np.full((size[1], size[0], 3), 99, np.uint8), painting())

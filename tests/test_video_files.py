@@ -59,7 +59,7 @@ def copy(tmp_path: Path, style: np.ndarray) -> Callable[..., Path]:
     """Stylise with alpha 0, which the network here answers with the content itself."""
 
     def to(source: Path, name: str = "out.mp4", **options: object) -> Path:
-        stylize(source, style, tmp_path / name, stylizer=mean_stylizer(), alpha=0, **options)
+        stylize(mean_stylizer(), source, style, tmp_path / name, alpha=0, **options)
         return tmp_path / name
 
     return to
@@ -355,7 +355,7 @@ def test_a_clip_without_durations_is_written_at_its_rate(tmp_path: Path) -> None
 
 def test_the_style_is_encoded_once(tmp_path: Path, style: np.ndarray) -> None:
     stylizer: Stylizer = mean_stylizer()
-    summary = stylize(write_clip(tmp_path / "in.mp4", moving()), style, tmp_path / "out.mp4", stylizer=stylizer)
+    summary = stylize(stylizer, write_clip(tmp_path / "in.mp4", moving()), style, tmp_path / "out.mp4")
     assert summary.frames == 10
     assert isinstance(stylizer.backend, MeanBackend)
     assert stylizer.backend.encoded == 1

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -230,6 +231,13 @@ class TestFrames:
             FrameStylizer(stylizer, painting(), **options)  # type: ignore[arg-type]
         assert isinstance(stylizer.backend, MeanBackend)
         assert stylizer.backend.encoded == 0
+
+    def test_a_code_of_another_model_is_an_error(self, tmp_path: Path) -> None:
+        code = StyleCode("wct-vgg19", {"mean": np.zeros(3, np.float32)})
+        code.save(tmp_path / "code.safetensors")
+        for style in (code, tmp_path / "code.safetensors"):
+            with pytest.raises(InputError, match="this style code is of wct-vgg19"):
+                FrameStylizer(mean_stylizer(), style)
 
 
 class Recorder:

@@ -12,7 +12,7 @@ import click
 
 from adain.cli.inputs import PICTURES
 from adain.cli.options import model_options
-from adain.cli.reporting import counted
+from adain.cli.reporting import counted, ignored, left
 from adain.cli.verbosity import verbose_option
 from adain.errors import AdainError, ImageError, InputError, OutputError
 
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from adain.stylizer import Stylizer
 
 __all__ = ["encode"]
-
-_CODE = ".safetensors"
 
 
 @click.command()
@@ -54,28 +52,30 @@ def encode(
     is for `adain.transforms.RandomStyle`. In a folder, what is there already is left out, so that a run that was
     interrupted goes on where it was.
     """
+    from adain.code import is_code_file
     from adain.images.reading import READABLE
     from adain.jobs.sources import find
 
     found = find(styles, READABLE)
-    failures = [f"{path}: {reason}" for path, reason in found.closed]
     _check_names(found.sources)
-    encoding = _Encoding(open_stylizer(), style_size, failures)
-    if output.suffix == _CODE and not output.is_dir():
+    encoding = _Encoding(open_stylizer(), style_size)
+    if is_code_file(output) and not output.is_dir():
         written = _into_file(encoding, found.sources, output)
     else:
         written = _into_folder(encoding, found.sources, output, overwrite)
-    _say(written, len(found.sources), found.ignored, failures)
+    existing = len(found.sources) - written - len(encoding.failures)
+    closed = (f"{path}: {reason}" for path, reason in found.closed)
+    _say(written, existing, found.ignored, [*closed, *encoding.failures])
 
 
 class _Encoding:
     """Styles to codes, with a bar; what cannot be read is noted and left out."""
 
-    def __init__(self, stylizer: Stylizer, style_size: int, failures: list[str]) -> None:
+    def __init__(self, stylizer: Stylizer, style_size: int) -> None:
         self.model = stylizer.model.name
+        self.failures: list[str] = []
         self._stylizer = stylizer
         self._style_size = style_size
-        self._failures = failures
 
     def __call__(self, sources: Sequence[Source]) -> Iterator[tuple[Source, StyleCode]]:
         with click.progressbar(sources, label="encoding", show_pos=True, file=sys.stderr) as bar:
@@ -83,7 +83,7 @@ class _Encoding:
                 try:
                     code = self._stylizer.encode_style(source.path, size=self._style_size)
                 except ImageError as error:  # its message names the file
-                    self._failures.append(str(error))
+                    self.failures.append(str(error))
                 else:
                     yield source, replace(code, picture=None)  # of thousands, only the codes are kept
 
@@ -103,7 +103,9 @@ def _into_file(encoding: _Encoding, sources: Sequence[Source], output: Path) -> 
 
 
 def _into_folder(encoding: _Encoding, sources: Sequence[Source], folder: Path, overwrite: bool) -> int:
-    targets = {source: folder / f"{source.name}{_CODE}" for source in sources}
+    from adain.code import SUFFIX
+
+    targets = {source: folder / f"{source.name}{SUFFIX}" for source in sources}
     existing = [] if overwrite else [source for source, target in targets.items() if target.exists()]
     for source in existing:
         _check_model(targets[source], encoding.model)
@@ -135,14 +137,8 @@ def _check_names(sources: Sequence[Source]) -> None:
             raise InputError(f"{other.path} and {source.path} would have the same name; rename one of them")
 
 
-def _say(written: int, found: int, ignored: int, failures: Sequence[str]) -> None:
-    parts = [f"wrote {counted(written, 'style code')}"]
-    left = found - written - len(failures)
-    if left > 0:
-        parts.append(f"left {left:,} that existed (--overwrite makes them again)")
-    if ignored:
-        parts.append(f"ignored {counted(ignored, 'file')} (hidden, or not named like a picture)")
-    click.echo(", ".join(parts), err=True)
+def _say(written: int, existing: int, others: int, failures: Sequence[str]) -> None:
+    click.echo(f"wrote {counted(written, 'style code')}{left(existing)}{ignored(others)}", err=True)
     for failure in failures:
         click.echo(f"failed: {failure}", err=True)
     if failures:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
@@ -16,9 +15,7 @@ from adain.cli.number_list import NumberList
 if TYPE_CHECKING:
     from click._termui_impl import ProgressBar
 
-    from adain.stylizer import StyleInput
-
-__all__ = ["FrameBar", "film_options", "read_styles"]
+__all__ = ["FrameBar", "film_options"]
 
 _F = TypeVar("_F", bound=Callable[..., object])
 
@@ -28,13 +25,6 @@ def film_options(command: _F) -> _F:
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
-
-
-def read_styles(paths: Sequence[Path]) -> list[StyleInput]:
-    """Pictures by their paths, style codes read."""
-    from adain.code import StyleCode
-
-    return [StyleCode.load(path) if path.suffix == ".safetensors" else path for path in paths]
 
 
 class FrameBar:

@@ -49,7 +49,6 @@ def mix(
 
     A STYLE may be a style code (.safetensors). Each result is scaled to a shorter side of 256 pixels, or --size.
     """
-    from adain.code import StyleCode
     from adain.images import check_target, write
     from adain.mixing import grid_shares, interpolation_grid
 
@@ -60,7 +59,7 @@ def mix(
         picture = interpolation_grid(
             stylizer,
             content,
-            [StyleCode.load(style) if style.suffix == ".safetensors" else style for style in styles],
+            styles,
             steps=steps,
             labels=names,
             alpha=alpha,

@@ -12,7 +12,7 @@ from adain.errors import AdainError
 if TYPE_CHECKING:
     from adain.jobs import Failure, Report
 
-__all__ = ["counted", "ignored", "say", "say_failures"]
+__all__ = ["counted", "ignored", "left", "say", "say_failures"]
 
 
 def say(report: Report) -> None:
@@ -21,13 +21,18 @@ def say(report: Report) -> None:
     Raises:
         AdainError: something failed; the command's exit code follows from it.
     """
-    left = f", left {report.existing:,} that existed (--overwrite makes them again)" if report.existing else ""
-    click.echo(f"wrote {counted(len(report.written), 'picture')}{left}{ignored(report.ignored)}", err=True)
+    written = counted(len(report.written), "picture")
+    click.echo(f"wrote {written}{left(report.existing)}{ignored(report.ignored)}", err=True)
     say_failures(report.failures)
     if report.stopped:
         raise AdainError("stopped, since there is no room for more; make some and start again: it does what is left")
     if report.failures:
         raise AdainError("not all could be done, for the reasons above")
+
+
+def left(existing: int) -> str:
+    """The end of a sentence about results that were there already."""
+    return f", left {existing:,} that existed (--overwrite makes them again)" if existing else ""
 
 
 def ignored(files: int) -> str:

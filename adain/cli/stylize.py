@@ -24,13 +24,11 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from adain.regions import Masks
-    from adain.stylizer import PreserveColor, StyleInput, Stylizer
+    from adain.stylizer import PreserveColor, Stylizer
 
 __all__ = ["stylize"]
 
 logger = logging.getLogger(__name__)
-
-_CODE = ".safetensors"  # suffix of a saved style code
 
 
 @click.command(cls=CommandWithNumbers)
@@ -158,7 +156,7 @@ def _one(
     check_target(output)
     picture = open_stylizer()(
         found[0].path,
-        [_style(path) for path in found_styles],
+        found_styles,
         alpha=alphas[0] if alphas else None,
         weights=options.weights,
         masks=options.masks,
@@ -175,8 +173,9 @@ def _one(
 
 def _compared(content: Path, styles: Sequence[Path], picture: Image.Image) -> Image.Image:
     from adain import images, sheets
+    from adain.code import is_code_file
 
-    cells = [sheets.Cell(None if path.suffix == _CODE else images.read(path).to_pil(), path.name) for path in styles]
+    cells = [sheets.Cell(None if is_code_file(path) else images.read(path).to_pil(), path.name) for path in styles]
     return sheets.compare(images.read(content).to_pil(), cells, picture)
 
 
@@ -187,12 +186,6 @@ def _found(styles: Sequence[str]) -> list[Path]:
     if not any(map(_is_search, styles)):
         return [Path(style) for style in styles]
     return [style.path for style in find_styles(styles).sources]
-
-
-def _style(path: Path) -> StyleInput:
-    from adain.code import StyleCode
-
-    return StyleCode.load(path) if path.suffix == _CODE else path
 
 
 def _is_search(text: str) -> bool:

@@ -17,7 +17,7 @@ from adain.errors import InputError
 from adain.texture import default_model, synthesize
 
 if TYPE_CHECKING:
-    from adain.stylizer import StyleInput, Stylizer
+    from adain.stylizer import Stylizer
 
 __all__ = ["texture"]
 
@@ -79,11 +79,9 @@ def texture(
 
     A STYLE is a picture, or a style code (.safetensors).
     """
-    from adain.code import StyleCode
     from adain.images import check_target, write
 
     check_target(output)
-    named: list[StyleInput] = [StyleCode.load(path) if path.suffix == ".safetensors" else path for path in styles]
-    picture = synthesize(open_stylizer(), named, size, seed=seed, weights=weights or None, style_size=style_size)
+    picture = synthesize(open_stylizer(), styles, size, seed=seed, weights=weights or None, style_size=style_size)
     write(picture, output)
     logger.info("wrote %s, %d x %d pixels", output, *picture.size)

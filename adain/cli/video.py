@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from adain.cli.film_options import FrameBar, film_options, read_styles
+from adain.cli.film_options import FrameBar, film_options
 from adain.cli.number_list import CommandWithNumbers
 from adain.cli.options import model_options
 from adain.cli.verbosity import verbose_option
@@ -64,10 +64,10 @@ def video(
     stylizer = open_stylizer()
     with FrameBar() as bar:
         stylize(
+            stylizer,
             source,
-            read_styles(styles),
+            styles,
             output,
-            stylizer=stylizer,
             alpha=alpha,
             weights=weights or None,
             keyframes=() if keyframes is None else keyframes,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from adain.cli.film_options import FrameBar, film_options, read_styles
+from adain.cli.film_options import FrameBar, film_options
 from adain.cli.number_list import CommandWithNumbers
 from adain.cli.options import model_options
 from adain.cli.verbosity import verbose_option
@@ -79,7 +79,7 @@ def webcam(
     with closing(open_camera(camera)) as source, FrameBar() as bar:
         frames = FrameStylizer(
             open_stylizer(),
-            read_styles(styles),
+            styles,
             alpha=alpha,
             weights=weights or None,
             keyframes=() if keyframes is None else keyframes,

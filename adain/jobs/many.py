@@ -11,7 +11,7 @@ from typing import TypeAlias
 from PIL import Image
 
 from adain import images, regions, sheets
-from adain.code import shares
+from adain.code import SUFFIX, shares
 from adain.errors import InputError, OutputError
 from adain.images import Picture
 from adain.images.reading import READABLE
@@ -19,7 +19,7 @@ from adain.jobs.naming import Template, default_template
 from adain.jobs.pipeline import Failure, Full, run
 from adain.jobs.plan import Result, Task, check_apart, looks, plan, unmade
 from adain.jobs.sources import Found, find
-from adain.jobs.steps import CODE_SUFFIX, Settings, Stylizing
+from adain.jobs.steps import Settings, Stylizing
 from adain.regions import Masks
 from adain.stylizer import STYLE_SIZE, PreserveColor, Stylizer
 
@@ -129,7 +129,7 @@ def find_styles(styles: Paths) -> Found:
     Raises:
         InputError: one is not there or holds no pictures.
     """
-    return find(_listed(styles), [*READABLE, CODE_SUFFIX])
+    return find(_listed(styles), [*READABLE, SUFFIX])
 
 
 class _Folder:

@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from adain import images
-from adain.code import StyleCode
+from adain.code import StyleCode, is_code_file
 from adain.errors import InputError
 from adain.images import Picture
 from adain.jobs.plan import LOOKS_AT_ONCE, Look
@@ -18,9 +18,7 @@ from adain.regions import Masks
 from adain.sheets import Cell
 from adain.stylizer import STYLE_SIZE, PreserveColor, Stylizer
 
-__all__ = ["CODE_SUFFIX", "Settings", "Stylizing"]
-
-CODE_SUFFIX = ".safetensors"  # of a style code that was saved
+__all__ = ["Settings", "Stylizing"]
 
 
 @dataclass(frozen=True)
@@ -97,12 +95,10 @@ class Stylizing:
         ]
 
     def _encode(self, path: Path) -> StyleCode:
-        saved = path.suffix.lower() == CODE_SUFFIX
-        if saved and self._settings.preserve_color == "coral":
+        if self._settings.preserve_color == "coral" and is_code_file(path):
             raise InputError(
                 f'{path} does not hold the picture that preserve_color="coral" recolours; '
                 'give the picture itself, or use preserve_color="luminance"'
             )
-        style = StyleCode.load(path) if saved else path
-        (code,) = self._stylizer.codes([style], size=self._settings.style_size)
+        (code,) = self._stylizer.codes([path], size=self._settings.style_size)
         return code if self._keep_pictures else replace(code, picture=None)

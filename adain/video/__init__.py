@@ -1,6 +1,6 @@
 """Films in a style: video files, GIFs, folders of frames, cameras.
 
-    adain.video.stylize("clip.mp4", "painting.jpg", "stylized.mp4", keyframes="0:alpha=0 2:alpha=1")
+    adain.video.stylize(stylizer, "clip.mp4", "painting.jpg", "stylized.mp4", keyframes="0:alpha=0 2:alpha=1")
 
     reading | gif | folder --Frame, Sound--> smoothing, keyframes, cuts --Frame, Sound--> writing | gif | folder
 

@@ -16,7 +16,7 @@ from typing import Literal
 from adain import color, images
 from adain.code import StyleCode, mix, shares
 from adain.errors import InputError
-from adain.stylizer import STYLE_SIZE, StyleInput, Stylizer, load
+from adain.stylizer import STYLE_SIZE, StyleInput, Stylizer, several
 from adain.video.clip import Frame, Sink, Source
 from adain.video.cuts import CutDetector
 from adain.video.keyframes import Keyframe, Timeline, parse
@@ -48,11 +48,11 @@ class Summary:
 
 
 def stylize(
+    stylizer: Stylizer,
     source: str | os.PathLike[str],
     style: StyleInput | Sequence[StyleInput],
     output: str | os.PathLike[str],
     *,
-    stylizer: Stylizer | None = None,
     alpha: float | None = None,
     weights: Sequence[float] | None = None,
     keyframes: str | Sequence[Keyframe] = (),
@@ -69,11 +69,11 @@ def stylize(
     style is encoded once. Ctrl-C completes the file with the frames so far before `KeyboardInterrupt` goes on.
 
     Args:
+        stylizer: the model.
         source: a video file of any kind that FFmpeg reads, a GIF, or a folder of numbered pictures of one size.
-        style: as for `adain.Stylizer`: a picture, a style code, or a list of these.
+        style: as a `Stylizer` takes it.
         output: a file ending in .mp4, .m4v, .mov, .mkv, .webm or .gif, or a folder (without a suffix) for a PNG per
             frame. An existing file is replaced, a folder must be empty.
-        stylizer: a loaded model; None: `adain.load()`.
         alpha: strength in [0, 1] where no keyframe sets it. None: the model's own default.
         weights: shares of the styles where no keyframe sets them. None: equal.
         keyframes: changes over time; see `adain.video.keyframes`.
@@ -95,7 +95,7 @@ def stylize(
     opened = open_source(into, rate, sound=sound)
     with closing(opened):
         frames = FrameStylizer(
-            stylizer or load(),
+            stylizer,
             style,
             alpha=alpha,
             weights=weights,
@@ -128,17 +128,12 @@ class FrameStylizer:
     ) -> None:
         if preserve_color not in (None, "luminance"):
             raise InputError(f"preserve_color must be luminance or None for a video, got {preserve_color!r}")
-        if alpha is not None and not 0 <= alpha <= 1:  # not-a-number fails here too
-            raise InputError(f"alpha must be in [0, 1], got {alpha}")
-        styles = [style] if isinstance(style, str) or not isinstance(style, Sequence) else style
+        styles = several(style)
         changes = parse(keyframes, len(styles)) if isinstance(keyframes, str) else keyframes
-        usual = stylizer.model.default_alpha if alpha is None else alpha
-        self._timeline = Timeline(changes, usual, shares(len(styles), weights))
+        self._timeline = Timeline(changes, stylizer.alpha(alpha), shares(len(styles), weights))
         self._network = SmoothStylizer(stylizer.backend, smoothing)
         self._luminance = preserve_color == "luminance"
-        self._codes = [
-            item if isinstance(item, StyleCode) else stylizer.encode_style(item, size=style_size) for item in styles
-        ]
+        self._codes = stylizer.codes(styles, size=style_size)
         self._mixed = mix(self._codes, self._timeline.weights(0))
         self._weights = self._timeline.weights(0)
         self._cut = CutDetector()
