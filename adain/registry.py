@@ -7,6 +7,7 @@ follow from it. The files of this project's own networks lie in `weights/` and h
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -14,7 +15,7 @@ from typing import Literal
 
 from adain.errors import InputError
 
-__all__ = ["DEFAULT", "MODELS", "Architecture", "Model", "SlimArchitecture", "WeightFile", "get"]
+__all__ = ["DEFAULT", "MODELS", "Architecture", "Model", "SlimArchitecture", "WeightFile", "get", "preferred"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -320,3 +321,9 @@ def get(name: str) -> Model:
     close = difflib.get_close_matches(name, MODELS, n=1)
     hint = f"; did you mean {close[0]}?" if close else ""
     raise InputError(f"unknown model {name!r}; available: {', '.join(MODELS)}{hint}")
+
+
+def preferred(fusion: Literal["adain", "wct"]) -> str:
+    """The model to take for a fusion where none is named: one that ships, or the one with the least to download."""
+    able = (model for model in MODELS.values() if model.fusion == fusion)
+    return min(able, key=lambda model: (not model.shipped, model.bytes or math.inf)).name

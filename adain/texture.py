@@ -12,7 +12,6 @@ From noise, adain-slim makes a regular grain of strokes in the style's colours, 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -23,16 +22,10 @@ from adain.errors import InputError
 from adain.registry import MODELS
 from adain.stylizer import STYLE_SIZE, StyleInput, Stylizer, several
 
-__all__ = ["default_model", "synthesize"]
+__all__ = ["synthesize"]
 
 PASSES = 3  # the paper's; the first makes the grain, the others the larger shapes
 MARGIN = 64  # px made and cut off at each side: four pixels of relu5_1
-
-
-def default_model() -> str:
-    """The WCT model to take where none is named: one that ships, or the one with the least to download."""
-    able = (model for model in MODELS.values() if model.fusion == "wct")
-    return min(able, key=lambda model: (not model.shipped, model.bytes or math.inf)).name
 
 
 def synthesize(

@@ -34,6 +34,14 @@ def test_the_runtime_brings_in_no_torch(module: str) -> None:
     assert not {"torch", "torchvision", "onnx", "onnxruntime"} & set(loaded)
 
 
+def test_help_waits_for_nothing_heavy() -> None:
+    """Of any command; what runs it is imported when it runs."""
+    code = "import adain.cli.main as m; [m.main.get_command(None, name) for name in m.main.list_commands(None)]"
+    loaded = json.loads(run(f"import sys, json; {code}; print(json.dumps(sorted(sys.modules)))"))
+    assert "adain.cli.texture" in loaded
+    assert not {*HEAVY, "av", "safetensors", "matplotlib"} & set(loaded) - {"click"}
+
+
 @pytest.mark.parametrize("name", adain.__all__)
 def test_every_public_name_can_be_fetched(name: str) -> None:
     assert getattr(adain, name) is not None

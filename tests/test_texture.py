@@ -18,7 +18,7 @@ from adain.cli.main import main
 from adain.code import StyleCode
 from adain.errors import InputError
 from adain.stylizer import Stylizer
-from adain.texture import MARGIN, default_model, synthesize
+from adain.texture import MARGIN, synthesize
 
 if TYPE_CHECKING:
     from small_models import Exports
@@ -115,10 +115,6 @@ def test_a_code_of_another_model_is_an_error() -> None:
         synthesize(echo(), StyleCode("wct-collab-distill", {"mean": np.zeros(3, np.float32)}), (8, 8))
 
 
-def test_the_default_model_can_make_textures() -> None:
-    assert registry.get(default_model()).fusion == "wct"
-
-
 def test_a_texture_has_the_styles_colours_and_none_of_its_places(shared: Path) -> None:
     pytest.importorskip("torch", reason="this model needs the extra torch")
     style = shared / "images/style/mondrian.jpg"
@@ -156,7 +152,7 @@ def test_the_command_writes_what_the_function_returns(
     assert (result.exit_code, result.output) == (0, "")
     expected = synthesize(echo(), [photo_file, painting_file], (30, 20), seed=5, weights=[2, 1])
     assert np.array_equal(np.asarray(Image.open(out)), np.asarray(expected))
-    assert loaded == [default_model()]
+    assert loaded == [registry.preferred("wct")]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from adain.cli.inputs import PICTURES
-from adain.cli.options import model_options
+from adain.cli.options import model_options, style_size_option
 from adain.cli.reporting import counted, ignored, left
 from adain.cli.verbosity import verbose_option
 from adain.errors import AdainError, ImageError, InputError, OutputError
@@ -34,13 +34,7 @@ __all__ = ["encode"]
     help="Folder for one file per style, or a file for all of them: a name that ends in .safetensors.",
 )
 @click.option("--overwrite", is_flag=True, help="Encode again what the folder has.")
-@click.option(
-    "--style-size",
-    type=click.IntRange(1),
-    default=512,
-    show_default=True,
-    help="Scale larger styles down to this shorter side; the strokes scale with it.",
-)
+@style_size_option()
 @model_options
 @verbose_option
 def encode(

@@ -1,12 +1,13 @@
-"""Arguments that are files, folders or patterns."""
+"""Arguments that are pictures: one file, or files, folders and patterns."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
 
-__all__ = ["PICTURES"]
+__all__ = ["PICTURE", "PICTURES"]
 
 
 class _Pictures(click.Path):
@@ -18,4 +19,5 @@ class _Pictures(click.Path):
         return value if is_pattern(value) else super().convert(value, param, ctx)
 
 
+PICTURE = click.Path(exists=True, dir_okay=False, path_type=Path)
 PICTURES = _Pictures(exists=True)

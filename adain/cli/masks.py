@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from adain.cli.inputs import PICTURE
 from adain.errors import InputError
 
 if TYPE_CHECKING:
@@ -17,18 +18,17 @@ if TYPE_CHECKING:
 __all__ = ["mask_options"]
 
 _R = TypeVar("_R")
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _OPTIONS = (
     click.option(
         "--mask",
         "mask_files",
         multiple=True,
-        type=_FILE,
+        type=PICTURE,
         help="Where a STYLE goes: white there, black elsewhere, or grey; repeat it for each STYLE, in their order.",
     ),
     click.option(
         "--labels",
-        type=_FILE,
+        type=PICTURE,
         help="A picture of labels, such as a segmentation: its lowest value is where the first STYLE goes, and so on.",
     ),
     click.option(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from adain.cli.inputs import PICTURE
 from adain.cli.options import look_options, model_options
 from adain.cli.progress import ResultBar
 from adain.cli.verbosity import verbose_option
@@ -20,12 +21,10 @@ __all__ = ["mix"]
 
 logger = logging.getLogger(__name__)
 
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-
 
 @click.command(context_settings={"default_map": {"size": 256}})
-@click.argument("content", type=_FILE)
-@click.argument("styles", metavar="STYLE STYLE [STYLE [STYLE]]", nargs=-1, required=True, type=_FILE)
+@click.argument("content", type=PICTURE)
+@click.argument("styles", metavar="STYLE STYLE [STYLE [STYLE]]", nargs=-1, required=True, type=PICTURE)
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="File to write.")
 @click.option("--steps", type=click.IntRange(2), default=5, show_default=True, help="Results along an edge.")
 @click.option("--names", is_flag=True, help="Write shares in percent over the results, and names over the styles.")

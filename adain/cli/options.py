@@ -10,12 +10,20 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from adain import registry
+from adain.cli.number_list import NumberList
 from adain.errors import InputError
 
 if TYPE_CHECKING:
     from adain.stylizer import BackendName, Stylizer
 
-__all__ = ["look_options", "model_name", "model_options", "weights_dir_option"]
+__all__ = [
+    "look_options",
+    "model_name",
+    "model_options",
+    "style_size_option",
+    "weights_dir_option",
+    "weights_option",
+]
 
 _F = TypeVar("_F", bound=Callable[..., object])
 _R = TypeVar("_R")
@@ -36,6 +44,29 @@ def weights_dir_option(command: _F) -> _F:
         type=click.Path(path_type=Path),
         help="Directory to look in first.  [env: ADAIN_WEIGHTS_DIR]",
     )(command)
+
+
+def weights_option(more: str = "") -> Callable[[_F], _F]:
+    """Add `--weights`, a tuple that may be empty; `more` goes on with its help."""
+    return click.option(
+        "--weights",
+        cls=NumberList,
+        multiple=True,
+        type=float,
+        metavar="W ...",
+        help=f"Share of each style, in their order{more}.  [default: equal]",
+    )
+
+
+def style_size_option(scaled: str = "the strokes scale") -> Callable[[_F], _F]:
+    """Add `--style-size`; `scaled` says what goes with it."""
+    return click.option(
+        "--style-size",
+        type=click.IntRange(1),
+        default=512,
+        show_default=True,
+        help=f"Scale larger styles down to this shorter side; {scaled} with it.",
+    )
 
 
 def look_options(command: _F) -> _F:
@@ -67,13 +98,7 @@ def model_options(command: Callable[..., _R]) -> Callable[..., _R]:
 
 _LOOK = (
     click.option("--size", type=click.IntRange(1), help="Scale the content to this shorter side, in pixels."),
-    click.option(
-        "--style-size",
-        type=click.IntRange(1),
-        default=512,
-        show_default=True,
-        help="Scale larger styles down to this shorter side; the strokes scale with it.",
-    ),
+    style_size_option(),
     click.option(
         "--preserve-color",
         type=click.Choice(["coral", "luminance"]),

@@ -1,31 +1,33 @@
-"""Bars on stderr: one for each file that is downloaded, one for a run over many pictures."""
+"""Bars on stderr: for each file that is downloaded, for a run over many pictures, for the frames of a film."""
 
 from __future__ import annotations
 
 import sys
 import time
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
+
+from adain.cli.reporting import counted
 
 if TYPE_CHECKING:
     from click._termui_impl import ProgressBar
 
-__all__ = ["DownloadBars", "ResultBar"]
+__all__ = ["DownloadBars", "FrameBar", "ResultBar"]
+
+_Self = TypeVar("_Self", bound="_Bars")
 
 
-class DownloadBars:
-    """What to give to `adain.weights.find` or `adain.load` as `progress`, within a `with`.
-
-    Where stderr is not a terminal, one line per file.
-    """
+class _Bars:
+    """A context in which at most one bar at a time is drawn, and none is left standing."""
 
     def __init__(self) -> None:
         self._bar: ProgressBar[int] | None = None
-        self._received = 0
+        self._done = 0
+        self._start = time.monotonic()
 
-    def __enter__(self) -> DownloadBars:
+    def __enter__(self: _Self) -> _Self:
         return self
 
     def __exit__(
@@ -36,14 +38,30 @@ class DownloadBars:
     ) -> None:
         self._close()
 
+    def _advance(self, done: int) -> None:
+        if self._bar is not None:
+            self._bar.update(done - self._done, done)
+        self._done = done
+
+    def _close(self) -> None:
+        if self._bar is not None:
+            self._bar.render_finish()
+            self._bar = None
+
+
+class DownloadBars(_Bars):
+    """What to give to `adain.weights.find` or `adain.load` as `progress`, within a `with`.
+
+    Where stderr is not a terminal, one line per file.
+    """
+
     def __call__(self, name: str, received: int, total: int | None) -> None:
         """Draw; `received` and `total` in bytes, a new file or attempt starting with 0 received."""
         if received == 0:
             self._close()
+            self._done = 0
             self._open(name, total)
-        if self._bar is not None:
-            self._bar.update(received - self._received, received)
-        self._received = received
+        self._advance(received)
 
     def _open(self, name: str, total: int | None) -> None:
         if total is None or not sys.stderr.isatty():
@@ -58,44 +76,18 @@ class DownloadBars:
         )
         self._bar.render_progress()
 
-    def _close(self) -> None:
-        if self._bar is not None:
-            self._bar.render_finish()
-            self._bar = None
-        self._received = 0
 
-
-class ResultBar:
+class ResultBar(_Bars):
     """What to give to `adain.stylize_many` as `progress`, within a `with`: a bar with the rate and the time left.
 
     Where stderr is not a terminal, it says how many results are to be made and no more.
     """
 
-    def __init__(self) -> None:
-        self._bar: ProgressBar[int] | None = None
-        self._done = 0
-        self._start = 0.0
-
-    def __enter__(self) -> ResultBar:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._bar is not None:
-            self._bar.render_finish()
-            self._bar = None
-
     def __call__(self, done: int, total: int) -> None:
         """Draw; `done` of `total` results are dealt with, the first time 0."""
         if done == 0:
             self._open(total)
-        elif self._bar is not None:
-            self._bar.update(done - self._done, done)
-        self._done = done
+        self._advance(done)
 
     def _open(self, total: int) -> None:
         if not sys.stderr.isatty() or total == 0:
@@ -110,3 +102,38 @@ class ResultBar:
     def _rate(self, done: int | None) -> str:
         seconds = time.monotonic() - self._start
         return f"{done / seconds:.2g} per second" if done and seconds > 0 else ""
+
+
+class FrameBar(_Bars):
+    """What to give to `adain.video.stylize` as `progress`, within a `with`: a bar with frames per second.
+
+    Where stderr is not a terminal, or the number of frames is unknown, it only says at the end how many there were.
+    """
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        super().__exit__(kind, error, traceback)
+        if self._done and (error is None or isinstance(error, KeyboardInterrupt)):
+            click.echo(", ".join(filter(None, [counted(self._done, "frame"), self._rate()])), err=True)
+
+    def __call__(self, done: int, total: int | None) -> None:
+        """Draw; the first frame only starts the clock, because networks warm up."""
+        if done == 1:
+            self._start = time.monotonic()
+            if total is not None and sys.stderr.isatty():
+                self._bar = click.progressbar(
+                    length=total,
+                    label="stylizing",
+                    file=sys.stderr,
+                    show_pos=True,
+                    item_show_func=lambda _: self._rate(),
+                )
+        self._advance(done)
+
+    def _rate(self) -> str:
+        seconds = time.monotonic() - self._start
+        return f"{(self._done - 1) / seconds:.2f} frames per second" if self._done > 1 and seconds > 0 else ""

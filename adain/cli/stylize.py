@@ -14,7 +14,7 @@ import click
 from adain.cli.inputs import PICTURES
 from adain.cli.masks import mask_options
 from adain.cli.number_list import CommandWithNumbers, NumberList
-from adain.cli.options import look_options, model_options
+from adain.cli.options import look_options, model_options, weights_option
 from adain.cli.progress import ResultBar
 from adain.cli.reporting import say
 from adain.cli.verbosity import verbose_option
@@ -53,14 +53,7 @@ logger = logging.getLogger(__name__)
     metavar="A ...",
     help="Strength of the style, from 0 to 1; of several, a result each.  [default: the model's own]",
 )
-@click.option(
-    "--weights",
-    cls=NumberList,
-    multiple=True,
-    type=float,
-    metavar="W ...",
-    help="Share of each style, in their order; mixes them in a folder too.  [default: equal]",
-)
+@weights_option("; mixes them in a folder too")
 @mask_options
 @look_options
 @click.option(

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 import click
 
 from adain.bench.cases import parse_size
-from adain.cli.number_list import CommandWithNumbers, NumberList
-from adain.cli.options import model_options
+from adain.cli.inputs import PICTURE
+from adain.cli.number_list import CommandWithNumbers
+from adain.cli.options import model_options, style_size_option, weights_option
 from adain.cli.verbosity import verbose_option
 from adain.errors import InputError
-from adain.texture import default_model, synthesize
+from adain.registry import preferred
 
 if TYPE_CHECKING:
     from adain.stylizer import Stylizer
@@ -31,14 +32,8 @@ def _size(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, 
         raise click.BadParameter(str(error)) from error
 
 
-@click.command(cls=CommandWithNumbers, context_settings={"default_map": {"model": default_model()}})
-@click.argument(
-    "styles",
-    metavar="STYLE [STYLE ...]",
-    nargs=-1,
-    required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-)
+@click.command(cls=CommandWithNumbers, context_settings={"default_map": {"model": preferred("wct")}})
+@click.argument("styles", metavar="STYLE [STYLE ...]", nargs=-1, required=True, type=PICTURE)
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="File to write.")
 @click.option(
     "--size",
@@ -49,21 +44,8 @@ def _size(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, 
     help="Of the texture, in pixels; one number for a square.",
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Another is another texture.")
-@click.option(
-    "--weights",
-    cls=NumberList,
-    multiple=True,
-    type=float,
-    metavar="W ...",
-    help="Share of each style, in their order.  [default: equal]",
-)
-@click.option(
-    "--style-size",
-    type=click.IntRange(1),
-    default=512,
-    show_default=True,
-    help="Scale larger styles down to this shorter side; what is in the texture scales with it.",
-)
+@weights_option()
+@style_size_option("what is in the texture scales")
 @model_options
 @verbose_option
 def texture(
@@ -80,6 +62,7 @@ def texture(
     A STYLE is a picture, or a style code (.safetensors).
     """
     from adain.images import check_target, write
+    from adain.texture import synthesize
 
     check_target(output)
     picture = synthesize(open_stylizer(), styles, size, seed=seed, weights=weights or None, style_size=style_size)

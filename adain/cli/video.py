@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from adain.cli.film_options import FrameBar, film_options
+from adain.cli.film_options import film_options
+from adain.cli.inputs import PICTURE
 from adain.cli.number_list import CommandWithNumbers
 from adain.cli.options import model_options
+from adain.cli.progress import FrameBar
 from adain.cli.verbosity import verbose_option
 
 if TYPE_CHECKING:
@@ -18,13 +20,10 @@ if TYPE_CHECKING:
 
 __all__ = ["video"]
 
-_PATH = click.Path(exists=True, path_type=Path)
-_PICTURE = click.Path(exists=True, dir_okay=False, path_type=Path)
-
 
 @click.command(cls=CommandWithNumbers)
-@click.argument("source", metavar="IN", type=_PATH)
-@click.argument("styles", metavar="STYLE [STYLE ...]", nargs=-1, required=True, type=_PICTURE)
+@click.argument("source", metavar="IN", type=click.Path(exists=True, path_type=Path))
+@click.argument("styles", metavar="STYLE [STYLE ...]", nargs=-1, required=True, type=PICTURE)
 @click.option(
     "-o",
     "--output",

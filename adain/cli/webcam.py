@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from adain.cli.film_options import FrameBar, film_options
+from adain.cli.film_options import film_options
+from adain.cli.inputs import PICTURE
 from adain.cli.number_list import CommandWithNumbers
 from adain.cli.options import model_options
+from adain.cli.progress import FrameBar
 from adain.cli.verbosity import verbose_option
 from adain.errors import InputError
 
@@ -29,13 +31,7 @@ _STDOUT = Path("-")
 
 
 @click.command(cls=CommandWithNumbers)
-@click.argument(
-    "styles",
-    metavar="STYLE [STYLE ...]",
-    nargs=-1,
-    required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-)
+@click.argument("styles", metavar="STYLE [STYLE ...]", nargs=-1, required=True, type=PICTURE)
 @click.option(
     "-o",
     "--output",
