@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -126,6 +127,37 @@ def test_interruption_has_the_shells_exit_code(tiny: Model, monkeypatch: pytest.
     result = run("models", "download", "tiny")
     assert result.exit_code == 130
     assert result.stderr.strip() == "Interrupted."
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_signal_that_ends_a_process_is_an_interruption(
+    name: str, tiny: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = signal.Signals[name]
+    cleaned = []
+
+    def find(*args: object, **options: object) -> None:
+        assert signal.getsignal(number) is not signal.SIG_DFL, "this would end the tests"
+        try:
+            signal.raise_signal(number)
+        finally:
+            cleaned.append(True)
+
+    monkeypatch.setattr(weights, "find", find)
+    result = run("models", "download", "tiny")
+    assert (result.exit_code, result.stderr.strip(), cleaned) == (130, "Interrupted.", [True])
+    assert signal.getsignal(number) is signal.SIG_DFL
+
+
+def test_a_signal_that_somebody_sees_to_is_left_to_them(tiny: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    before = signal.signal(signal.SIGTERM, lambda *_: seen.append(True))
+    monkeypatch.setattr(weights, "find", lambda *_, **__: signal.raise_signal(signal.SIGTERM) or {})
+    try:
+        assert run("models", "download", "tiny").exit_code == 0
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert seen == [True]
 
 
 def test_defect_is_not_hidden(tiny: Model, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -186,6 +186,7 @@ def test_a_wrong_option_is_one_clear_error(
         ("out.avi", "suffix must be one of"),
         ("../in/clip.mp4", "cannot be written at the same time"),
         ("no/a.mp4", "no"),
+        ("../in", "is not empty"),
     ],
 )
 def test_an_unwritable_output_is_an_error_before_a_model_is_loaded(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from fractions import Fraction
 from itertools import pairwise
@@ -17,6 +18,7 @@ from adain import ImageError, InputError, OutputError
 from adain.stylizer import Stylizer
 from adain.video import stylize
 from adain.video.clip import Clip, Frame
+from adain.video.folder import FolderSink
 from adain.video.gif import GifSource
 from adain.video.orientation import Orientation
 
@@ -260,6 +262,52 @@ def test_a_video_becomes_a_folder_of_numbered_frames(tmp_path: Path, copy: Calla
     assert sorted(path.name for path in folder.iterdir()) == ["000001.png", "000002.png", "000003.png"]
     with pytest.raises(InputError, match="not empty"):
         copy(tmp_path / "in.mp4", "frames")
+
+
+def test_hidden_files_are_no_frames(tmp_path: Path, copy: Callable[..., Path]) -> None:
+    (tmp_path / "in").mkdir()
+    Image.new("RGB", (8, 6)).save(tmp_path / "in" / "1.png")
+    (tmp_path / "in" / "._1.png").write_bytes(b"what macOS leaves on other systems")
+    assert [path.name for path in copy(tmp_path / "in", "frames").iterdir()] == ["1.png"]
+
+
+@pytest.mark.parametrize("existed", [False, True])
+def test_a_folder_without_a_frame_is_left_as_it_was(tmp_path: Path, existed: bool) -> None:
+    folder = tmp_path / "frames"
+    if existed:
+        folder.mkdir()
+    sink = FolderSink(folder)
+    with pytest.raises(OutputError):
+        sink.write(Frame(photo(8, 6), Fraction(0), name="no such folder/1"))
+    sink.discard()
+    assert folder.exists() == existed
+
+
+def test_a_stream_that_was_closed_is_an_output_error() -> None:
+    class Closed(io.BytesIO):
+        def write(self, content: object) -> int:
+            raise BrokenPipeError(32, "Broken pipe")
+
+    def record() -> None:
+        sink = VideoSink(Closed(), Clip(8, 6, Fraction(1, 10), Fraction(10)), ".mkv", live=True)
+        try:
+            for number in range(100):
+                sink.write(Frame(photo(8, 6), Fraction(number, 10)))
+            sink.finish()
+        finally:
+            sink.discard()
+
+    with pytest.raises(OutputError, match=r"the stream cannot be written .*Broken pipe"):
+        record()
+
+
+def test_a_gif_larger_than_allowed_is_an_error(
+    tmp_path: Path, copy: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Image.new("P", (30, 20)).save(tmp_path / "in.gif")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    with pytest.raises(ImageError, match="unpacks to more than the allowed 200 pixels"):
+        copy(tmp_path / "in.gif")
 
 
 def test_frames_of_two_sizes_are_an_error_that_names_the_file(tmp_path: Path, copy: Callable[..., Path]) -> None:

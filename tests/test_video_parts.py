@@ -323,6 +323,25 @@ class TestOverlap:
             self.write(sink, count)
         assert sink.end == "discarded"
 
+    def test_nobody_waits_for_room_while_a_sink_cleans_up(self) -> None:
+        told = threading.Event()
+
+        class Slow(Recorder):
+            def discard(self) -> None:
+                self.end = "in time" if told.wait(10) else "too late"
+
+        def write(writer: Background) -> None:
+            try:
+                for number in range(40):
+                    writer.write(frame(number))
+            finally:
+                told.set()
+
+        sink = Slow(fails_at=0)
+        with pytest.raises(OSError, match="the disk is full"), Background(sink) as writer:
+            write(writer)
+        assert sink.end == "in time"
+
     def test_a_source_is_read_ahead_but_not_far(self) -> None:
         read: list[int] = []
         enough = threading.Event()

@@ -1,12 +1,17 @@
 """The command `adain`: finds the subcommand, says what went wrong in one sentence, and exits with a code.
 
-0 is success, 1 an error, 2 a wrong use of the command line, 130 an interruption, as in a shell. The module of
-a subcommand is imported when it is run, so that `adain --help` needs none of them.
+0 is success, 1 an error, 2 a wrong use of the command line, 130 an interruption, as in a shell: Ctrl-C, a terminal that
+is closed, or `kill`, which likewise leave nothing half written. The module of a subcommand is imported when it is run,
+so that `adain --help` needs none of them.
 """
 
 from __future__ import annotations
 
 import logging
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
@@ -54,13 +59,30 @@ class _Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with _interrupted_by_signals():
+                return super().invoke(ctx)
         except AdainError as error:
             logger.debug("where it happened:", exc_info=True)
             raise click.ClickException(str(error)) from error
         except KeyboardInterrupt:
             click.echo("\nInterrupted.", err=True)
             ctx.exit(INTERRUPTED)
+
+
+@contextmanager
+def _interrupted_by_signals() -> Iterator[None]:
+    """Let what ends a process end it as Ctrl-C does, unless somebody else sees to it, as `nohup` does."""
+    ours = []
+    if threading.current_thread() is threading.main_thread():  # others may not
+        named = (getattr(signal, name, None) for name in ("SIGTERM", "SIGHUP"))  # Windows has no SIGHUP
+        ours = [number for number in named if number is not None and signal.getsignal(number) is signal.SIG_DFL]
+    for number in ours:
+        signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _version(ctx: click.Context, param: click.Parameter, asked: bool) -> None:

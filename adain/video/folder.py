@@ -10,30 +10,27 @@ from pathlib import Path
 from adain import images
 from adain.errors import ImageError, InputError, OutputError
 from adain.images import Picture
+from adain.images.reading import READABLE
 from adain.video.clip import Clip, Frame, Sound
 
-__all__ = ["FolderSink", "FolderSource"]
-
-SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
+__all__ = ["FolderSink", "FolderSource", "check_empty"]
 
 
 class FolderSource:
     """The pictures of a folder, in the order of the numbers in their names; see `adain.video.clip.Source`.
 
     Args:
-        path: the folder; files that are no pictures by their suffix are left alone.
+        path: the folder; files that are hidden, or no pictures by their suffix, are left alone.
         rate: frames a second.
 
     Raises:
-        ImageError: it holds no pictures, or the first cannot be read.
+        ImageError: it cannot be looked into or holds no pictures, or the first cannot be read.
     """
 
     def __init__(self, path: Path, rate: Fraction) -> None:
-        self._files = sorted((file for file in path.iterdir() if file.suffix.lower() in SUFFIXES), key=_by_number)
+        self._files = _pictures(path)
         if not self._files:
-            raise ImageError(
-                f"the folder {path} holds no pictures ({', '.join(sorted(SUFFIXES))}); give one with frames"
-            )
+            raise ImageError(f"the folder {path} holds no pictures ({', '.join(READABLE)}); give one with frames")
         for file, other in zip(self._files, self._files[1:], strict=False):
             if file.stem == other.stem:
                 raise ImageError(f"{file} and {other} have one name but for the suffix; move one of them elsewhere")
@@ -71,29 +68,49 @@ class FolderSink:
     def __init__(self, target: Path) -> None:
         self._target = target
         self._count = 0
+        check_empty(target)
+        self._own = not target.exists()
         try:
             target.mkdir(exist_ok=True)
-            taken = any(target.iterdir())
         except OSError as error:
             raise OutputError(f"{target} cannot be made a folder ({error.strerror}); choose another place") from error
-        if taken:
-            raise InputError(f"the folder {target} is not empty; empty it, or name another for the frames")
 
     def write(self, item: Frame | Sound) -> None:
         """See `adain.video.clip.Sink`; frames have no sound."""
         if isinstance(item, Sound):
             return
-        self._count += 1
         picture = Picture(item.rgb, item.alpha).to_pil()
-        images.write(picture, self._target / f"{item.name or f'{self._count:06d}'}.png")
+        images.write(picture, self._target / f"{item.name or f'{self._count + 1:06d}'}.png")
+        self._count += 1
 
     def finish(self) -> None:
         """See `adain.video.clip.Sink`."""
 
     def discard(self) -> None:
         """See `adain.video.clip.Sink`."""
-        if not self._count:
+        if self._own and not self._count:
             self._target.rmdir()
+
+
+def check_empty(folder: Path) -> None:
+    """Raise an `InputError` if there is a folder with something in it, an `OutputError` if it cannot be looked into."""
+    try:
+        taken = folder.exists() and any(folder.iterdir())
+    except OSError as error:
+        raise OutputError(f"{folder} cannot be made a folder ({error.strerror}); choose another place") from error
+    if taken:
+        raise InputError(f"the folder {folder} is not empty; empty it, or name another for the frames")
+
+
+def _pictures(folder: Path) -> list[Path]:
+    """In the order of their numbers."""
+    try:
+        files = [file for file in folder.iterdir() if file.suffix.lower() in READABLE and file.name[0] != "."]
+    except OSError as error:
+        raise ImageError(
+            f"the folder {folder} cannot be looked into ({error.strerror}); check its permissions"
+        ) from error
+    return sorted(files, key=_by_number)
 
 
 def _by_number(path: Path) -> list[tuple[int, str]]:

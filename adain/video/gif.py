@@ -16,6 +16,7 @@ from PIL import Image
 from adain import images
 from adain.atomic import replacing
 from adain.errors import ImageError, OutputError
+from adain.images.reading import open_file
 from adain.video.clip import Clip, Frame, Sound
 
 __all__ = ["GifSink", "GifSource", "is_gif"]
@@ -38,16 +39,17 @@ class GifSource:
     """The frames of a GIF; see `adain.video.clip.Source`.
 
     Raises:
-        ImageError: it is damaged.
+        ImageError: it is damaged, or too large.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._image = open_file(path)
         try:
-            self._image = Image.open(path, formats=["GIF"])
             frames = int(getattr(self._image, "n_frames", 1))
             durations = [self._duration(number) for number in range(frames)]
         except (OSError, EOFError, ValueError, SyntaxError) as error:
+            self._image.close()
             raise ImageError(f"{path} is a damaged GIF ({error}); get a complete copy of it") from error
         self._durations = durations
         self.clip = Clip(

@@ -9,7 +9,7 @@ from pathlib import Path
 from adain import images
 from adain.errors import DeviceError, ImageError, InputError, OutputError
 from adain.video.clip import Clip, Sink, Source
-from adain.video.folder import FolderSink, FolderSource
+from adain.video.folder import FolderSink, FolderSource, check_empty
 from adain.video.gif import GifSink, GifSource, is_gif
 
 __all__ = ["VIDEO_SUFFIXES", "check_output", "open_sink", "open_source", "require_av"]
@@ -71,8 +71,8 @@ def check_output(path: Path, source: Path | None) -> None:
         source: what is read, if it is a file or folder.
 
     Raises:
-        InputError: an unknown suffix, or the output is the source.
-        OutputError: the folder is missing, is a file, or is write-protected.
+        InputError: an unknown suffix, a folder with something in it, or the output is the source.
+        OutputError: the folder it would be in is missing, or it cannot be written to.
         DeviceError: writing it needs PyAV.
     """
     if source is not None and os.path.realpath(path) == os.path.realpath(source):
@@ -88,6 +88,8 @@ def check_output(path: Path, source: Path | None) -> None:
         images.check_place(path)
     elif not path.is_dir() and (path.exists() or not path.resolve().parent.is_dir()):
         raise OutputError(f"{path} cannot be made a folder for the frames; name a new one in a folder that exists")
+    else:
+        check_empty(path)
     if suffix in VIDEO_SUFFIXES:
         require_av()
 

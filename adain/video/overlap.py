@@ -164,6 +164,6 @@ class Background:
             self._errors.append(error)
             self._keep = False
         finally:
+            self._queue.close(drop=True)  # first: whoever waits for room must not wait for ever
             if not self._keep:
                 self._sink.discard()
-            self._queue.close(drop=True)

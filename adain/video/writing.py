@@ -26,6 +26,8 @@ from adain.video.colors import ToYUV, assumed
 
 __all__ = ["FORMATS", "VideoSink"]
 
+_PROBLEMS = (av.FFmpegError, OSError)  # some are both; a stream that was closed is only the second
+
 
 @dataclass(frozen=True)
 class _Format:
@@ -73,7 +75,7 @@ class VideoSink:
         kind = FORMATS[suffix]
         try:
             self._container = av.open(self._beside or target, "w", format=kind.name)
-        except av.FFmpegError as error:
+        except _PROBLEMS as error:
             raise self._error(error) from error
         self._ended = False
         try:
@@ -92,7 +94,7 @@ class VideoSink:
                 self._container.mux(item.packet)
             else:
                 self._container.mux(self._stream.encode(self._encodable(item)))
-        except av.FFmpegError as error:
+        except _PROBLEMS as error:
             raise self._error(error) from error
 
     def finish(self) -> None:
@@ -103,7 +105,7 @@ class VideoSink:
             self._container.close()
             if self._beside is not None and self._target is not None:
                 os.replace(self._beside, self._target)
-        except OSError as error:  # FFmpeg's are too
+        except _PROBLEMS as error:
             raise self._error(error) from error
 
     def discard(self) -> None:
@@ -111,7 +113,7 @@ class VideoSink:
         try:
             if not self._ended:
                 self._container.close()
-        except av.FFmpegError:
+        except _PROBLEMS:
             pass  # what could not be written is not wanted any more
         if self._beside is not None:
             self._beside.unlink(missing_ok=True)
@@ -161,7 +163,7 @@ class VideoSink:
 
     def _error(self, error: OSError | av.FFmpegError) -> OutputError:
         place = "the stream" if self._target is None else str(self._target)
-        reason = error.strerror or str(error)
+        reason = getattr(error, "strerror", None) or error
         return OutputError(f"{place} cannot be written ({reason}); nothing was left behind")
 
 
