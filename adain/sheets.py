@@ -22,7 +22,7 @@ class Cell:
 
     Attributes:
         picture: what is shown, None for an empty place.
-        label: a line of text, cut where it is too long.
+        label: a line of text, cut where it is too long; a line break counts as a space.
     """
 
     picture: Image.Image | None
@@ -153,6 +153,7 @@ def _paste(sheet: Image.Image, picture: Image.Image, at: tuple[int, int]) -> Non
 def _write(sheet: Image.Image, text: str, box: tuple[int, int, int, int]) -> None:
     """A line of text into left, top, width, height."""
     left, top, width, height = box
+    text = " ".join(text.splitlines())
     font = ImageFont.load_default(height * 3 // 4)
     while text and font.getlength(text) > width:
         text = text[:-2] + "…" if len(text) > 1 else ""

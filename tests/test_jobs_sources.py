@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import pytest
 
@@ -71,6 +71,14 @@ def test_links_to_folders_are_followed_and_a_loop_ends(tree: Path) -> None:
     (tree / "elsewhere" / "x.jpg").write_bytes(b"")
     os.symlink(tree / "elsewhere", tree / "photos" / "linked")
     assert names("photos") == ["a", "b", "deep/c", "deep/er/d", "linked/x"]
+
+
+@pytest.mark.parametrize("named", ["photos", "photos/*"])
+def test_a_link_to_nothing_is_a_picture_that_will_fail_and_no_folder(tree: Path, named: str) -> None:
+    os.symlink(tree / "gone", tree / "photos" / "a.jpg")
+    found = find([named], SUFFIXES)
+    assert Path("photos/a.jpg") in [source.path for source in found.sources]
+    assert not found.closed
 
 
 def test_a_folder_that_may_not_be_read_is_told_of_and_the_rest_is_found(
@@ -144,6 +152,13 @@ def test_a_template_that_means_nothing_is_an_error(template: str, said: str) -> 
     with pytest.raises(InputError) as caught:
         Template(template)
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("template", ["C:{content}", "C:/{content}", "\\\\host\\share\\{content}", "..\\{content}"])
+def test_on_windows_too_results_stay_in_their_folder(template: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("adain.jobs.naming.PurePath", PureWindowsPath)
+    with pytest.raises(InputError, match="file in the output folder"):
+        Template(template)
 
 
 def sources(*paths: str) -> list[Source]:

@@ -166,6 +166,7 @@ def test_labels_are_taken_as_they_are_from_any_map(tmp_path: Path) -> None:
     assert list(adain.label_masks(tmp_path / "palette.png")) == [0, 7, 255]
     assert list(adain.label_masks(tmp_path / "deep.png")) == [1000, 1007, 1255]
     assert list(adain.label_masks(labels().astype(np.int64) - 1)) == [-1, 6, 254]
+    assert list(adain.label_masks(labels()[..., None])) == [0, 7, 255]
     assert list(adain.label_masks(labels() > 0)) == [0, 1]
     assert list(adain.label_masks(np.dstack([labels(), labels() * 0, labels()]))) == [0, 0x070007, 0xFF00FF]
     assert list(adain.label_masks(grey.convert("LA"))) == [0, 7, 255]

@@ -63,7 +63,9 @@ def test_a_contact_sheet_has_each_picture_at_its_place() -> None:
     assert (np.asarray(sheet.picture.crop((0, 0, 48, 120))) == 128).all()  # nothing was put there
 
 
-@pytest.mark.parametrize("label", ["a name that is much longer than its picture is wide", "語" * 40, "x", ""])
+@pytest.mark.parametrize(
+    "label", ["a name that is much longer than its picture is wide", "語" * 40, "two\nlines", "x", ""]
+)
 def test_a_label_stays_over_its_picture(label: str) -> None:
     sheet = ContactSheet(1, 2, side=48)
     sheet.put(0, 0, Cell(None, label))

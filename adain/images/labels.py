@@ -33,6 +33,8 @@ def read_labels(source: PictureInput) -> NDArray[np.int64]:
         ImageError: it cannot be read, or is a picture of another kind.
         InputError: the source is none of the three.
     """
+    if isinstance(source, np.ndarray) and source.ndim == 3 and source.shape[2] == 1:
+        source = source[..., 0]
     if isinstance(source, np.ndarray) and source.ndim == 2 and source.dtype.kind in "iub":
         return source.astype(np.int64)
     if isinstance(source, Image.Image):

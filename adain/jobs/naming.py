@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import PurePosixPath
+from pathlib import PurePath
 from string import Formatter
 
 from adain.errors import InputError
@@ -43,8 +43,8 @@ class Template:
         self._suffixed = dot != ""
         if self._suffixed and f".{end.lower()}" not in FORMATS:
             raise InputError(f"the name {text!r} must end in one of {', '.join(FORMATS)}, or in no suffix")
-        path = PurePosixPath(text)
-        if not text or text.endswith("/") or path.is_absolute() or ".." in path.parts:
+        path = PurePath(text)  # of this system: on Windows, C:name and \\name are elsewhere too
+        if not text or text.endswith("/") or path.anchor or ".." in path.parts:
             raise InputError(f"the name {text!r} must be that of a file in the output folder")
 
     def fill(self, values: Mapping[str, str]) -> str:

@@ -154,7 +154,7 @@ def _matches(pattern: str, suffixes: Collection[str]) -> _Search:
     if deep:
         search.places.append(Place(Path(os.path.realpath(root)), deep=True))
     for path in map(Path, sorted(glob.glob(pattern, recursive=True))):
-        if path.is_file():
+        if not path.is_dir():  # also what cannot be read, such as a link to nothing: it fails by itself
             search.add(path)
             search.places.append(Place(Path(os.path.realpath(path.parent)), deep=False))
         elif not deep:  # ** has gone into the folders itself
