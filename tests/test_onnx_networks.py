@@ -22,6 +22,7 @@ FLOAT32 = 1e-4  # of [0, 1]; float32 sums in another order, and matrix roots, le
 FLOAT16 = 0.05  # of [0, 1]; ten bits of mantissa through a dozen layers
 FORMS = {
     "plain": Form(),
+    "compact": Form(phases=False),
     "winograd": Form(winograd=1),
     "portable": Form(operators=PortableOperators()),
     "float16": Form(dtype=torch.float16),

@@ -59,8 +59,8 @@ _PICTURES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 @click.option(
     "--runtime",
     is_flag=True,
-    help="Only the graphs that adain itself runs; what few calls need reads its weights from the model's own file, "
-    "which is put beside it.",
+    help="Only the graphs that adain itself runs, as they ship: all but the default model's first two read their "
+    "weights from the model's own file, which is put beside them.",
 )
 @click.option("--verify", is_flag=True, help="Compare each file with torch at many sizes.")
 @weights_dir_option
@@ -85,7 +85,7 @@ def export(
     What goes in and comes out of each is in export/README.md of this package's repository.
     """
     from adain import registry, weights
-    from adain.ort.files import FURTHER, GRAPHS
+    from adain.ort.files import FURTHER, GRAPHS, sharing
 
     try:
         from adain.nn.build import load
@@ -95,6 +95,7 @@ def export(
         if error.name is None or error.name.startswith("adain"):
             raise
         raise DeviceError(f'exporting needs {error.name}; pip install "adain[torch]"') from error
+    row = registry.get(model)
     options = exporting.Options(
         precision=precision,
         opset=opset,
@@ -103,9 +104,9 @@ def export(
         winograd=winograd,
         calibration=_pictures(calibrate),
         kinds=GRAPHS if runtime else None,
-        sharing=FURTHER if runtime else (),
+        sharing=sharing(row) if runtime else (),
+        compact=FURTHER if runtime else (),
     )
-    row = registry.get(model)
     with DownloadBars() as bars:
         files = weights.find(row, weights_dir, progress=bars)
     network = load(row, files, roots=newton_schulz_roots())

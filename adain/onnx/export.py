@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +63,7 @@ class Options:
         kinds: which graphs; None: all that there are in that form.
         sharing: graphs that read their weights from the model's own file, which is put beside them, if that is a
             safetensors file.
+        compact: graphs that keep weights as they are in that file, so that they share all of them, but are slower.
     """
 
     precision: Precision = "fp32"
@@ -72,6 +74,7 @@ class Options:
     calibration: Sequence[PictureInput] = ()
     kinds: tuple[GraphKind, ...] | None = None
     sharing: tuple[GraphKind, ...] = ()
+    compact: tuple[GraphKind, ...] = ()
 
     @property
     def graphs(self) -> tuple[GraphKind, ...]:
@@ -130,6 +133,7 @@ def export(
         dtype=torch.float16 if options.precision == "fp16" else torch.float32,
         winograd=MANY_CHANNELS if options.winograd else None,
     )
+    compact = exportable(copy.deepcopy(network), replace(form, phases=False)) if options.compact else None
     exported = exportable(network, form)
     _make(directory)
     hashes = {role: hashlib.sha256(path.read_bytes()).hexdigest() for role, path in files.items()}
@@ -138,7 +142,7 @@ def export(
         info = _info(model, exported, kind, stage, options, hashes)
         path = directory / file_name(model.name, kind, stage if len(exported.stages) > 1 else None)
         progress(path.name)
-        graph = _graph(exported, info, options)
+        graph = _graph(compact if compact and kind in options.compact else exported, info, options)
         if kind in options.sharing:
             _share(graph, files, directory)
         write_bytes(path, graph.SerializeToString())

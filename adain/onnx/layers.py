@@ -55,11 +55,13 @@ class Form:
         operators: what to express padding, pooling and statistics with.
         dtype: of convolutions and their maps; statistics, codes and pictures are float32 in each.
         winograd: channels on both sides from which on a convolution is done by Winograd's algorithm; None: none is.
+        phases: whether upsampling goes into the convolution behind it, which is faster, with weights of its own.
     """
 
     operators: Operators = field(default_factory=Operators)
     dtype: torch.dtype = torch.float32
     winograd: int | None = None
+    phases: bool = True
 
 
 class GraphEncoder(Encoder):
@@ -85,17 +87,19 @@ class GraphEncoder(Encoder):
 
 
 class GraphDecoder(nn.Module):
-    """A `Decoder` whose upsampling goes into the convolution behind it."""
+    """A `Decoder` whose upsampling goes into the convolution behind it, if the form asks for that."""
 
     def __init__(self, decoder: Decoder, form: Form) -> None:
         super().__init__()
         self.layers = nn.Sequential()
         layers = list(decoder.layers)
-        ending = layers[-3:] if layers[-3:-2] == ["up"] else []
+        ending = layers[-3:] if form.phases and layers[-3:-2] == ["up"] else []
         for before, layer in zip(("", *layers), layers[: len(layers) - len(ending)], strict=False):
             if isinstance(layer, Conv):
-                kind = Upsampled if before == "up" else Reflected
+                kind = Upsampled if form.phases and before == "up" else Reflected
                 self.layers.append(kind(_convolution(decoder, layer), form, relu=layer.relu))
+            elif not form.phases:
+                self.layers.append(nn.Upsample(scale_factor=2))
         if ending:
             upsampled, last = (layer for layer in ending if isinstance(layer, Conv))
             self.layers.append(Ending(_convolution(decoder, upsampled), _convolution(decoder, last), form))

@@ -11,10 +11,10 @@ from typing import Final
 from adain import weights
 from adain.errors import WeightsError
 from adain.onnx.contract import STAGED, GraphKind, file_name
-from adain.registry import Model, WeightFile
+from adain.registry import DEFAULT, Model, WeightFile
 from adain.weights import Place
 
-__all__ = ["FURTHER", "GRAPHS", "GraphFiles", "find", "key", "locate", "names"]
+__all__ = ["FURTHER", "GRAPHS", "GraphFiles", "find", "key", "locate", "names", "sharing"]
 
 _NEEDED: Final[tuple[GraphKind, ...]] = ("encode_style", "apply")
 FURTHER: Final[tuple[GraphKind, ...]] = ("apply_regions", *STAGED)
@@ -38,6 +38,14 @@ class GraphFiles:
     apply: Path
     shipped: bool
     further: Mapping[str, Path] = field(default_factory=dict)
+
+
+def sharing(model: Model) -> tuple[GraphKind, ...]:
+    """The graphs that read their weights from the model's own file where it ships.
+
+    The default model's first two hold their own, so that they can be taken out of the package as they are.
+    """
+    return FURTHER if model.name == DEFAULT else GRAPHS
 
 
 def key(model: Model, kind: GraphKind, stage: str | None = None) -> str:
