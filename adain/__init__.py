@@ -26,7 +26,7 @@ from adain.errors import (
 )
 
 if TYPE_CHECKING:
-    from adain import video
+    from adain import texture, video
     from adain.code import StyleCode, mix
     from adain.images import Picture
     from adain.jobs import grid, stylize_many
@@ -55,6 +55,7 @@ __all__ = [
     "mix",
     "models",
     "stylize_many",
+    "texture",
     "video",
 ]
 
@@ -62,9 +63,9 @@ _LAZY = {
     "Picture": "adain.images",
     "StyleCode": "adain.code",
     "Stylizer": "adain.stylizer",
+    "grid": "adain.jobs",
     "interpolation_grid": "adain.mixing",
     "label_masks": "adain.regions",
-    "grid": "adain.jobs",
     "load": "adain.stylizer",
     "mix": "adain.code",
     "stylize_many": "adain.jobs",
@@ -81,8 +82,8 @@ def models() -> tuple[str, ...]:
 if not TYPE_CHECKING:  # a type checker would take this for "any attribute exists"
 
     def __getattr__(name: str) -> object:
-        if name == "video":  # the package of that name; importing it makes it an attribute
-            return import_module("adain.video")
+        if name in ("texture", "video"):  # the module of that name; importing it makes it an attribute
+            return import_module(f"adain.{name}")
         if name not in _LAZY:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         value = getattr(import_module(_LAZY[name]), name)
