@@ -146,14 +146,16 @@ class Stylizer:
             ImageError: a picture that cannot be read.
         """
         alpha = self.alpha(alpha)
-        _check_preserve_color(preserve_color)
         styles = several(style)
-        if masks is None:
-            weights = shares(len(styles), weights)
-        else:
-            regions.check(masks, len(styles), weights)
-            if tile:
-                raise InputError("masks and tiles do not go together; leave tile out, or scale the content by size")
+        self.check(
+            len(styles),
+            weights=weights,
+            masks=masks,
+            preserve_color=preserve_color,
+            size=size,
+            style_size=style_size,
+            tile=tile,
+        )
         with _timed("read the content"):
             picture, where = _read_content(content, size, masks, len(styles))
         coral_to = picture if preserve_color == "coral" else None
@@ -170,6 +172,37 @@ class Stylizer:
         if where is not None:
             rgb = regions.over(rgb, picture.rgb, where)
         return replace(picture, rgb=rgb).to_pil()
+
+    def check(
+        self,
+        styles: int,
+        *,
+        weights: Sequence[float] | None = None,
+        masks: Masks | None = None,
+        preserve_color: PreserveColor | None = None,
+        size: int | None = None,
+        style_size: int | None = None,
+        tile: int | None = None,
+    ) -> None:
+        """Find out whether a call could have these arguments, with so many styles, before a picture is read.
+
+        Raises:
+            InputError: it could not.
+        """
+        allowed = (*get_args(PreserveColor), None)
+        if preserve_color not in allowed:
+            raise InputError(f"preserve_color must be one of {allowed}, got {preserve_color!r}")
+        for side in (size, style_size):
+            if side is not None:
+                images.check_size(side)
+        if tile is not None:
+            tiling.choose(tile, self.backend, self.model.architecture, (1, 1))
+        if masks is None:
+            shares(styles, weights)
+            return
+        regions.check(masks, styles, weights)
+        if tile:
+            raise InputError("masks and tiles do not go together; leave tile out, or scale the content by size")
 
     def _stylized(self, rgb: NDArray[np.uint8], code: StyleCode, alpha: float, tile: int | None) -> NDArray[np.uint8]:
         height, width = rgb.shape[:2]
@@ -326,12 +359,6 @@ def _torch_backend(device: str) -> Callable[[Model, Mapping[str, Path], str], Ba
         raise DeviceError(f'running a model needs {error.name}; pip install "adain[torch]"') from error
     choose_device(device)
     return TorchBackend
-
-
-def _check_preserve_color(preserve_color: str | None) -> None:
-    allowed = (*get_args(PreserveColor), None)
-    if preserve_color not in allowed:
-        raise InputError(f"preserve_color must be one of {allowed}, got {preserve_color!r}")
 
 
 def _read_content(

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from adain.images.arrays import bands, from_tensor, quantize, to_tensor
 from adain.images.labels import read_labels
-from adain.images.picture import Picture, resize
+from adain.images.picture import Picture, check_size, resize
 from adain.images.reading import PictureInput, read
 from adain.images.writing import check_place, check_target, write
 
@@ -24,6 +24,7 @@ __all__ = [
     "PictureInput",
     "bands",
     "check_place",
+    "check_size",
     "check_target",
     "from_tensor",
     "quantize",

@@ -12,7 +12,7 @@ from PIL import Image
 from adain.errors import InputError
 from adain.images.arrays import check_rgb
 
-__all__ = ["Picture", "pixel_limit", "replace_hidden_colors", "resize"]
+__all__ = ["Picture", "check_size", "pixel_limit", "replace_hidden_colors", "resize"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +65,7 @@ def resize(picture: Picture, size: int, *, enlarge: bool = True) -> Picture:
     Raises:
         InputError: if the size is not a positive whole number, or the result would be too large to be meant.
     """
-    size = _checked(size)
+    size = check_size(size)
     shorter = min(picture.size)
     if shorter == size or (shorter < size and not enlarge):
         return picture
@@ -113,7 +113,8 @@ def replace_hidden_colors(rgb: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> N
     return rgb
 
 
-def _checked(size: int) -> int:
+def check_size(size: int) -> int:
+    """The size itself; an `InputError` unless it is a positive whole number of pixels."""
     try:
         whole = operator.index(size)
     except TypeError:

@@ -74,6 +74,7 @@ def grid(
     strengths = [stylizer.alpha(alpha) for alpha in dict.fromkeys(alphas or (None,))]
     columns = [(look, alpha) for look in looks(found[1].sources, mixed=False) for alpha in strengths]
     settings = Settings(preserve_color=preserve_color, size=size, style_size=style_size)
+    settings.check(stylizer, len(found[1].sources))
     stylizing = Stylizing(stylizer, settings, keep_pictures=True, at_once=len(columns))
     return _Drawing(stylizing, found[0].sources, columns, cell, progress).draw(found)
 

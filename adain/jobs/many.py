@@ -10,8 +10,8 @@ from typing import TypeAlias
 
 from PIL import Image
 
-from adain import images, regions, sheets
-from adain.code import SUFFIX, shares
+from adain import images, sheets
+from adain.code import SUFFIX
 from adain.errors import InputError, OutputError
 from adain.images import Picture
 from adain.images.reading import READABLE
@@ -106,7 +106,7 @@ def stylize_many(
     alphas = [stylizer.alpha(alpha) for alpha in dict.fromkeys(alphas or (None,))]
     template = Template(default_template(len(alphas), compare=compare) if name is None else name)
     found = find_contents(contents), find_styles(styles)
-    _check_together(settings, len(found[1].sources))
+    settings.check(stylizer, len(found[1].sources))
     all_looks = looks(found[1].sources, mixed=settings.together)
     tasks = plan(found[0].sources, all_looks, alphas, template, output, stylizer.model.name)
     check_apart(tasks, found)
@@ -202,14 +202,6 @@ def _listed(paths: Paths) -> Sequence[str | os.PathLike[str]]:
     if not listed:
         raise InputError("at least one file or folder is needed, got none")
     return listed
-
-
-def _check_together(settings: Settings, styles: int) -> None:
-    """Raise an `InputError` unless weights and masks go with that many styles."""
-    if settings.masks is not None:
-        regions.check(settings.masks, styles, settings.weights)
-    elif settings.weights is not None:
-        shares(styles, settings.weights)
 
 
 def _check_folder(output: Path) -> None:

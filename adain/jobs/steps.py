@@ -37,6 +37,10 @@ class Settings:
         """Whether all styles go into every result, not one each."""
         return self.weights is not None or self.masks is not None
 
+    def check(self, stylizer: Stylizer, styles: int) -> None:
+        """Raise an `InputError` unless a stylizer takes them, with so many styles in the run."""
+        stylizer.check(styles if self.together else 1, **vars(self))
+
 
 class Stylizing:
     """A model at work on tasks; the first steps of `adain.jobs.pipeline.Steps`.
