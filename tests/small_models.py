@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -50,26 +50,26 @@ class Export:
 
 
 class Exports:
-    """Exports on demand, each made once."""
+    """Exports on demand, each graph made once: tracing one takes seconds."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._made: dict[tuple[str, str], Export] = {}
 
     def __call__(self, name: str, options: Options) -> Export:
-        """The graphs of one of `ARCHITECTURES`."""
-        key = name, repr(options)
+        """The graphs of one of `ARCHITECTURES`; in their directory there may be more than were asked for."""
+        key = name, repr(replace(options, kinds=("apply",)))
         if key not in self._made:
             directory = self.folder / str(len(self._made))
             directory.mkdir()
-            model = make(name, directory)
-            roots = newton_schulz_roots()
-            written = export(
-                model.row, build.load(model.row, model.files, roots=roots), model.files, directory, options
-            )
-            graphs = {each.info.graph: each for each in written}
-            self._made[key] = Export(model, directory, graphs)
-        return self._made[key]
+            self._made[key] = Export(make(name, directory), directory, {})
+        made = self._made[key]
+        missing = tuple(kind for kind in options.graphs if kind not in made.graphs)
+        if missing:
+            network = build.load(made.model.row, made.model.files, roots=newton_schulz_roots())
+            written = export(made.model.row, network, made.model.files, made.directory, replace(options, kinds=missing))
+            made.graphs.update({each.info.graph: each for each in written})
+        return replace(made, graphs={kind: made.graphs[kind] for kind in options.graphs})
 
 
 def make(name: str, folder: Path) -> SmallModel:

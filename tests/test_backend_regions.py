@@ -102,5 +102,5 @@ def test_without_the_graph_the_error_says_how_to_make_it(made: Export, codes: li
 def test_the_graph_is_found_beside_the_others(made: Export) -> None:
     found = files.locate(made.model.row, made.directory)
     assert found is not None
-    assert found.further == {"apply_regions": made.graphs["apply_regions"].path}
+    assert found.further["apply_regions"] == made.graphs["apply_regions"].path
     assert not found.shipped

@@ -10,6 +10,7 @@ import sys
 import numpy as np
 import pytest
 
+from adain.backend import Reach
 from adain.errors import InputError, WeightsError
 from adain.onnx.contract import CONTRACT_VERSION, GRAPHS, GraphInfo, file_name, flatten, unflatten
 
@@ -42,7 +43,8 @@ def test_metadata_is_strings_and_comes_back() -> None:
 
 
 def test_every_field_is_in_the_metadata() -> None:
-    assert {f"adain.{field.name}" for field in dataclasses.fields(GraphInfo)} == set(INFO.to_metadata())
+    info = dataclasses.replace(INFO, stage="relu2_1", reach=Reach(multiple=2, minimum=4, statistics=16, apply=32))
+    assert {f"adain.{field.name}" for field in dataclasses.fields(GraphInfo)} == set(info.to_metadata())
 
 
 def test_a_file_of_another_origin_is_an_error() -> None:

@@ -19,7 +19,7 @@ from adain.onnx.contract import STAGED, GraphInfo, GraphKind, moments_layout, ow
 from adain.onnx.export import Options
 from adain.onnx.verify import Case, compare
 from adain.ort.backend import OrtBackend
-from adain.ort.files import find, names
+from adain.ort.files import GraphFiles, find, names
 
 if TYPE_CHECKING:
     from small_models import Exports
@@ -99,7 +99,8 @@ def test_tiles_in_onnxruntime_are_the_whole_picture(exports: Exports, family: st
 
 def test_a_missing_graph_is_named_with_the_command_that_writes_it(exports: Exports) -> None:
     made = exports("small-adain", Options(kinds=("encode_style", "apply")))
-    ort = OrtBackend(made.model.row, find(made.model.row, made.directory), "cpu")
+    paths = {kind: graph.path for kind, graph in made.graphs.items()}
+    ort = OrtBackend(made.model.row, GraphFiles(paths["encode_style"], paths["apply"], shipped=False), "cpu")
     with pytest.raises(WeightsError, match=r"small-adain\.apply_with\.onnx .*adain export small-adain"):
         ort.reach(ort.stages[0])
 
