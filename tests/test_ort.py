@@ -6,6 +6,7 @@ import dataclasses
 import logging
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -54,6 +55,18 @@ def graph_files(made: Export) -> files.GraphFiles:
 
 def tensor(width: int, height: int, seed: int | None = None) -> NDArray[np.float32]:
     return images.to_tensor(photo(width, height) if seed is None else painting(width, height, seed))
+
+
+def test_threads_leave_the_cores_alone_when_a_run_is_over(adain_files: files.GraphFiles) -> None:
+    graph = Graph(adain_files.encode_style, "cpu", threads=2)
+
+    def seconds_afterwards() -> float:
+        graph({"style": tensor(256, 256)})
+        begin = time.process_time()
+        time.sleep(0.1)
+        return time.process_time() - begin
+
+    assert min(seconds_afterwards() for _ in range(3)) < 0.01  # spinning on takes 0.04
 
 
 # The same pictures as torch's

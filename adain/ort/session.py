@@ -13,6 +13,8 @@
   two copies.
 - Threads: as many as the caller says, else as OMP_NUM_THREADS says if it is set, else as the process may use cores.
   onnxruntime's own default counts the machine's and pins threads to them, also in a container that may use fewer.
+- They stop spinning when a run is over. They would go on for some 40 ms, at the cost of whatever comes next: of another
+  graph above all, whose threads they compete with. A style and a picture in turns take 83 ms instead of 140.
 """
 
 from __future__ import annotations
@@ -118,6 +120,7 @@ def _session(path: Path, device: str, threads: int | None) -> onnxruntime.Infere
     options.log_severity_level = _ERRORS_ONLY
     options.enable_mem_pattern = False
     options.intra_op_num_threads = _threads(threads)
+    options.add_session_config_entry("session.force_spinning_stop", "1")
     providers: list[Any] = [_CPU]
     if device != "cpu":
         providers.insert(0, (_CUDA, _cuda_options(device)))
