@@ -21,10 +21,11 @@ from turns import play, ratio
 
 from adain import registry
 from adain.atomic import write_text
-from adain.bench.cases import cores, parse_size
+from adain.bench.cases import cores
 from adain.bench.machine import describe
 from adain.bench.plot import Point, plot
 from adain.bench.statistics import median, percentile
+from adain.cli.inputs import parse_size
 from adain.errors import AdainError
 
 FORMAT = 1  # counts changes of peers/schema.json that a reader of the version before would notice

@@ -15,11 +15,12 @@ import pytest
 
 from adain import registry
 from adain.bench import engine, pictures, timing
-from adain.bench.cases import Case, parse_size, product
+from adain.bench.cases import Case, product
 from adain.bench.machine import describe, peak_memory
 from adain.bench.matmul_graph import ELEMENTS, matmul_graph
 from adain.bench.statistics import median, percentile, summarize
 from adain.bench.store import Store
+from adain.cli.inputs import parse_size
 from adain.errors import InputError
 from adain.registry import SlimArchitecture
 

@@ -8,9 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
-from adain.errors import InputError
-
-__all__ = ["BACKENDS", "PRECISIONS", "BenchBackend", "BenchPrecision", "Case", "cores", "parse_size", "product"]
+__all__ = ["BACKENDS", "PRECISIONS", "BenchBackend", "BenchPrecision", "Case", "cores", "product"]
 
 BenchBackend = Literal["onnx", "torch"]
 BenchPrecision = Literal["fp32", "fp16", "bf16", "int8"]
@@ -71,18 +69,6 @@ class Case:
     def from_json(cls, values: dict[str, Any]) -> Case:
         """What `to_json` returned."""
         return cls(**{field.name: values[field.name] for field in fields(cls)})
-
-
-def parse_size(text: str) -> tuple[int, int]:
-    """The width and height that `512` (a square) or `1920x1080` stand for.
-
-    Raises:
-        InputError: it is neither.
-    """
-    sides = text.lower().split("x")
-    if len(sides) > 2 or not all(side.isdecimal() and int(side) > 0 for side in sides):
-        raise InputError(f"a size is SIDE or WIDTHxHEIGHT in pixels, such as 512 or 1920x1080, got {text!r}")
-    return int(sides[0]), int(sides[-1])
 
 
 def product(

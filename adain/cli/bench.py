@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from adain.bench.cases import BACKENDS, PRECISIONS, cores, parse_size, product
+from adain.bench.cases import BACKENDS, PRECISIONS, cores, product
+from adain.cli.inputs import parse_size
 from adain.cli.options import model_name, weights_dir_option
 from adain.cli.verbosity import verbose_option
 from adain.errors import AdainError, InputError

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from adain.cli.inputs import PICTURES
-from adain.cli.number_list import CommandWithNumbers, NumberList
-from adain.cli.options import look_options, model_options
+from adain.cli.inputs import contents_and_styles
+from adain.cli.number_list import CommandWithNumbers
+from adain.cli.options import alphas_option, look_options, model_options
 from adain.cli.progress import ResultBar
 from adain.cli.reporting import counted, ignored, say_failures
 from adain.cli.verbosity import verbose_option
@@ -23,18 +23,9 @@ __all__ = ["grid"]
 
 
 @click.command(cls=CommandWithNumbers)
-@click.argument("content", type=PICTURES)
-@click.argument("styles", metavar="STYLE [STYLE ...]", nargs=-1, required=True, type=PICTURES)
-@click.option("-c", "--content", "more_contents", multiple=True, type=PICTURES, help="A further CONTENT; repeatable.")
+@contents_and_styles
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="File to write.")
-@click.option(
-    "--alpha",
-    cls=NumberList,
-    multiple=True,
-    type=click.FloatRange(0, 1),
-    metavar="A ...",
-    help="Strength of the style, from 0 to 1; of several, a column each.  [default: the model's own]",
-)
+@alphas_option("a column each")
 @click.option("--cell", type=click.IntRange(1), default=256, show_default=True, help="Side of a picture on the sheet.")
 @look_options
 @model_options

@@ -1,13 +1,18 @@
-"""Arguments that are pictures: one file, or files, folders and patterns."""
+"""Values of arguments and options: pictures (one file, or files, folders and patterns), and sizes."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
-__all__ = ["PICTURE", "PICTURES"]
+from adain.errors import InputError
+
+__all__ = ["PICTURE", "PICTURES", "contents_and_styles", "parse_size"]
+
+_F = TypeVar("_F", bound=Callable[..., object])
 
 
 class _Pictures(click.Path):
@@ -21,3 +26,31 @@ class _Pictures(click.Path):
 
 PICTURE = click.Path(exists=True, dir_okay=False, path_type=Path)
 PICTURES = _Pictures(exists=True)
+
+
+def contents_and_styles(command: _F) -> _F:
+    """Add what is to be searched for pictures: CONTENT as `content`, `-c` as `more_contents`, STYLE as `styles`."""
+    for parameter in reversed(_SEARCHED):
+        command = parameter(command)
+    return command
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """The width and height that `512` (a square) or `1920x1080` stand for.
+
+    Raises:
+        InputError: it is neither.
+    """
+    sides = text.lower().split("x")
+    if len(sides) > 2 or not all(side.isdecimal() and int(side) > 0 for side in sides):
+        raise InputError(f"a size is SIDE or WIDTHxHEIGHT in pixels, such as 512 or 1920x1080, got {text!r}")
+    return int(sides[0]), int(sides[-1])
+
+
+_SEARCHED = (
+    click.argument("content", type=PICTURES),
+    click.argument("styles", metavar="STYLE [STYLE ...]", nargs=-1, required=True, type=PICTURES),
+    click.option(
+        "-c", "--content", "more_contents", multiple=True, type=PICTURES, help="A further CONTENT; repeatable."
+    ),
+)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from adain.stylizer import BackendName, Stylizer
 
 __all__ = [
+    "alphas_option",
     "look_options",
     "model_name",
     "model_options",
@@ -44,6 +45,18 @@ def weights_dir_option(command: _F) -> _F:
         type=click.Path(path_type=Path),
         help="Directory to look in first.  [env: ADAIN_WEIGHTS_DIR]",
     )(command)
+
+
+def alphas_option(each: str) -> Callable[[_F], _F]:
+    """Add `--alpha`, a tuple that may be empty; `each` says what several come to."""
+    return click.option(
+        "--alpha",
+        cls=NumberList,
+        multiple=True,
+        type=click.FloatRange(0, 1),
+        metavar="A ...",
+        help=f"Strength of the style, from 0 to 1; of several, {each}.  [default: the model's own]",
+    )
 
 
 def weights_option(more: str = "") -> Callable[[_F], _F]:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from adain.cli.inputs import PICTURES
+from adain.cli.inputs import contents_and_styles
 from adain.cli.masks import mask_options
-from adain.cli.number_list import CommandWithNumbers, NumberList
-from adain.cli.options import look_options, model_options, weights_option
+from adain.cli.number_list import CommandWithNumbers
+from adain.cli.options import alphas_option, look_options, model_options, weights_option
 from adain.cli.progress import ResultBar
 from adain.cli.reporting import say
 from adain.cli.verbosity import verbose_option
@@ -32,9 +32,7 @@ logger = logging.getLogger(__name__)
 
 
 @click.command(cls=CommandWithNumbers)
-@click.argument("content", type=PICTURES)
-@click.argument("styles", metavar="STYLE [STYLE ...]", nargs=-1, required=True, type=PICTURES)
-@click.option("-c", "--content", "more_contents", multiple=True, type=PICTURES, help="A further CONTENT; repeatable.")
+@contents_and_styles
 @click.option(
     "-o", "--output", required=True, help="File to write, or folder for all combinations: a name without a suffix."
 )
@@ -45,14 +43,7 @@ logger = logging.getLogger(__name__)
     "[default: {content}_{style}]",
 )
 @click.option("--overwrite", is_flag=True, help="Make results again that are in the folder.")
-@click.option(
-    "--alpha",
-    cls=NumberList,
-    multiple=True,
-    type=click.FloatRange(0, 1),
-    metavar="A ...",
-    help="Strength of the style, from 0 to 1; of several, a result each.  [default: the model's own]",
-)
+@alphas_option("a result each")
 @weights_option("; mixes them in a folder too")
 @mask_options
 @look_options

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from adain.bench.cases import parse_size
-from adain.cli.inputs import PICTURE
+from adain.cli.inputs import PICTURE, parse_size
 from adain.cli.number_list import CommandWithNumbers
 from adain.cli.options import model_options, style_size_option, weights_option
 from adain.cli.verbosity import verbose_option
