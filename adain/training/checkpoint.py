@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from adain.atomic import replacing
 from adain.errors import OutputError, WeightsError
 
 __all__ = ["latest", "load", "save", "save_weights", "write_atomically"]
@@ -69,12 +69,9 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     Raises:
         OutputError: it cannot be written.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write(beside)
-        os.replace(beside, path)
-    except (OSError, RuntimeError) as error:
+        with replacing(path) as beside:
+            write(beside)
+    except (OSError, RuntimeError) as error:  # torch and safetensors raise both
         raise OutputError(f"cannot write {path}: {error}") from error
-    finally:
-        beside.unlink(missing_ok=True)
