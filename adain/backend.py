@@ -11,10 +11,18 @@ from numpy.typing import NDArray
 
 from adain.moments import Moments
 
-__all__ = ["Backend", "Core", "Reach"]
+__all__ = ["Backend", "Core", "Reach", "core_mask"]
 
 Core: TypeAlias = tuple[int, int, int, int]
 """Part of a picture in pixels: top, left, and behind its last row and column."""
+
+
+def core_mask(size: tuple[int, int], core: Core | None) -> NDArray[np.float32]:
+    """(1, 1, H, W) for a picture of height and width `size`: 1 on `core`, 0 elsewhere; None is all of it."""
+    top, left, bottom, right = core or (0, 0, *size)
+    mask = np.zeros((1, 1, *size), np.float32)
+    mask[..., top:bottom, left:right] = 1
+    return mask
 
 
 @dataclass(frozen=True)

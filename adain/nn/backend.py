@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from adain.backend import Core, Reach
+from adain.backend import Core, Reach, core_mask
 from adain.errors import DeviceError, InputError
 from adain.moments import Moments
 from adain.nn.build import load
@@ -65,10 +65,7 @@ class TorchBackend:
 
     def statistics(self, picture: NDArray[np.float32], stage: str, core: Core | None = None) -> Moments:
         """See `adain.backend.Backend.statistics`."""
-        height, width = picture.shape[2:]
-        top, left, bottom, right = core or (0, 0, height, width)
-        mask = torch.zeros(1, 1, height, width, device=self.device)
-        mask[..., top:bottom, left:right] = 1
+        mask = self._tensor(core_mask((picture.shape[2], picture.shape[3]), core))
         with torch.inference_mode():
             arrays = self.network.moments(self._tensor(picture), stage, mask)
             return Moments.from_arrays({name: array[0].cpu().numpy() for name, array in arrays.items()})

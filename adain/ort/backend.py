@@ -10,7 +10,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from adain.backend import Core, Reach
+from adain.backend import Core, Reach, core_mask
 from adain.errors import WeightsError
 from adain.moments import Moments
 from adain.onnx.contract import GraphInfo, GraphKind, flatten, moments_layout, own_layout, unflatten
@@ -98,11 +98,8 @@ class OrtBackend:
 
     def statistics(self, picture: NDArray[np.float32], stage: str, core: Core | None = None) -> Moments:
         """See `adain.backend.Backend.statistics`."""
-        height, width = picture.shape[2:]
-        top, left, bottom, right = core or (0, 0, height, width)
-        mask = np.zeros((1, 1, height, width), np.float32)
-        mask[..., top:bottom, left:right] = 1
         content = np.ascontiguousarray(picture, np.float32)
+        mask = core_mask((picture.shape[2], picture.shape[3]), core)
         moments = self._graph("statistics", stage)({"content": content, "mask": mask})
         return Moments.from_arrays(unflatten(moments[0], moments_layout(self._layout, stage)))
 
