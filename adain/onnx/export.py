@@ -137,6 +137,7 @@ def export(
     exported = exportable(network, form)
     _make(directory)
     hashes = {role: hashlib.sha256(path.read_bytes()).hexdigest() for role, path in files.items()}
+    shared = _beside(files, directory) if options.sharing else []
     written = []
     for kind, stage in _graphs(options, exported.stages):
         info = _info(model, exported, kind, stage, options, hashes)
@@ -144,7 +145,8 @@ def export(
         progress(path.name)
         graph = _graph(compact if compact and kind in options.compact else exported, info, options)
         if kind in options.sharing:
-            _share(graph, files, directory)
+            for weights in shared:
+                share(graph, weights)
         write_bytes(path, graph.SerializeToString())
         written.append(Written(path, info))
         logger.info("wrote %s, %.1f MB", path, path.stat().st_size / 1e6)
@@ -243,10 +245,13 @@ def _make(directory: Path) -> None:
         raise OutputError(f"cannot write to {directory}: {error.strerror or error}; name a directory") from error
 
 
-def _share(graph: onnx.ModelProto, files: Mapping[str, Path], directory: Path) -> None:
+def _beside(files: Mapping[str, Path], directory: Path) -> list[Path]:
+    """The files of weights that graphs can share, each put into the directory if it is not there."""
+    shared = []
     for file in files.values():
         if file.suffix == ".safetensors":
             beside = directory / file.name
             if not beside.exists() or not beside.samefile(file):
                 write_bytes(beside, file.read_bytes())
-            share(graph, beside)
+            shared.append(beside)
+    return shared
