@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from gallery import Exhibit, Pair
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image, ImageDraw, ImageFont
+
+from adain.sheets import shrunk
 
 CELL = 256  # px; the side of a cell on the overview
 MARGIN = 6  # px between cells
@@ -21,14 +23,14 @@ def overview(path: Path, contents: Sequence[Exhibit], styles: Sequence[Exhibit],
     side = CELL + MARGIN
     sheet = Image.new("RGB", (side * (len(styles) + 1), side * (len(contents) + 1)), PAPER)
     for column, style in enumerate(styles, start=1):
-        _paste(sheet, Image.fromarray(style.rgb), (column * side, 0), (CELL, CELL))
+        sheet.paste(shrunk(Image.fromarray(style.rgb), (CELL, CELL)), (column * side, 0))
     for row, content in enumerate(contents, start=1):
-        _paste(sheet, Image.fromarray(content.rgb), (0, row * side), (CELL, CELL))
+        sheet.paste(shrunk(Image.fromarray(content.rgb), (CELL, CELL)), (0, row * side))
         for column, style in enumerate(styles, start=1):
             file = find(Pair(content, style))
             if file.is_file():
                 with Image.open(file) as picture:
-                    _paste(sheet, picture, (column * side, row * side), (CELL, CELL))
+                    sheet.paste(shrunk(picture, (CELL, CELL)), (column * side, row * side))
     sheet.save(path)
 
 
@@ -53,7 +55,7 @@ def _page(pairs: Sequence[Pair], columns: Sequence[tuple[str, Picture]]) -> Imag
     for pair, height in zip(pairs, heights, strict=True):
         originals = [Image.fromarray(pair.content.rgb), Image.fromarray(pair.style.rgb)]
         for column, picture in enumerate(originals + [_open(find(pair)) for _, find in columns]):
-            _paste(sheet, picture, (column * (width + MARGIN), top), (width, height))
+            sheet.paste(shrunk(picture, (width, height)), (column * (width + MARGIN), top))
         top += height + MARGIN
     return sheet
 
@@ -61,10 +63,3 @@ def _page(pairs: Sequence[Pair], columns: Sequence[tuple[str, Picture]]) -> Imag
 def _open(file: Path) -> Image.Image:
     with Image.open(file) as picture:
         return picture.convert("RGB")
-
-
-def _paste(sheet: Image.Image, picture: Image.Image, at: tuple[int, int], box: tuple[int, int]) -> None:
-    """Put a picture into a box, shrunk if it is larger, never enlarged."""
-    if picture.width > box[0] or picture.height > box[1]:
-        picture = ImageOps.contain(picture, box, Image.Resampling.LANCZOS)
-    sheet.paste(picture, at)
