@@ -67,7 +67,8 @@ class Backend(Protocol):
 
         Returns:
             Named float32 arrays without a batch dimension: `relu4_1.mean` (C,), `relu4_1.std` (C,) for AdaIN;
-            `relu{k}_1.mean` (C,), `relu{k}_1.coloring` (C, C) per level for WCT.
+            `relu{k}_1.mean` (C,), `relu{k}_1.coloring` (C, C) per level for WCT; `x2.mean` and so on, by scale, for
+            this project's own networks.
         """
         ...
 

@@ -53,9 +53,11 @@ class MapMoments:
         return self.spread * (self.count / max(self.count - 1, 1))
 
     def std(self) -> NDArray[np.float32]:
-        """AdaIN's deviation per channel, (C,)."""
-        variance: NDArray[np.float64] = self.unbiased + VARIANCE_EPS
-        return np.sqrt(variance).astype(np.float32)
+        """The deviation per channel, (C,), as AdaIN has it."""
+        spread = self.unbiased
+        variance = (spread if spread.ndim == 1 else spread.diagonal()) + VARIANCE_EPS
+        deviation: NDArray[np.float32] = np.sqrt(variance).astype(np.float32)
+        return deviation
 
     def whitening(self) -> NDArray[np.float32]:
         """WCT's whitening matrix (C, C): the inverse root of the covariance, regularised as everywhere here."""
@@ -95,13 +97,11 @@ class Moments:
 
     @cached_property
     def arrays(self) -> dict[str, NDArray[np.float32]]:
-        """As the networks take them: `{map}.mean` and `{map}.std`, or `{map}.mean` and `{map}.whitening`."""
-        found = {}
+        """As the networks take them: `{map}.mean`, `{map}.std`, and with covariances also `{map}.whitening`."""
+        found: dict[str, NDArray[np.float32]] = {}
         for name, moments in self.maps.items():
-            found[f"{name}.mean"] = moments.mean.astype(np.float32)
-            if moments.spread.ndim == 1:
-                found[f"{name}.std"] = moments.std()
-            else:
+            found |= {f"{name}.mean": moments.mean.astype(np.float32), f"{name}.std": moments.std()}
+            if moments.spread.ndim == 2:
                 found[f"{name}.whitening"] = moments.whitening()
         return found
 

@@ -60,7 +60,7 @@ class Architecture:
 
 @dataclass(frozen=True, kw_only=True)
 class SlimArchitecture:
-    """The shapes of this project's own AdaIN network, `adain.nn.slim`; its one file has the role `model`.
+    """The shapes of this project's own networks, `adain.nn.slim`; their one file has the role `model`.
 
     Attributes:
         widths: channels at a half, quarter, eighth and sixteenth of the picture's resolution.
@@ -134,7 +134,7 @@ class Model:
     def stages(self) -> tuple[str, ...]:
         """What it goes through, each with the statistics of its own input picture; see `adain.backend.Backend`."""
         maps = self.architecture.maps
-        return maps if self.fusion == "wct" else maps[-1:]
+        return maps[-1:] if isinstance(self.architecture, SlimArchitecture) or self.fusion == "adain" else maps
 
     @property
     def licence(self) -> str:

@@ -13,7 +13,7 @@ from torch import nn
 from adain.nn import build
 from adain.nn.models import StyleTransfer
 from adain.nn.newton_schulz import newton_schulz_roots
-from adain.nn.slim import AdaINSlim
+from adain.nn.slim_layers import SlimDecoder
 from adain.nn.vgg import Decoder
 from adain.onnx.contract import GraphKind
 from adain.onnx.export import Options, Written, export
@@ -23,9 +23,15 @@ ARCHITECTURES: dict[str, Architecture | SlimArchitecture] = {
     "small-adain": Architecture(widths=(6, 8), levels=(2,), encoder_per_level=False, keys="own"),
     "small-wct": Architecture(widths=(6, 8), levels=(2, 1), encoder_per_level=False, keys="own"),
     "small-slim": SlimArchitecture(widths=(4, 6, 8, 8), hidden=8),
+    "small-slim-wct": SlimArchitecture(widths=(4, 6, 8, 8), hidden=8),
 }
 
-CONTRAST = {"small-adain": 2.0, "small-wct": 0.8, "small-slim": 0.05}  # of the last layers: pictures spread by 0.2
+CONTRAST = {
+    "small-adain": 2.0,
+    "small-wct": 0.8,
+    "small-slim": 0.05,
+    "small-slim-wct": 0.05,
+}  # of the last layers: pictures spread by 0.2
 
 
 @dataclass(frozen=True)
@@ -85,10 +91,10 @@ def make(name: str, folder: Path) -> SmallModel:
     with torch.no_grad():
         for last in _last_layers(part):
             last.weight *= CONTRAST[name]
-            last.bias.fill_(0.0 if isinstance(part, AdaINSlim) else 0.5)  # the slim network adds 0.5 itself
+            last.bias.fill_(0.0 if "slim" in name else 0.5)  # the slim networks add 0.5 themselves
     file = folder / f"{name}.safetensors"
     save_file(part.state_dict(), file)
-    fusion = "wct" if name == "small-wct" else "adain"
+    fusion = "wct" if "wct" in name else "adain"
     weights = WeightFile(
         role="model",
         name=file.name,
@@ -116,8 +122,9 @@ def network(model: SmallModel) -> StyleTransfer:
 
 
 def _last_layers(part: nn.Module) -> list[nn.Conv2d]:
-    if isinstance(part, AdaINSlim):
-        return [part.decoder.to_picture.conv]
+    decoder = part.get_submodule("decoder") if "decoder" in dict(part.named_children()) else None
+    if isinstance(decoder, SlimDecoder):
+        return [decoder.to_picture.conv]
     decoders = [module for module in part.children() if isinstance(module, Decoder)]
     found = [decoder.get_submodule("conv1_1") for decoder in decoders]
     return [layer for layer in found if isinstance(layer, nn.Conv2d)]

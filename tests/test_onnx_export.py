@@ -31,6 +31,7 @@ FAMILIES = {
     "small-adain": Options(kinds=("encode_style", "apply", "whole", "apply_regions")),
     "small-wct": Options(kinds=("encode_style", "apply")),
     "small-slim": Options(kinds=("apply",)),
+    "small-slim-wct": Options(kinds=("encode_style", "apply")),
 }
 GRAPHS_OF_FAMILIES = [(name, kind) for name, options in FAMILIES.items() for kind in options.graphs]
 

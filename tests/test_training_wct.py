@@ -55,7 +55,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def recipe_of(task: str = "wct", wct: dict[str, object] | None = None, **network: object) -> recipes.Recipe:
-    name = {"wct": "wct-slim", "distill": "encoder-slim"}[task]
+    name = {"wct": "wct-levels", "distill": "encoder-slim"}[task]
     return recipes.parse(
         {
             "task": task,
@@ -148,18 +148,18 @@ def test_wct_starts_from_the_deepest_encoder_and_the_decoders_of_a_model_with_on
     monkeypatch.setattr(registry, "MODELS", {"theirs": row})
     monkeypatch.setattr("adain.weights.find", lambda model: {role: tmp_path / f"{role}.pth" for role in pieces})
     options = {"widths": widths, "levels": [3, 2, 1]}
-    plain = networks.build(recipes.NetworkRecipe("wct-slim", options=options), 0, "wct").state_dict()
-    network = networks.build(recipes.NetworkRecipe("wct-slim", init="theirs", options=options), 0, "wct").state_dict()
+    plain = networks.build(recipes.NetworkRecipe("wct-levels", options=options), 0, "wct").state_dict()
+    network = networks.build(recipes.NetworkRecipe("wct-levels", init="theirs", options=options), 0, "wct").state_dict()
     for name, role in {"encoder": "encoder3", "decoder3": "decoder3", "decoder2": "decoder2"}.items():
         for key, tensor in pieces[role].state_dict().items():
             assert torch.equal(network[f"{name}.{key}"], tensor)
     assert torch.equal(network["decoder1.conv1_1.weight"], plain["decoder1.conv1_1.weight"])  # of another shape
     with pytest.raises(InputError, match="its encoder does not fit this network"):
-        networks.build(recipes.NetworkRecipe("wct-slim", init="theirs"), 0, "wct")
+        networks.build(recipes.NetworkRecipe("wct-levels", init="theirs"), 0, "wct")
 
 
 def test_a_network_of_another_task_is_an_error():
-    with pytest.raises(InputError, match="'adain-slim' is for task 'adain'; task 'wct' trains: wct-slim"):
+    with pytest.raises(InputError, match="'adain-slim' is for task 'adain'; task 'wct' trains: wct-levels"):
         networks.build(recipes.NetworkRecipe(), 0, "wct")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import nn
@@ -12,11 +13,12 @@ from adain.errors import WeightsError
 from adain.nn import checkpoints
 from adain.nn.fusion import MatrixRoots, eigh_roots
 from adain.nn.models import AdaINModel, StyleTransfer, WCTModel
-from adain.nn.slim import AdaINSlim
+from adain.nn.slim import AdaINSlim, SlimNetwork, WCTSlim
+from adain.nn.slim_layers import SlimDecoder, SlimEncoder
 from adain.nn.vgg import Decoder, Encoder
 from adain.registry import Architecture, Model, SlimArchitecture
 
-__all__ = ["build", "load", "parts", "wct_model"]
+__all__ = ["build", "load", "parts", "slim_model", "wct_model"]
 
 
 def build(model: Model, *, roots: MatrixRoots = eigh_roots) -> StyleTransfer:
@@ -53,11 +55,13 @@ def load(model: Model, files: Mapping[str, Path], *, roots: MatrixRoots = eigh_r
 def parts(architecture: Architecture | SlimArchitecture) -> dict[str, nn.Module]:
     """What each file of a model holds, by role, with random weights.
 
-    An encoder or decoder each, decoders in the order of the levels; or, under `model`, a `ModuleDict` of
-    those, or the whole network.
+    An encoder or decoder each, decoders in the order of the levels; or, under `model`, a `ModuleDict` of those.
     """
     if isinstance(architecture, SlimArchitecture):
-        return {"model": AdaINSlim(architecture.widths, architecture.hidden)}
+        encoder = SlimEncoder(architecture.widths)
+        return {
+            "model": nn.ModuleDict({"encoder": encoder, "decoder": SlimDecoder(encoder.widths, architecture.hidden)})
+        }
     pieces = _vgg_parts(architecture)
     return {"model": nn.ModuleDict(pieces)} if architecture.keys == "own" else pieces
 
@@ -82,11 +86,21 @@ def wct_model(pieces: Iterable[nn.Module], roots: MatrixRoots = eigh_roots) -> W
     return WCTModel(encoders, decoders, [decoder.level for decoder in decoders], roots)
 
 
+def slim_model(
+    pieces: Iterable[nn.Module], fusion: Literal["adain", "wct"], roots: MatrixRoots = eigh_roots
+) -> SlimNetwork:
+    """The small network of an encoder and a decoder, which it shares."""
+    encoder, decoder = pieces
+    assert isinstance(encoder, SlimEncoder)
+    assert isinstance(decoder, SlimDecoder)
+    return WCTSlim(encoder, decoder, roots) if fusion == "wct" else AdaINSlim(encoder, decoder)
+
+
 def _assemble(model: Model, pieces: Mapping[str, nn.Module], roots: MatrixRoots) -> StyleTransfer:
     whole = pieces.get("model")
-    if isinstance(whole, StyleTransfer):
-        return whole
     members = list(pieces.values()) if whole is None else list(whole.children())
+    if isinstance(model.architecture, SlimArchitecture):
+        return slim_model(members, model.fusion, roots)
     if model.fusion == "wct":
         return wct_model(members, roots)
     encoders, decoders = _sorted(members)

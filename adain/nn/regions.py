@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from adain.nn.fusion import VARIANCE_EPS, MatrixRoots, regularized
 from adain.nn.padding import int_max
 
-__all__ = ["PRIOR", "adain", "blend", "moments", "scaled", "shares", "wct"]
+__all__ = ["PRIOR", "adain", "blend", "moments", "scaled", "shares", "statistics", "wct"]
 
 PRIOR = 4.0  # pixels of a feature map
 
@@ -62,9 +62,7 @@ def moments(centred: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
     return mean, (square - mean * mean).clamp_min(0.0)
 
 
-def adain(
-    feature: Tensor, masks: Tensor, mean: Tensor, std: Tensor, alpha: float | Tensor = 1.0
-) -> tuple[Tensor, Tensor]:
+def adain(feature: Tensor, masks: Tensor, mean: Tensor, std: Tensor, alpha: float | Tensor = 1.0) -> Tensor:
     """AdaIN by region; see `adain.nn.fusion.adain`.
 
     Args:
@@ -75,24 +73,37 @@ def adain(
         alpha: strength in [0, 1], a number or (N, 1).
 
     Returns:
-        The map, (N, C, h, w); and the mean and deviation that each region, and last the content, then has, side by
-        side, (N, S + 1, 2 C).
+        (N, C, h, w).
     """
     centred, centre = _centred(feature)
-    unbiased = _unbiased(feature.shape[2] * feature.shape[3])
-    own_mean, variance = moments(centred, masks[:, :-1])
-    own_std = (variance * unbiased + VARIANCE_EPS).sqrt()
+    own_mean, own_std = _mean_std(centred, masks)
     strength = _per_region(alpha)
     new_mean = own_mean + strength * (mean - centre[:, None] - own_mean)
-    new_std = own_std + strength * (std - own_std)
-    gain = new_std / own_std
+    gain = (own_std + strength * (std - own_std)) / own_std
     shift = new_mean - own_mean * gain
     gains = torch.cat([gain, torch.ones_like(gain[:, :1])], dim=1)  # the last is the content as it is
     shifts = torch.cat([shift, torch.zeros_like(shift[:, :1])], dim=1)
-    fused = centred * blend(gains, masks) + blend(shifts, masks) + centre[:, :, None, None]
+    return centred * blend(gains, masks) + blend(shifts, masks) + centre[:, :, None, None]
+
+
+def statistics(feature: Tensor, masks: Tensor, mean: Tensor, std: Tensor, alpha: float | Tensor = 1.0) -> Tensor:
+    """What each region of a map is given, and last the content: its mean and deviation side by side, (N, S + 1, 2 C).
+
+    Args:
+        feature: the content's, before it is fused, (N, C, h, w) float32.
+        masks: as for `adain`.
+        mean: likewise.
+        std: likewise.
+        alpha: likewise.
+    """
+    centred, centre = _centred(feature)
+    own_mean, own_std = _mean_std(centred, masks)
+    own_mean = own_mean + centre[:, None]
+    strength = _per_region(alpha)
+    styles = torch.cat([own_mean + strength * (mean - own_mean), own_std + strength * (std - own_std)], dim=2)
+    unbiased = _unbiased(feature.shape[2] * feature.shape[3])
     content_std = ((centred * centred).mean(dim=(2, 3)) * unbiased + VARIANCE_EPS).sqrt()
-    styles = torch.cat([new_mean + centre[:, None], new_std], dim=2)
-    return fused, torch.cat([styles, torch.cat([centre, content_std], dim=1)[:, None]], dim=1)
+    return torch.cat([styles, torch.cat([centre, content_std], dim=1)[:, None]], dim=1)
 
 
 def blend(values: Tensor, masks: Tensor) -> Tensor:
@@ -132,6 +143,12 @@ def wct(
     styled = transform.transpose(1, 2).flatten(2) @ weighted.flatten(1, 2)  # (N, C, S * C) by (N, S * C, P)
     fused = styled + shift.transpose(1, 2) @ weights[:, :-1] + pixels * weights[:, -1:]
     return fused.view_as(centred) + centre[:, :, None, None]
+
+
+def _mean_std(centred: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
+    """Of each style's region: mean from the map's mean, and standard deviation, (N, S, C) each."""
+    mean, variance = moments(centred, masks[:, :-1])
+    return mean, (variance * _unbiased(centred.shape[2] * centred.shape[3]) + VARIANCE_EPS).sqrt()
 
 
 def _centred(feature: Tensor) -> tuple[Tensor, Tensor]:

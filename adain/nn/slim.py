@@ -1,208 +1,94 @@
-"""The small network this project trains: AdaIN at four scales of a narrow encoder, and a decoder told the style.
+"""The small networks this project trains: a fusion at four scales of a narrow encoder, and a decoder told the style.
 
 AdaIN (Huang & Belongie 2017, arXiv 1703.06868) at relu4_1 alone leaves colour and stroke to a deep decoder. Here
-every scale of the content, from half to a sixteenth of the resolution, is given the style's mean and standard
-deviation and enters the decoder as a skip, so detail survives and colour needs no learning. What remains, how
-strokes look between those scales, each decoder layer learns as a gain and a bias computed from the style code
-(feature-wise modulation, as in Dumoulin et al. 2017, arXiv 1610.07629, but from statistics instead of a style's
-index).
+every scale of the content, from half to a sixteenth of the resolution, is given the style's statistics and enters the
+decoder as a skip, so detail survives and colour needs no learning. What remains, how strokes look between those
+scales, each decoder layer learns as a gain and a bias computed from means and deviations (feature-wise modulation, as
+in Dumoulin et al. 2017, arXiv 1610.07629, but from statistics instead of a style's index).
 
-Two decisions make it fast and easy to tile:
+Only the encoder's maps are normalised, never the decoder's. Two passes over any tiling of a picture therefore give what
+one pass over the whole picture gives.
 
-- Nothing runs at full resolution. Space-to-depth by 2 comes first and depth-to-space last, so the widest maps have
-  a quarter of the pixels.
-- Only the encoder's maps are normalised, never the decoder's. Two passes over any tiling of a picture therefore
-  give what one pass over the whole picture gives.
-
-Alpha mixes the content's own code in, as if the content were one more style; alpha = 0 asks for the content itself.
+Alpha mixes the content's own statistics in, as if the content were one more style; alpha = 0 asks for the content
+itself.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import Tensor
 
 from adain.backend import Reach
 from adain.nn import regions
-from adain.nn.fusion import mean_std
+from adain.nn.fusion import (
+    VARIANCE_EPS,
+    MatrixRoots,
+    eigh_roots,
+    mean_covariance,
+    mean_std,
+    regularized,
+    wct_with,
+)
 from adain.nn.models import StyleTransfer
 from adain.nn.padding import crop_to, pad_to
-from adain.nn.stages import channel_moments, convolved, round_up
+from adain.nn.slim_layers import SCALES, Fusion, SlimDecoder, SlimEncoder
+from adain.nn.stages import channel_moments, covariance_moments, round_up
 
-__all__ = ["SCALES", "AdaINSlim"]
-
-SCALES = (2, 4, 8, 16)
-"""Pixels of the picture per pixel of each fused map, along each side; a style code's arrays are `x2.mean` ..."""
+__all__ = ["SMALLEST_SIDE", "AdaINSlim", "SlimNetwork", "WCTSlim"]
 
 SMALLEST_SIDE = 32  # pixels: reflection by 1 needs 2 on the deepest map
 
-
-class ReflectConv(nn.Module):
-    """A 3x3 convolution behind a reflection by 1, so that borders see picture rather than black."""
-
-    def __init__(self, inputs: int, outputs: int, *, stride: int = 1, gain: float = 1.0) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(inputs, outputs, 3, stride)
-        nn.init.kaiming_normal_(self.conv.weight, nonlinearity="relu")
-        nn.init.zeros_(self.conv.bias)  # type: ignore[arg-type]
-        with torch.no_grad():
-            self.conv.weight *= gain
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) to (N, C', H / stride, W / stride); even sides where the stride is 2."""
-        convolved: Tensor = self.conv(F.pad(x, (1, 1, 1, 1), mode="reflect"))
-        return convolved
+Statistics: TypeAlias = Mapping[str, Tensor]
+"""Of one map, by name: `mean` (N, C) and so on, as a style code has them behind the map's name."""
 
 
-class SpaceToDepthConv(ReflectConv):
-    """A picture in [0, 1], 2 x 2 pixels to a position, through a `ReflectConv`."""
-
-    def __init__(self, outputs: int) -> None:
-        super().__init__(4 * 3, outputs)
-
-    def forward(self, image: Tensor) -> Tensor:
-        """(N, 3, H, W) to (N, C, H / 2, W / 2); even sides."""
-        return super().forward(F.pixel_unshuffle(2 * image - 1, 2))
-
-
-class SlimEncoder(nn.Module):
-    """A picture's feature maps at a half, quarter, eighth and sixteenth of its resolution."""
-
-    def __init__(self, widths: Sequence[int]) -> None:
-        super().__init__()
-        half, quarter, eighth, sixteenth = widths
-        self.to_half = SpaceToDepthConv(half)
-        self.to_quarter = ReflectConv(half, quarter, stride=2)
-        self.at_quarter = ReflectConv(quarter, quarter)
-        self.to_eighth = ReflectConv(quarter, eighth, stride=2)
-        self.to_sixteenth = ReflectConv(eighth, sixteenth, stride=2)
-        self.at_sixteenth = ReflectConv(sixteenth, sixteenth)
-
-    def forward(self, image: Tensor) -> list[Tensor]:
-        """(N, 3, H, W) in [0, 1], sides multiples of 16, to one map per scale, finest first, after their ReLU."""
-        half = torch.relu(self.to_half(image))
-        quarter = torch.relu(self.to_quarter(half))
-        quarter = torch.relu(quarter + self.at_quarter(quarter))
-        eighth = torch.relu(self.to_eighth(quarter))
-        sixteenth = torch.relu(self.to_sixteenth(eighth))
-        sixteenth = torch.relu(sixteenth + self.at_sixteenth(sixteenth))
-        return [half, quarter, eighth, sixteenth]
-
-    def spoiled(self) -> tuple[int, int, int, int]:
-        """Rows of each map along an inner border that a reflection there spoils; see `adain.nn.stages`."""
-        half = convolved(0)
-        quarter = convolved(convolved(half, stride=2))
-        eighth = convolved(quarter, stride=2)
-        sixteenth = convolved(convolved(eighth, stride=2))
-        return half, quarter, eighth, sixteenth
-
-
-class Modulation(nn.Module):
-    """Style code to a gain and a bias per channel of each decoder layer.
+class SlimNetwork(StyleTransfer, ABC):
+    """Encoder, a fusion of every map, decoder; 19,600 multiply-accumulates per pixel of the content.
 
     Args:
-        inputs: numbers in a style code.
-        hidden: width of the one hidden layer.
-        channels: of each modulated layer.
+        encoder: of the maps that are fused.
+        decoder: of as many channels.
     """
 
-    def __init__(self, inputs: int, hidden: int, channels: Sequence[int]) -> None:
+    def __init__(self, encoder: SlimEncoder, decoder: SlimDecoder) -> None:
         super().__init__()
-        self.channels = tuple(channels)
-        self.hidden = nn.Linear(inputs, hidden)
-        self.out = nn.Linear(hidden, 2 * sum(channels))
-        nn.init.normal_(self.out.weight, std=0.01)  # gains near 1 and biases near 0 to begin with
-        nn.init.zeros_(self.out.bias)
+        self.encoder = encoder
+        self.decoder = decoder
+        self.widths = encoder.widths
 
-    def forward(self, code: Tensor) -> list[tuple[Tensor, Tensor]]:
-        """(N, inputs) to (gain, bias) per layer, (N, C, 1, 1) each."""
-        gains, biases = self.out(torch.relu(self.hidden(code))).chunk(2, dim=1)
-        pairs = zip(gains.split(self.channels, 1), biases.split(self.channels, 1), strict=True)
-        return [(1 + gain[:, :, None, None], bias[:, :, None, None]) for gain, bias in pairs]
+    @abstractmethod
+    def style_statistics(self, x: Tensor) -> dict[str, Tensor]:
+        """What a style code holds of a style's map (N, C, h, w) float32; `mean` and `std` always."""
 
+    @abstractmethod
+    def content_statistics(self, x: Tensor) -> dict[str, Tensor]:
+        """What the fusion needs of a content's map, as `style_statistics`."""
 
-class SlimDecoder(nn.Module):
-    """Fused maps to a picture, coarse to fine, each finer map added as a skip."""
+    @abstractmethod
+    def map_moments(self, x: Tensor, weights: Tensor) -> dict[str, Tensor]:
+        """The moments of a map where the weights (N, 1, h, w) say; see `adain.nn.stages`."""
 
-    def __init__(self, widths: Sequence[int], *, code_size: int, hidden: int) -> None:
-        super().__init__()
-        half, quarter, eighth, sixteenth = widths
-        layers = {
-            "from_sixteenth": ReflectConv(sixteenth, eighth),
-            "at_eighth": ReflectConv(eighth, eighth),
-            "from_eighth": ReflectConv(eighth, quarter),
-            "at_quarter_1": ReflectConv(quarter, quarter),
-            "at_quarter_2": ReflectConv(quarter, quarter, gain=0.5),
-            "from_quarter": ReflectConv(quarter, half),
-            "at_half": ReflectConv(half, half),
-        }
-        self.layers = nn.ModuleDict(layers)
-        self.names = tuple(layers)
-        self.modulation = Modulation(code_size, hidden, [layer.conv.out_channels for layer in layers.values()])
-        self.skips = nn.ParameterList(nn.Parameter(torch.full((1, c, 1, 1), 0.7)) for c in (half, quarter, eighth))
-        self.to_picture = ReflectConv(half, 4 * 3, gain=0.1)  # starts as mid-grey
+    @abstractmethod
+    def fuse(self, x: Tensor, own: Statistics, style: Statistics, alpha: float | Tensor) -> tuple[Tensor, Fusion]:
+        """A content's map, and what gives it the style's statistics."""
 
-    def forward(self, fused: Sequence[Tensor], modulation: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
-        """Fused maps (finest first) to (N, 3, H, W); `modulation` is what `self.modulation` makes of the flat code."""
-        half, quarter, eighth, x = fused
-        modulated_by = dict(zip(self.names, modulation, strict=True))
-
-        def layer(name: str, x: Tensor) -> Tensor:
-            gain, bias = modulated_by[name]
-            modulated: Tensor = self.layers[name](x) * gain + bias
-            return modulated
-
-        x = torch.relu(_up(layer("from_sixteenth", x)) + self.skips[2] * eighth)
-        x = torch.relu(x + layer("at_eighth", x))
-        x = torch.relu(_up(layer("from_eighth", x)) + self.skips[1] * quarter)
-        x = torch.relu(x + layer("at_quarter_2", torch.relu(layer("at_quarter_1", x))))
-        x = torch.relu(_up(layer("from_quarter", x)) + self.skips[0] * half)
-        x = torch.relu(layer("at_half", x))
-        return F.pixel_shuffle(self.to_picture(x), 2) + 0.5
-
-    def spoiled(self, maps: Sequence[int]) -> int:
-        """Pixels of the picture along an inner border that are spoiled, from rows of each map that are."""
-        half, quarter, eighth, sixteenth = maps
-        at_eighth = convolved(max(2 * convolved(sixteenth), eighth))
-        at_quarter = convolved(convolved(max(2 * convolved(at_eighth), quarter)))
-        at_half = convolved(max(2 * convolved(at_quarter), half))
-        return 2 * convolved(at_half)
-
-
-class AdaINSlim(StyleTransfer):
-    """The project's own network; 19,600 multiply-accumulates per pixel of the content.
-
-    Args:
-        widths: channels at a half, quarter, eighth and sixteenth of the resolution.
-        hidden: width of the hidden layer between the style code and the decoder's gains.
-    """
-
-    def __init__(self, widths: Sequence[int] = (32, 64, 128, 128), hidden: int = 96) -> None:
-        super().__init__()
-        self.widths = tuple(widths)
-        self.encoder = SlimEncoder(widths)
-        self.decoder = SlimDecoder(widths, code_size=2 * sum(widths), hidden=hidden)
-
-    @property
-    def code_shapes(self) -> dict[str, tuple[int, ...]]:
-        """`x2.mean`, `x2.std` and so on for each scale, (C,) each."""
-        return {
-            f"x{scale}.{name}": (width,)
-            for scale, width in zip(SCALES, self.widths, strict=True)
-            for name in ("mean", "std")
-        }
+    @abstractmethod
+    def fuse_regions(self, x: Tensor, shares: Tensor, styles: Statistics, alpha: float | Tensor) -> Tensor:
+        """A content's map with a style (N, S, ...) on each region; see `adain.nn.regions`."""
 
     def encode_style(self, style: Tensor) -> dict[str, Tensor]:
-        """Mean and standard deviation per channel at every scale; see `StyleTransfer.encode_style`."""
-        return self._code(self.encoder(self._fit(style)))
+        """The statistics of the maps at every scale; see `StyleTransfer.encode_style`."""
+        maps = zip(SCALES, self.encoder(self._fit(style)), strict=True)
+        return {f"x{s}.{name}": value for s, x in maps for name, value in self.style_statistics(x.float()).items()}
 
     def forward(self, content: Tensor, code: Mapping[str, Tensor], alpha: float | Tensor) -> Tensor:
         """See `StyleTransfer.forward`."""
         maps = self.encoder(self._fit(content))
-        return self._decode(content, maps, self._code(maps), code, alpha)
+        return self._decode(content, maps, [self.content_statistics(x.float()) for x in maps], code, alpha)
 
     @property
     def stages(self) -> tuple[str, ...]:
@@ -225,33 +111,38 @@ class AdaINSlim(StyleTransfer):
         weights = self._fit(mask)
         maps = zip(SCALES, self.encoder(self._fit(image)), strict=True)
         return {
-            f"x{scale}.{name}": value
-            for scale, x in maps
-            for name, value in channel_moments(x.float(), regions.scaled(weights, scale)).items()
+            f"x{s}.{name}": value
+            for s, x in maps
+            for name, value in self.map_moments(x.float(), regions.scaled(weights, s)).items()
         }
 
     def forward_with(
         self, image: Tensor, stage: str, own: Mapping[str, Tensor], code: Mapping[str, Tensor], alpha: float | Tensor
     ) -> Tensor:
         """See `StyleTransfer.forward_with`."""
-        return self._decode(image, self.encoder(self._fit(image)), own, code, alpha)
+        return self._decode(image, self.encoder(self._fit(image)), [_of_map(own, s) for s in SCALES], code, alpha)
 
     def _decode(
         self,
         content: Tensor,
         maps: Sequence[Tensor],
-        own: Mapping[str, Tensor],
+        own: Sequence[Statistics],
         code: Mapping[str, Tensor],
         alpha: float | Tensor,
     ) -> Tensor:
         """Maps with the statistics `own` to a picture."""
-        target = {name: own[name] + alpha * (code[name] - own[name]) for name in self.code_shapes}
-        fused = [
-            _renormalise(x, own[f"x{s}.mean"], own[f"x{s}.std"], target[f"x{s}.mean"], target[f"x{s}.std"])
-            for s, x in zip(SCALES, maps, strict=True)
+        styles = [_of_map(code, s) for s in SCALES]
+        *finer, (deepest, fusion) = [
+            self.fuse(x, mine, style, alpha) for x, mine, style in zip(maps, own, styles, strict=True)
         ]
-        flat = torch.cat([target[name] for name in self.code_shapes], dim=1)
-        return self._crop(self.decoder(fused, self.decoder.modulation(flat)), content)
+        if fusion is not None:
+            deepest = deepest * fusion[0] + fusion[1]
+        flat = [
+            mine[name] + alpha * (style[name] - mine[name])
+            for mine, style in zip(own, styles, strict=True)
+            for name in ("mean", "std")
+        ]
+        return self._crop(self.decoder(deepest, finer, self.decoder.modulation(torch.cat(flat, dim=1))), content)
 
     def forward_regions(
         self, content: Tensor, codes: Mapping[str, Tensor], masks: Tensor, alpha: float | Tensor
@@ -259,15 +150,14 @@ class AdaINSlim(StyleTransfer):
         """Each region also modulates the decoder's layers where it is; see `StyleTransfer.forward_regions`."""
         shares = regions.shares(self._fit(masks))
         scaled = {scale: regions.scaled(shares, scale) for scale in SCALES}
-        fused, statistics = zip(
-            *(
-                regions.adain(x.float(), scaled[s], codes[f"x{s}.mean"], codes[f"x{s}.std"], alpha)
-                for s, x in zip(SCALES, self.encoder(self._fit(content)), strict=True)
-            ),
-            strict=True,
-        )
-        modulation = self._regional_modulation(torch.cat(statistics, dim=2), scaled)
-        return self._crop(self.decoder(fused, modulation), content)
+        fused, flat = [], []
+        for s, x in zip(SCALES, self.encoder(self._fit(content)), strict=True):
+            styles = _of_map(codes, s)
+            fused.append(self.fuse_regions(x.float(), scaled[s], styles, alpha))
+            flat.append(regions.statistics(x.float(), scaled[s], styles["mean"], styles["std"], alpha))
+        *finer, deepest = fused
+        modulation = self._regional_modulation(torch.cat(flat, dim=2), scaled)
+        return self._crop(self.decoder(deepest, [(x, None) for x in finer], modulation), content)
 
     def _regional_modulation(self, flat: Tensor, shares: Mapping[int, Tensor]) -> list[tuple[Tensor, Tensor]]:
         """A gain and a bias per pixel of each decoder layer, from a flat code per region (N, S + 1, D)."""
@@ -284,14 +174,101 @@ class AdaINSlim(StyleTransfer):
     def _crop(self, image: Tensor, like: Tensor) -> Tensor:
         return crop_to(image, like)
 
-    def _code(self, maps: Sequence[Tensor]) -> dict[str, Tensor]:
-        statistics = [statistic for x in maps for statistic in mean_std(x.float())]  # also where maps are bfloat16
-        return dict(zip(self.code_shapes, statistics, strict=True))
+
+class AdaINSlim(SlimNetwork):
+    """A `SlimNetwork` that gives maps the style's mean and standard deviation per channel."""
+
+    @property
+    def code_shapes(self) -> dict[str, tuple[int, ...]]:
+        """`x2.mean`, `x2.std` and so on for each scale, (C,) each."""
+        return {f"x{s}.{name}": (width,) for s, width in zip(SCALES, self.widths, strict=True) for name in _MEAN_STD}
+
+    def style_statistics(self, x: Tensor) -> dict[str, Tensor]:
+        """See `SlimNetwork.style_statistics`."""
+        return dict(zip(_MEAN_STD, mean_std(x), strict=True))
+
+    def content_statistics(self, x: Tensor) -> dict[str, Tensor]:
+        """The same as of a style."""
+        return self.style_statistics(x)
+
+    def map_moments(self, x: Tensor, weights: Tensor) -> dict[str, Tensor]:
+        """See `SlimNetwork.map_moments`."""
+        return channel_moments(x, weights)
+
+    def fuse(self, x: Tensor, own: Statistics, style: Statistics, alpha: float | Tensor) -> tuple[Tensor, Fusion]:
+        """See `SlimNetwork.fuse`."""
+        mean, std = (own[name] + alpha * (style[name] - own[name]) for name in _MEAN_STD)
+        gain = std / own["std"]
+        return x, (gain[:, :, None, None], (mean - own["mean"] * gain)[:, :, None, None])
+
+    def fuse_regions(self, x: Tensor, shares: Tensor, styles: Statistics, alpha: float | Tensor) -> Tensor:
+        """See `SlimNetwork.fuse_regions`."""
+        return regions.adain(x, shares, styles["mean"], styles["std"], alpha)
 
 
-def _renormalise(x: Tensor, mean: Tensor, std: Tensor, new_mean: Tensor, new_std: Tensor) -> Tensor:
-    gain = new_std / std
-    return x * gain[:, :, None, None] + (new_mean - mean * gain)[:, :, None, None]
+class WCTSlim(SlimNetwork):
+    """A `SlimNetwork` that gives maps the style's whole covariance, by whitening and coloring.
+
+    WCT (Li et al. 2017, arXiv 1705.08086) in one pass instead of five: the maps of all scales are fused at once, and
+    one decoder makes the picture of them.
+
+    Args:
+        encoder: as of `SlimNetwork`.
+        decoder: likewise.
+        roots: what takes the roots of covariances.
+    """
+
+    def __init__(self, encoder: SlimEncoder, decoder: SlimDecoder, roots: MatrixRoots = eigh_roots) -> None:
+        super().__init__(encoder, decoder)
+        self.roots = roots
+
+    @property
+    def code_shapes(self) -> dict[str, tuple[int, ...]]:
+        """`x2.mean` and `x2.std`, (C,) each, and `x2.coloring`, (C, C); and so on for each scale."""
+        return {
+            f"x{s}.{name}": shape
+            for s, width in zip(SCALES, self.widths, strict=True)
+            for name, shape in (("mean", (width,)), ("std", (width,)), ("coloring", (width, width)))
+        }
+
+    def style_statistics(self, x: Tensor) -> dict[str, Tensor]:
+        """See `SlimNetwork.style_statistics`."""
+        mean, std, covariance = self.covariance(x)
+        return {"mean": mean, "std": std, "coloring": self.roots(regularized(covariance))[1]}
+
+    def content_statistics(self, x: Tensor) -> dict[str, Tensor]:
+        """See `SlimNetwork.content_statistics`."""
+        mean, std, covariance = self.covariance(x)
+        return {"mean": mean, "std": std, "whitening": self.roots(regularized(covariance))[0]}
+
+    def covariance(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Mean and standard deviation per channel, (N, C) each, and the covariance between channels, (N, C, C)."""
+        with torch.autocast(x.device.type, enabled=False):  # a covariance is a small difference of large numbers
+            mean, covariance = mean_covariance(x)
+        return mean, (covariance.diagonal(dim1=1, dim2=2) + VARIANCE_EPS).sqrt(), covariance
+
+    def map_moments(self, x: Tensor, weights: Tensor) -> dict[str, Tensor]:
+        """See `SlimNetwork.map_moments`."""
+        return covariance_moments(x, weights)
+
+    def fuse(self, x: Tensor, own: Statistics, style: Statistics, alpha: float | Tensor) -> tuple[Tensor, Fusion]:
+        """See `SlimNetwork.fuse`."""
+        with torch.autocast(x.device.type, enabled=False):  # what is small in some direction whitening makes large
+            fused = wct_with(x.float(), own["mean"], own["whitening"], style["mean"], style["coloring"], alpha)
+        return fused, None
+
+    def fuse_regions(self, x: Tensor, shares: Tensor, styles: Statistics, alpha: float | Tensor) -> Tensor:
+        """See `SlimNetwork.fuse_regions`."""
+        return regions.wct(x, shares, styles["mean"], styles["coloring"], alpha, self.roots)
+
+
+_MEAN_STD = ("mean", "std")
+
+
+def _of_map(arrays: Mapping[str, Tensor], scale: int) -> dict[str, Tensor]:
+    """Those of the map of a scale, by what follows its name."""
+    prefix = f"x{scale}."
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
 
 def _blend(values: Tensor, count: int, shares: Tensor) -> Tensor:
@@ -302,7 +279,3 @@ def _blend(values: Tensor, count: int, shares: Tensor) -> Tensor:
 def _scale(layer: str) -> int:
     """Of the map that a decoder layer makes: 4 for `at_quarter_1` and `from_quarter`."""
     return {"half": 2, "quarter": 4, "eighth": 8, "sixteenth": 16}[layer.split("_")[1]]
-
-
-def _up(x: Tensor) -> Tensor:
-    return F.interpolate(x, scale_factor=2.0, mode="nearest")

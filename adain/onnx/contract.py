@@ -35,6 +35,7 @@ from numpy.typing import NDArray
 
 from adain.backend import Reach
 from adain.errors import InputError, WeightsError
+from adain.moments import Moments
 
 __all__ = [
     "CONTRACT_VERSION",
@@ -101,23 +102,22 @@ def moments_layout(code_layout: CodeLayout, stage: str) -> dict[str, tuple[int, 
 
 def own_layout(code_layout: CodeLayout, stage: str) -> dict[str, tuple[int, ...]]:
     """What an `apply_with` graph takes of a content: names and shapes, in order, of `adain.moments.Moments.arrays`."""
-    kind = "whitening" if _is_wct(code_layout) else "std"
-    layout: dict[str, tuple[int, ...]] = {}
-    for name, spread in _fused(code_layout, stage).items():
-        layout |= {f"{name}.mean": spread[:1], f"{name}.{kind}": spread}
-    return layout
+    maps = _fused(code_layout, stage)
+    names = (name.rpartition(".") for name in code_layout)
+    return {
+        f"{map_}.{'whitening' if array == 'coloring' else array}": code_layout[f"{map_}.{array}"]
+        for map_, _, array in names
+        if map_ in maps
+    }
 
 
-def _is_wct(code_layout: CodeLayout) -> bool:
-    return any(name.endswith(".coloring") for name in code_layout)
-
-
-def _fused(code_layout: CodeLayout, stage: str | None = None) -> dict[str, tuple[int, ...]]:
-    """The maps that are fused, in a stage or in all, and the shapes of their variances or covariances."""
-    wct = _is_wct(code_layout)
-    kind = ".coloring" if wct else ".std"
-    maps = {name.removesuffix(kind): shape for name, shape in code_layout.items() if name.endswith(kind)}
-    return {name: shape for name, shape in maps.items() if stage is None or not wct or name == stage}
+def _fused(code_layout: CodeLayout, stage: str) -> dict[str, tuple[int, ...]]:
+    """The maps that a stage fuses, and the shapes of their variances or covariances."""
+    found = {}
+    for name, shape in code_layout.items():  # of a map's arrays the last one, a coloring where there is one
+        found[name.rpartition(".")[0]] = shape
+    several = not any(name.endswith(".std") for name in code_layout)  # one pass needs deviations for its decoder
+    return {stage: found[stage]} if several else found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -239,6 +239,12 @@ def flatten(arrays: Mapping[str, NDArray[np.float32]], layout: CodeLayout) -> ND
     if shapes != dict(layout):
         raise InputError(f"the style code has {shapes}, not {dict(layout)}; encode the style with this model")
     return np.concatenate([np.asarray(arrays[name], np.float32).ravel() for name in layout])
+
+
+def flatten_own(own: Moments, code_layout: CodeLayout, stage: str) -> NDArray[np.float32]:
+    """The statistics of a content as an `apply_with` graph takes them, (M,) float32."""
+    layout = own_layout(code_layout, stage)
+    return flatten({name: own.arrays[name] for name in layout}, layout)
 
 
 def unflatten(code: NDArray[np.float32], layout: CodeLayout) -> dict[str, NDArray[np.float32]]:

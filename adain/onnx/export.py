@@ -28,8 +28,7 @@ from adain.onnx.contract import (
     Io,
     Precision,
     file_name,
-    flatten,
-    own_layout,
+    flatten_own,
 )
 from adain.onnx.layers import MANY_CHANNELS, Form
 from adain.onnx.networks import ExportNetwork, exportable
@@ -212,7 +211,7 @@ def _feeds(
         with torch.inference_mode():
             code = network.encode_style(torch.from_numpy(style))
             moments = network.moments(torch.from_numpy(content), stage, torch.from_numpy(mask))
-        own = Moments.from_arrays({name: array[0].numpy() for name, array in moments.items()}).arrays
+        own = Moments.from_arrays({name: array[0].numpy() for name, array in moments.items()})
         flat = torch.cat([array.flatten() for array in code.values()]).numpy()
         every: dict[str, NDArray[np.generic]] = {
             "content": _laid_out(content, info.io),
@@ -221,7 +220,7 @@ def _feeds(
             "weights": np.ones((1, 1), np.float32),
             "masks": mask,
             "mask": mask,
-            "own": flatten(own, own_layout(network.code_shapes, stage))[None],
+            "own": flatten_own(own, network.code_shapes, stage)[None],
             "alpha": np.full((1, 1), info.default_alpha, np.float32),
         }
         yield {name: every[name] for name in GRAPHS[info.graph].inputs}

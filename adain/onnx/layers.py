@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from adain.nn.slim import ReflectConv, SpaceToDepthConv
+from adain.nn.slim_layers import ReflectConv, SpaceToDepthConv
 from adain.nn.vgg import Conv, Decoder, Encoder, Layer
 from adain.onnx.operators import Operators
 from adain.onnx.winograd import WinogradConv

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +18,8 @@ from adain.backend import Reach
 from adain.errors import InputError
 from adain.nn import fusion, regions
 from adain.nn.models import AdaINModel, StyleTransfer, WCTModel, smallest_side, stride
-from adain.nn.slim import SCALES, SMALLEST_SIDE, AdaINSlim
+from adain.nn.slim import SMALLEST_SIDE, AdaINSlim, SlimNetwork, WCTSlim
+from adain.nn.slim_layers import SCALES, Fusion
 from adain.nn.stages import channel_moments, covariance_moments
 from adain.nn.vgg import Decoder, Encoder, tap
 from adain.onnx.layers import Form, GraphDecoder, GraphEncoder, exchange
@@ -96,7 +97,7 @@ class _AdaIN(ExportNetwork):
     ) -> Tensor:
         shares = regions.scaled(regions.shares(self._fit(masks)), self.multiple)
         mean, std = codes[f"{self.tap}.mean"], codes[f"{self.tap}.std"]
-        fused, _ = regions.adain(self._feature(self._fit(content)), shares, mean, std, alpha)
+        fused = regions.adain(self._feature(self._fit(content)), shares, mean, std, alpha)
         return self._decode(fused, content)
 
     @property
@@ -214,10 +215,7 @@ class _WCT(ExportNetwork):
         coloring: Tensor,
         alpha: float | Tensor,
     ) -> Tensor:
-        identity = torch.eye(coloring.shape[-1])
-        strength = alpha[:, :, None] if isinstance(alpha, Tensor) else alpha
-        transform = identity + strength * (coloring @ whitening - identity)  # (N, C, C)
-        return self.operators.mix_channels(transform, centred) + _towards(own_mean, mean, alpha)
+        return _colored(self.operators, centred, whitening, coloring, alpha) + _towards(own_mean, mean, alpha)
 
     def _style_features(self, style: Tensor) -> dict[int, Tensor]:
         def fitted(level: int) -> Tensor:
@@ -236,8 +234,8 @@ class _WCT(ExportNetwork):
         return encoder
 
 
-class _Slim(AdaINSlim, ExportNetwork):
-    def __init__(self, network: AdaINSlim, form: Form) -> None:
+class _Slim(SlimNetwork, ExportNetwork):
+    def __init__(self, network: SlimNetwork, form: Form) -> None:
         nn.Module.__init__(self)
         vars(self).update(vars(network))  # whatever its constructor was called with
         exchange(self, form)
@@ -249,9 +247,34 @@ class _Slim(AdaINSlim, ExportNetwork):
     def _crop(self, image: Tensor, like: Tensor) -> Tensor:
         return ExportNetwork._crop(self, image, like)
 
-    def _code(self, maps: Sequence[Tensor]) -> dict[str, Tensor]:
-        statistics = [_values(value) for x in maps for value in self.operators.moments(x)[1:]]
-        return dict(zip(self.code_shapes, statistics, strict=True))
+
+class _AdaINSlim(_Slim, AdaINSlim):
+    def style_statistics(self, x: Tensor) -> dict[str, Tensor]:
+        _, mean, std = self.operators.moments(x)
+        return {"mean": _values(mean), "std": _values(std)}
+
+
+class _WCTSlim(_Slim, WCTSlim):
+    def covariance(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        centred, mean, std = self.operators.moments(x)
+        return _values(mean), _values(std), self.operators.covariance(centred)
+
+    def fuse(
+        self, x: Tensor, own: Mapping[str, Tensor], style: Mapping[str, Tensor], alpha: float | Tensor
+    ) -> tuple[Tensor, Fusion]:
+        mean = _maps(own["mean"])
+        colored = _colored(self.operators, x.float() - mean, own["whitening"], style["coloring"], alpha)
+        return colored + _towards(mean, style["mean"], alpha), None
+
+
+def _colored(
+    operators: Operators, centred: Tensor, whitening: Tensor, coloring: Tensor, alpha: float | Tensor
+) -> Tensor:
+    """A map of mean 0, (N, C, H, W), with the style's covariance."""
+    identity = torch.eye(coloring.shape[-1])
+    strength = alpha[:, :, None] if isinstance(alpha, Tensor) else alpha
+    transform = identity + strength * (coloring @ whitening - identity)  # (N, C, C)
+    return operators.mix_channels(transform, centred)
 
 
 def _maps(values: Tensor) -> Tensor:
@@ -271,5 +294,6 @@ def _towards(own: Tensor, other: Tensor, alpha: float | Tensor) -> Tensor:
 _FAMILIES: Mapping[type[StyleTransfer], Callable[..., ExportNetwork]] = {
     AdaINModel: _AdaIN,
     WCTModel: _WCT,
-    AdaINSlim: _Slim,
+    AdaINSlim: _AdaINSlim,
+    WCTSlim: _WCTSlim,
 }

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from adain.moments import Moments
 from adain.nn.models import StyleTransfer
-from adain.onnx.contract import CodeLayout, GraphInfo, GraphKind, Precision, flatten, moments_layout, own_layout
+from adain.onnx.contract import CodeLayout, GraphInfo, GraphKind, Precision, flatten_own, moments_layout, own_layout
 
 __all__ = ["CASES", "LIMITS", "Case", "Comparison", "Limit", "compare"]
 
@@ -161,10 +161,9 @@ def _inputs(case: Case, info: GraphInfo, network: StyleTransfer) -> dict[str, Te
 
 def _own(moments: dict[str, Tensor], info: GraphInfo, stage: str) -> Tensor:
     """As an `apply_with` graph takes it, (N, O)."""
-    layout = own_layout(info.code_layout, stage)
     parts = range(len(next(iter(moments.values()))))
-    each = ({name: array[index].numpy() for name, array in moments.items()} for index in parts)
-    return torch.from_numpy(np.stack([flatten(Moments.from_arrays(arrays).arrays, layout) for arrays in each]))
+    each = (Moments.from_arrays({name: array[index].numpy() for name, array in moments.items()}) for index in parts)
+    return torch.from_numpy(np.stack([flatten_own(own, info.code_layout, stage) for own in each]))
 
 
 def _expected(inputs: dict[str, Tensor], info: GraphInfo, network: StyleTransfer) -> NDArray[np.float32]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from adain.backend import Core, Reach, core_mask
 from adain.errors import WeightsError
 from adain.moments import Moments
-from adain.onnx.contract import GraphInfo, GraphKind, flatten, moments_layout, own_layout, unflatten
+from adain.onnx.contract import GraphInfo, GraphKind, flatten, flatten_own, moments_layout, unflatten
 from adain.ort.files import GraphFiles, key, names
 from adain.ort.session import Graph, choose_device
 from adain.registry import Model
@@ -115,7 +115,7 @@ class OrtBackend:
         output: NDArray[np.float32] = self._graph("apply_with", stage)(
             {
                 "content": np.ascontiguousarray(picture, np.float32),
-                "own": flatten(own.arrays, own_layout(self._layout, stage))[None],
+                "own": flatten_own(own, self._layout, stage)[None],
                 "codes": flatten(code, self._layout)[None, None],
                 "weights": np.ones((1, 1), np.float32),
                 "alpha": np.full((1, 1), alpha, np.float32),

@@ -4,8 +4,11 @@ Needs the `torch` extra. `adain train RECIPE -o RUN` does all of it; a recipe is
 `adain.training.recipe` describes, or the name of one in `recipes/`:
 
 - `adain-slim`: the default model, encoder and decoder together (task "adain").
-- `wct-slim`: one encoder distilled from VGG-19 and five decoders for WCT (task "wct"). The encoder alone is
-  task "distill" with network `encoder-slim`; its result may be another run's `network.init`.
+- `wct-slim`: the same with whole covariances, from what ships as `adain-slim`: its encoder as it is, the decoder
+  trained on (task "adain").
+- `wct-levels`: WCT as in its paper, one VGG-like encoder distilled from VGG-19 and a decoder for each of five levels
+  (task "wct"). The encoder alone is task "distill" with network `encoder-slim`; its result may be another run's
+  `network.init`.
 - `adain-slim-finetune`: from the weights that ship, on your folders of pictures.
 
 Fine-tuning is any recipe with `network.init`, a model's name or a safetensors file; `network.freeze` keeps

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -15,15 +14,17 @@ from torch import Tensor, nn
 from adain import registry, weights
 from adain.errors import InputError, WeightsError
 from adain.nn import checkpoints
-from adain.nn.build import parts
-from adain.nn.slim import AdaINSlim
+from adain.nn.build import parts, slim_model
+from adain.nn.newton_schulz import newton_schulz_roots
 from adain.nn.vgg import Decoder, Encoder
-from adain.registry import Architecture, Model
+from adain.registry import Architecture, Model, SlimArchitecture
 from adain.training.recipe import NetworkRecipe, Task
 
 __all__ = ["NETWORKS", "Kind", "build"]
 
 WIDTHS = (16, 32, 64, 128, 128)  # of VGG-19's five blocks, a quarter of its channels
+SLIM_WIDTHS = (32, 64, 128, 128)  # of the small networks' four scales
+SLIM_HIDDEN = 96
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,23 @@ class Kind:
     task: Task
 
 
-def _adain_slim(**options: Any) -> nn.Module:
-    return AdaINSlim(**options)
+def _adain_slim(widths: Sequence[int] = SLIM_WIDTHS, hidden: int = SLIM_HIDDEN) -> nn.Module:
+    shape = SlimArchitecture(widths=tuple(widths), hidden=hidden)
+    return slim_model(parts(shape)["model"].children(), "adain")
 
 
-def _wct_slim(widths: Sequence[int] = WIDTHS, levels: Sequence[int] = (5, 4, 3, 2, 1)) -> nn.Module:
+def _wct_slim(widths: Sequence[int] = SLIM_WIDTHS, hidden: int = SLIM_HIDDEN) -> nn.Module:
+    shape = SlimArchitecture(widths=tuple(widths), hidden=hidden)
+    return slim_model(parts(shape)["model"].children(), "wct", _constant_roots)
+
+
+def _constant_roots(covariance: Tensor) -> tuple[Tensor, Tensor]:
+    """Roots in float32 whatever the network runs in, and without a gradient, which would be large where they are."""
+    with torch.no_grad(), torch.autocast(covariance.device.type, enabled=False):
+        return newton_schulz_roots()(covariance)
+
+
+def _wct_levels(widths: Sequence[int] = WIDTHS, levels: Sequence[int] = (5, 4, 3, 2, 1)) -> nn.Module:
     shape = Architecture(widths=tuple(widths), levels=tuple(levels), encoder_per_level=False, keys="own")
     return _fresh(parts(shape)["model"])
 
@@ -49,7 +62,8 @@ def _encoder_slim(widths: Sequence[int] = WIDTHS, level: int = 5) -> nn.Module:
 
 NETWORKS: Mapping[str, Kind] = {
     "adain-slim": Kind(_adain_slim, "adain"),
-    "wct-slim": Kind(_wct_slim, "wct"),
+    "wct-slim": Kind(_wct_slim, "adain"),
+    "wct-levels": Kind(_wct_levels, "wct"),
     "encoder-slim": Kind(_encoder_slim, "distill"),
 }
 

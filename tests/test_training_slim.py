@@ -1,0 +1,71 @@
+"""The small networks under training: what of them learns, and in which precision they take covariances."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from adain.nn.slim import WCTSlim
+from adain.nn.vgg import Encoder
+from adain.training import data, networks
+from adain.training import recipe as recipes
+from adain.training.loss_network import LossNetwork
+from adain.training.trainer import Datasets, Trainer
+
+OPTIONS = {"widths": [4, 6, 8, 8], "hidden": 8}
+
+
+def trainer(folder: Path, **network: object) -> Trainer:
+    random = np.random.default_rng(0)
+    for name in ("content", "style"):
+        (folder / name).mkdir()
+        for i in range(3):
+            coarse = random.integers(0, 256, (6, 8, 3), dtype=np.uint8)
+            Image.fromarray(coarse).resize((64, 48)).save(folder / name / f"{i}.png")
+    sides = {"crop": 48, "content_side": [48, 48], "style_side": [48, 48]}
+    recipe = recipes.parse(
+        {
+            "task": "adain",
+            "phases": [{"iterations": 6, "batch": 3, **sides}],
+            "network": {"options": OPTIONS, **network},
+            "losses": {"style_form": "relative_root", "style_layers": ["relu1_1"], "content_layers": ["relu1_1"]},
+            "optimizer": {"warmup": 0, "learning_rate": 2e-3, "precision": "bf16", "loss_precision": "fp32"},
+            "run": {"workers": 0, "metrics_every": 1, "sample_every": 9},
+        }
+    )
+    torch.manual_seed(0)
+    return Trainer(
+        recipe,
+        network=networks.build(recipe.network, recipe.seed),
+        features=LossNetwork([(Encoder((4, 6), 1), ("relu1_1",))]),
+        datasets=Datasets(data.open_pictures([folder / "content"]), data.open_pictures([folder / "style"])),
+        run_dir=folder / "run",
+        device=torch.device("cpu"),
+    )
+
+
+@pytest.mark.parametrize("name", ["adain-slim", "wct-slim"])
+def test_training_lowers_the_loss_and_leaves_what_is_frozen(tmp_path: Path, name: str) -> None:
+    run = trainer(tmp_path, name=name, freeze=["encoder"])
+    before = {key: value.clone() for key, value in run.network.state_dict().items()}
+    run.run()
+    lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert lines[-1]["total"] < lines[0]["total"]
+    same = {key for key, value in run.network.state_dict().items() if torch.equal(value, before[key])}
+    assert same == {key for key in before if key.startswith("encoder.")}
+
+
+def test_covariances_and_their_roots_are_float32_whatever_the_network_runs_in() -> None:
+    network = networks.build(recipes.NetworkRecipe("wct-slim", options=OPTIONS), 0)
+    assert isinstance(network, WCTSlim)
+    x = 100 + torch.rand(2, 8, 12, 12)  # bfloat16 has nothing left of it behind the mean
+    expected = network.content_statistics(x)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = network.content_statistics(x)
+    for array, same in zip(found.values(), expected.values(), strict=True):
+        torch.testing.assert_close(array, same)
