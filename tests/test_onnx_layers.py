@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from adain import images
-from adain.nn.slim import SpaceToDepthConv
+from adain.nn.slim_layers import SpaceToDepthConv
 from adain.nn.vgg import Encoder
 from adain.onnx.layers import Ending, Form, GraphEncoder, GraphStem, Reflected, Upsampled
 from adain.onnx.winograd import TILE, WinogradConv, transforms

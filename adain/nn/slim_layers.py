@@ -89,10 +89,10 @@ class SlimEncoder(nn.Module):
 
 
 class Modulation(nn.Module):
-    """Style code to a gain and a bias per channel of each decoder layer.
+    """Means and deviations of all maps to a gain and a bias per channel of each decoder layer.
 
     Args:
-        inputs: numbers in a style code.
+        inputs: how many numbers those are.
         hidden: width of the one hidden layer.
         channels: of each modulated layer.
     """
