@@ -201,6 +201,13 @@ def test_a_portable_graph_has_only_operators_that_every_runtime_has(portable: Wr
     assert (portable.info.size_multiple, portable.info.size_minimum) == (2, 4)
 
 
+@pytest.mark.parametrize(("name", "kind"), GRAPHS_OF_FAMILIES)
+def test_no_constant_is_held_twice(exports: Exports, name: str, kind: GraphKind) -> None:
+    constants = onnx.load(exports(name, FAMILIES[name]).graphs[kind].path).graph.initializer
+    contents = {(each.data_type, tuple(each.dims), onnx.numpy_helper.to_array(each).tobytes()) for each in constants}
+    assert len(contents) == len(constants)
+
+
 def test_no_reshape_is_computed_where_it_can_be_a_constant(exports: Exports) -> None:
     graph = onnx.load(exports("small-wct", FAMILIES["small-wct"]).graphs["encode_style"].path).graph
     constants = {constant.name for constant in graph.initializer}

@@ -10,7 +10,15 @@ import onnx
 from onnx import numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-__all__ = ["constant_reshapes", "fold_constants", "integer_moves", "name_axes", "remove_unused", "strip"]
+__all__ = [
+    "constant_reshapes",
+    "fold_constants",
+    "integer_moves",
+    "merge_constants",
+    "name_axes",
+    "remove_unused",
+    "strip",
+]
 
 _MOVES = ("DepthToSpace", "Pad", "Slice")
 _LARGE = 1 << 20  # bytes by which a file may grow for one node
@@ -51,6 +59,18 @@ def fold_constants(model: onnx.ModelProto) -> None:
                 constants[name] = numpy_helper.from_array(result, name)
                 graph.initializer.append(constants[name])
                 node.output[list(node.output).index(name)] = f"{name}_folded"  # unused, so it goes
+    remove_unused(model)
+
+
+def merge_constants(model: onnx.ModelProto) -> None:
+    """Keep one of the constants that are equal: a WCT graph has dozens of identity matrices."""
+    first: dict[tuple[int, tuple[int, ...], bytes], str] = {}
+    kept: dict[str, str] = {}
+    for constant in model.graph.initializer:
+        content = numpy_helper.to_array(constant).tobytes()
+        kept[constant.name] = first.setdefault((constant.data_type, tuple(constant.dims), content), constant.name)
+    for node in model.graph.node:
+        node.input[:] = [kept.get(name, name) for name in node.input]
     remove_unused(model)
 
 

@@ -59,6 +59,7 @@ def trace(
     model = program.model_proto
     passes.constant_reshapes(model)
     passes.fold_constants(model)
+    passes.merge_constants(model)
     passes.strip(model)
     passes.name_axes(model, {name: example.axes for name, example in inputs.items()})
     passes.name_axes(model, {GRAPHS[kind].output: output_axes(kind, io)})
