@@ -170,7 +170,7 @@ def test_defect_is_not_hidden(tiny: Model, monkeypatch: pytest.MonkeyPatch) -> N
     [
         (["paint"], "No such command 'paint'"),
         (["models", "show"], "Missing argument 'MODEL'"),
-        (["models", "show", "adian-vgg19"], "unknown model 'adian-vgg19'; available: adain-slim, adain-vgg19, "),
+        (["models", "show", "adian-vgg19"], "unknown model 'adian-vgg19'; available: adain-slim, wct-slim, "),
         (["models", "verify", "adain-vgg19", "--fast"], "No such option"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

@@ -100,7 +100,7 @@ def test_get_returns_the_row_of_that_name() -> None:
 def test_unknown_name_lists_the_known_and_names_the_closest() -> None:
     with pytest.raises(InputError, match=r"unknown model 'adian-vgg19'; .*; did you mean adain-vgg19\?$"):
         registry.get("adian-vgg19")
-    with pytest.raises(InputError, match=r"available: adain-slim, adain-vgg19, .*[^?]$"):
+    with pytest.raises(InputError, match=r"available: adain-slim, wct-slim, adain-vgg19, .*[^?]$"):
         registry.get("picasso")
 
 

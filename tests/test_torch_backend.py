@@ -185,7 +185,7 @@ def test_roots_can_be_replaced(model: registry.Model) -> None:
 
     net = build(model, roots=roots)
     net(torch.rand(1, 3, 8, 8), net.encode_style(torch.rand(1, 3, 8, 8)), 1.0)
-    assert len(calls) == 2 * len(model.architecture.levels)
+    assert len(calls) == 2 * len(model.architecture.maps)
 
 
 @pytest.mark.parametrize(("multiple", "minimum"), [(1, 1), (8, 9), (16, 17), (1, 17)])
