@@ -53,7 +53,7 @@ def styles(count: int) -> tuple[Tensor, Tensor]:
 
 
 def adain(x: Tensor, masks: Tensor, mean: Tensor, std: Tensor, alpha: float = 1.0) -> Tensor:
-    fused = regions.adain(x, regions.shares(masks), mean, std, alpha)
+    fused, _ = regions.adain(x, regions.shares(masks), mean, std, alpha)
     return fused
 
 

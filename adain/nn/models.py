@@ -158,7 +158,7 @@ class AdaINModel(StyleTransfer):
         """See `StyleTransfer.forward_regions`."""
         shares = regions.scaled(regions.shares(self._fit(masks)), stride(self.level))
         mean, std = codes[f"{tap(self.level)}.mean"], codes[f"{tap(self.level)}.std"]
-        fused = regions.adain(self.encoder(self._fit(content)), shares, mean, std, alpha)
+        fused, _ = regions.adain(self.encoder(self._fit(content)), shares, mean, std, alpha)
         return crop_to(self.decoder(fused), content)
 
     @property

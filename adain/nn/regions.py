@@ -62,7 +62,9 @@ def moments(centred: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
     return mean, (square - mean * mean).clamp_min(0.0)
 
 
-def adain(feature: Tensor, masks: Tensor, mean: Tensor, std: Tensor, alpha: float | Tensor = 1.0) -> Tensor:
+def adain(
+    feature: Tensor, masks: Tensor, mean: Tensor, std: Tensor, alpha: float | Tensor = 1.0
+) -> tuple[Tensor, Tensor]:
     """AdaIN by region; see `adain.nn.fusion.adain`.
 
     Args:
@@ -73,17 +75,17 @@ def adain(feature: Tensor, masks: Tensor, mean: Tensor, std: Tensor, alpha: floa
         alpha: strength in [0, 1], a number or (N, 1).
 
     Returns:
-        (N, C, h, w).
+        The map, (N, C, h, w), and what `statistics` says of it.
     """
     centred, centre = _centred(feature)
     own_mean, own_std = _mean_std(centred, masks)
-    strength = _per_region(alpha)
-    new_mean = own_mean + strength * (mean - centre[:, None] - own_mean)
-    gain = (own_std + strength * (std - own_std)) / own_std
+    new_mean, new_std = _towards(own_mean, own_std, mean - centre[:, None], std, alpha)
+    gain = new_std / own_std
     shift = new_mean - own_mean * gain
     gains = torch.cat([gain, torch.ones_like(gain[:, :1])], dim=1)  # the last is the content as it is
     shifts = torch.cat([shift, torch.zeros_like(shift[:, :1])], dim=1)
-    return centred * blend(gains, masks) + blend(shifts, masks) + centre[:, :, None, None]
+    fused = centred * blend(gains, masks) + blend(shifts, masks) + centre[:, :, None, None]
+    return fused, _side_by_side(centred, centre, new_mean, new_std)
 
 
 def statistics(feature: Tensor, masks: Tensor, mean: Tensor, std: Tensor, alpha: float | Tensor = 1.0) -> Tensor:
@@ -97,13 +99,8 @@ def statistics(feature: Tensor, masks: Tensor, mean: Tensor, std: Tensor, alpha:
         alpha: likewise.
     """
     centred, centre = _centred(feature)
-    own_mean, own_std = _mean_std(centred, masks)
-    own_mean = own_mean + centre[:, None]
-    strength = _per_region(alpha)
-    styles = torch.cat([own_mean + strength * (mean - own_mean), own_std + strength * (std - own_std)], dim=2)
-    unbiased = _unbiased(feature.shape[2] * feature.shape[3])
-    content_std = ((centred * centred).mean(dim=(2, 3)) * unbiased + VARIANCE_EPS).sqrt()
-    return torch.cat([styles, torch.cat([centre, content_std], dim=1)[:, None]], dim=1)
+    given = _towards(*_mean_std(centred, masks), mean - centre[:, None], std, alpha)
+    return _side_by_side(centred, centre, *given)
 
 
 def blend(values: Tensor, masks: Tensor) -> Tensor:
@@ -149,6 +146,22 @@ def _mean_std(centred: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
     """Of each style's region: mean from the map's mean, and standard deviation, (N, S, C) each."""
     mean, variance = moments(centred, masks[:, :-1])
     return mean, (variance * _unbiased(centred.shape[2] * centred.shape[3]) + VARIANCE_EPS).sqrt()
+
+
+def _towards(
+    own_mean: Tensor, own_std: Tensor, mean: Tensor, std: Tensor, alpha: float | Tensor
+) -> tuple[Tensor, Tensor]:
+    """From a region's statistics to its style's, (N, S, C) each; means are from the map's mean."""
+    strength = _per_region(alpha)
+    return own_mean + strength * (mean - own_mean), own_std + strength * (std - own_std)
+
+
+def _side_by_side(centred: Tensor, centre: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+    """Of each style's region, means from the map's mean `centre` (N, C), and last of the content, (N, S + 1, 2 C)."""
+    unbiased = _unbiased(centred.shape[2] * centred.shape[3])
+    content_std = ((centred * centred).mean(dim=(2, 3)) * unbiased + VARIANCE_EPS).sqrt()
+    styles = torch.cat([mean + centre[:, None], std], dim=2)
+    return torch.cat([styles, torch.cat([centre, content_std], dim=1)[:, None]], dim=1)
 
 
 def _centred(feature: Tensor) -> tuple[Tensor, Tensor]:

@@ -77,8 +77,10 @@ class SlimNetwork(StyleTransfer, ABC):
         """A content's map, and what gives it the style's statistics."""
 
     @abstractmethod
-    def fuse_regions(self, x: Tensor, shares: Tensor, styles: Statistics, alpha: float | Tensor) -> Tensor:
-        """A content's map with a style (N, S, ...) on each region; see `adain.nn.regions`."""
+    def fuse_regions(
+        self, x: Tensor, shares: Tensor, styles: Statistics, alpha: float | Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """A content's map with a style (N, S, ...) on each region, and `adain.nn.regions.statistics`."""
 
     def encode_style(self, style: Tensor) -> dict[str, Tensor]:
         """The statistics of the maps at every scale; see `StyleTransfer.encode_style`."""
@@ -152,9 +154,9 @@ class SlimNetwork(StyleTransfer, ABC):
         scaled = {scale: regions.scaled(shares, scale) for scale in SCALES}
         fused, flat = [], []
         for s, x in zip(SCALES, self.encoder(self._fit(content)), strict=True):
-            styles = _of_map(codes, s)
-            fused.append(self.fuse_regions(x.float(), scaled[s], styles, alpha))
-            flat.append(regions.statistics(x.float(), scaled[s], styles["mean"], styles["std"], alpha))
+            styled, statistics = self.fuse_regions(x.float(), scaled[s], _of_map(codes, s), alpha)
+            fused.append(styled)
+            flat.append(statistics)
         *finer, deepest = fused
         modulation = self._regional_modulation(torch.cat(flat, dim=2), scaled)
         return self._crop(self.decoder(deepest, [(x, None) for x in finer], modulation), content)
@@ -201,7 +203,9 @@ class AdaINSlim(SlimNetwork):
         gain = std / own["std"]
         return x, (gain[:, :, None, None], (mean - own["mean"] * gain)[:, :, None, None])
 
-    def fuse_regions(self, x: Tensor, shares: Tensor, styles: Statistics, alpha: float | Tensor) -> Tensor:
+    def fuse_regions(
+        self, x: Tensor, shares: Tensor, styles: Statistics, alpha: float | Tensor
+    ) -> tuple[Tensor, Tensor]:
         """See `SlimNetwork.fuse_regions`."""
         return regions.adain(x, shares, styles["mean"], styles["std"], alpha)
 
@@ -257,9 +261,12 @@ class WCTSlim(SlimNetwork):
             fused = wct_with(x.float(), own["mean"], own["whitening"], style["mean"], style["coloring"], alpha)
         return fused, None
 
-    def fuse_regions(self, x: Tensor, shares: Tensor, styles: Statistics, alpha: float | Tensor) -> Tensor:
+    def fuse_regions(
+        self, x: Tensor, shares: Tensor, styles: Statistics, alpha: float | Tensor
+    ) -> tuple[Tensor, Tensor]:
         """See `SlimNetwork.fuse_regions`."""
-        return regions.wct(x, shares, styles["mean"], styles["coloring"], alpha, self.roots)
+        fused = regions.wct(x, shares, styles["mean"], styles["coloring"], alpha, self.roots)
+        return fused, regions.statistics(x, shares, styles["mean"], styles["std"], alpha)
 
 
 _MEAN_STD = ("mean", "std")

@@ -97,7 +97,7 @@ class _AdaIN(ExportNetwork):
     ) -> Tensor:
         shares = regions.scaled(regions.shares(self._fit(masks)), self.multiple)
         mean, std = codes[f"{self.tap}.mean"], codes[f"{self.tap}.std"]
-        fused = regions.adain(self._feature(self._fit(content)), shares, mean, std, alpha)
+        fused, _ = regions.adain(self._feature(self._fit(content)), shares, mean, std, alpha)
         return self._decode(fused, content)
 
     @property
