@@ -247,12 +247,14 @@ _COLLAB_FILES = (
     _collab_file("decoder5", 3_243_622, "17fd0f81622f01366eb21cb4d40140ee38cf988ed6eaf266629709c397a8b485"),
 )
 
+_SLIM = SlimArchitecture(widths=(32, 64, 128, 128), hidden=96)
+
 _TABLE = (
     Model(
         name="adain-slim",
         summary="This project's own small network: AdaIN at four scales, 24 times lighter than VGG-19.",
         fusion="adain",
-        architecture=SlimArchitecture(widths=(32, 64, 128, 128), hidden=96),
+        architecture=_SLIM,
         files=(
             WeightFile(
                 role="model",
@@ -271,7 +273,7 @@ _TABLE = (
         name="wct-slim",
         summary="The same small network with WCT: closer to the style, further from the photograph.",
         fusion="wct",
-        architecture=SlimArchitecture(widths=(32, 64, 128, 128), hidden=96),
+        architecture=_SLIM,
         files=(
             WeightFile(
                 role="model",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import torch
 from safetensors import SafetensorError
@@ -35,14 +37,9 @@ class Kind:
     task: Task
 
 
-def _adain_slim(widths: Sequence[int] = SLIM_WIDTHS, hidden: int = SLIM_HIDDEN) -> nn.Module:
+def _slim(fusion: Literal["adain", "wct"], widths: Sequence[int] = SLIM_WIDTHS, hidden: int = SLIM_HIDDEN) -> nn.Module:
     shape = SlimArchitecture(widths=tuple(widths), hidden=hidden)
-    return slim_model(parts(shape)["model"].children(), "adain")
-
-
-def _wct_slim(widths: Sequence[int] = SLIM_WIDTHS, hidden: int = SLIM_HIDDEN) -> nn.Module:
-    shape = SlimArchitecture(widths=tuple(widths), hidden=hidden)
-    return slim_model(parts(shape)["model"].children(), "wct", _constant_roots)
+    return slim_model(parts(shape)["model"].children(), fusion, _constant_roots)
 
 
 def _constant_roots(covariance: Tensor) -> tuple[Tensor, Tensor]:
@@ -61,8 +58,8 @@ def _encoder_slim(widths: Sequence[int] = WIDTHS, level: int = 5) -> nn.Module:
 
 
 NETWORKS: Mapping[str, Kind] = {
-    "adain-slim": Kind(_adain_slim, "adain"),
-    "wct-slim": Kind(_wct_slim, "adain"),
+    "adain-slim": Kind(partial(_slim, "adain"), "adain"),
+    "wct-slim": Kind(partial(_slim, "wct"), "adain"),
     "wct-levels": Kind(_wct_levels, "wct"),
     "encoder-slim": Kind(_encoder_slim, "distill"),
 }
