@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 
 def photo(width: int = 48, height: int = 36) -> NDArray[np.uint8]:
@@ -26,3 +29,14 @@ def painting(width: int = 40, height: int = 40, seed: int = 0) -> NDArray[np.uin
     stroke = np.clip(((wave + 2) / 4 * len(palette)).astype(int), 0, len(palette) - 1)
     noisy = palette[stroke] + rng.integers(-20, 21, (height, width, 1))
     return noisy.clip(0, 255).astype(np.uint8)
+
+
+def save_to_train_on(folder: Path) -> Path:
+    """Three pictures of 64 x 48 in `content` and three in `style`; returns the folder."""
+    random = np.random.default_rng(0)
+    for name in ("content", "style"):
+        (folder / name).mkdir()
+        for i in range(3):
+            coarse = random.integers(0, 256, (6, 8, 3), dtype=np.uint8)
+            Image.fromarray(coarse).resize((64, 48)).save(folder / name / f"{i}.png")
+    return folder

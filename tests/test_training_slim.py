@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
+from pictures import save_to_train_on
 
 from adain.nn.slim import WCTSlim
 from adain.nn.vgg import Encoder
@@ -21,12 +20,7 @@ OPTIONS = {"widths": [4, 6, 8, 8], "hidden": 8}
 
 
 def trainer(folder: Path, **network: object) -> Trainer:
-    random = np.random.default_rng(0)
-    for name in ("content", "style"):
-        (folder / name).mkdir()
-        for i in range(3):
-            coarse = random.integers(0, 256, (6, 8, 3), dtype=np.uint8)
-            Image.fromarray(coarse).resize((64, 48)).save(folder / name / f"{i}.png")
+    save_to_train_on(folder)
     sides = {"crop": 48, "content_side": [48, 48], "style_side": [48, 48]}
     recipe = recipes.parse(
         {

@@ -7,8 +7,8 @@ import dataclasses
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
+from pictures import save_to_train_on
 from PIL import Image
 
 torch = pytest.importorskip("torch", reason="training needs the torch extra")
@@ -45,13 +45,7 @@ def one_thread():
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    random = np.random.default_rng(0)
-    for name in ("content", "style"):
-        (tmp_path / name).mkdir()
-        for i in range(3):
-            coarse = random.integers(0, 256, (6, 8, 3), dtype=np.uint8)
-            Image.fromarray(coarse).resize((64, 48)).save(tmp_path / name / f"{i}.png")
-    return tmp_path
+    return save_to_train_on(tmp_path)
 
 
 def recipe_of(task: str = "wct", wct: dict[str, object] | None = None, **network: object) -> recipes.Recipe:
