@@ -43,9 +43,11 @@ def test_graphs_were_exported_from_these_weights(model: registry.Model) -> None:
 
 
 def test_graphs_for_few_calls_hold_no_second_copy_of_the_weights(model: registry.Model) -> None:
+    # of each width, WCT needs the identity matrix and three times that
+    matrices = sum(2 * 4 * width**2 for width in set(model.architecture.widths)) if model.fusion == "wct" else 0
     for key, name in files.names(model).items():
         if key.partition(".")[0] in files.FURTHER:
-            assert (WEIGHTS / name).stat().st_size < sum(file.bytes or 0 for file in model.files) / 10, name
+            assert (WEIGHTS / name).stat().st_size < 100_000 + matrices, name
 
 
 def test_tiles_in_onnxruntime_are_the_picture_at_once_in_torch(model: registry.Model) -> None:
