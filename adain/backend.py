@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 
 from adain.moments import Moments
 
-__all__ = ["Backend", "Core", "Reach", "core_mask"]
+__all__ = ["Backend", "Core", "Maps", "Reach", "core_mask"]
+
+Maps: TypeAlias = Mapping[str, NDArray[np.floating]]
+"""Feature maps of a picture by name, (1, C, h, w) each, float32 or float16."""
 
 Core: TypeAlias = tuple[int, int, int, int]
 """Part of a picture in pixels: top, left, and behind its last row and column."""
@@ -32,24 +35,22 @@ class Reach:
     Attributes:
         multiple: what sides are padded to a multiple of; where a part may begin, and end but at the picture's end.
         minimum: the least side that is not padded, a multiple of `multiple`.
-        statistics: how far from an inner border its maps are not those of the whole picture, a multiple likewise.
-        apply: how far from an inner border its output is not, a multiple likewise.
+        encode: how far from an inner border its maps are not those of the whole picture, a multiple likewise.
+        decode: how far from an inner border of the maps its output is not, a multiple likewise.
     """
 
     multiple: int
     minimum: int
-    statistics: int
-    apply: int
+    encode: int
+    decode: int
 
 
 class Backend(Protocol):
     """One loaded model on one device.
 
     A model is a sequence of stages, each of which fuses with the statistics of its own input picture: AdaIN has one,
-    WCT one per level. `stylize` is all of them in one; to go through them one by one (`statistics`, then `apply`)
-    allows other statistics than the picture's own: those of a larger picture of which it is a part, or of a film. Both
-    give the same picture if its sides are multiples of what `reach` says; else stages pad it one by one, and the last
-    rows and columns differ a little.
+    WCT one per level. `stylize` is all of them in one; to go through them one by one (`encode`, then `decode`) allows
+    other statistics than the picture's own: those of a larger picture of which it is a part, or of a film.
 
     Attributes:
         device: where it really runs: `cpu`, `cuda`, or `cuda:1` and so on.
@@ -94,36 +95,37 @@ class Backend(Protocol):
         """What a stage asks of the parts of a picture."""
         ...
 
-    def statistics(self, picture: NDArray[np.float32], stage: str, core: Core | None = None) -> Moments:
-        """What the fusion of a stage knows of its picture.
+    def encode(self, picture: NDArray[np.float32], stage: str, core: Core | None = None) -> tuple[Maps, Moments]:
+        """The maps that a stage fuses, and what its fusion knows of them.
 
         Args:
             picture: (1, 3, H, W) float32, RGB in [0, 1], H and W at least 1: the content, or the output of the stage
-                before.
+                before. Its last row and column are repeated up to what `reach` says.
             stage: one of `stages`.
-            core: the part that counts, in multiples of what `reach` says, or up to the picture's end. None: all of it.
+            core: the part that counts for the moments, in multiples of what `reach` says, or up to the picture's end.
+                None: all of it.
         """
         ...
 
-    def apply(
+    def decode(
         self,
-        picture: NDArray[np.float32],
+        maps: Maps,
         stage: str,
         own: Moments,
         code: Mapping[str, NDArray[np.float32]],
         alpha: float,
     ) -> NDArray[np.float32]:
-        """One stage, with given statistics of the content instead of the picture's own.
+        """The rest of a stage: the maps in the style, as a picture.
 
         Args:
-            picture: as for `statistics`.
+            maps: what `encode` returned for this stage, or the same part of each of them.
             stage: one of `stages`.
-            own: what `statistics` returned for this stage, merged from parts, or smoothed.
+            own: the content's moments: what `encode` returned, merged from parts, or smoothed.
             code: as for `stylize`.
             alpha: strength in [0, 1].
 
         Returns:
-            (1, 3, H, W) float32, about [0, 1], not clipped.
+            (1, 3, H, W) float32, about [0, 1], not clipped; the sides are multiples of what `reach` says.
 
         Raises:
             InputError: the code's arrays are not this model's.

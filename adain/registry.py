@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
@@ -65,10 +65,13 @@ class SlimArchitecture:
     Attributes:
         widths: channels at a half, quarter, eighth and sixteenth of the picture's resolution.
         hidden: width of the layer between the style code and the decoder's gains.
+        covariances: the maps that are given the style's whole covariance, the others its deviations: 2 for the one at
+            half the resolution, and so on.
     """
 
     widths: tuple[int, ...]
     hidden: int
+    covariances: tuple[int, ...]
     keys: Literal["own"] = "own"
 
     @property
@@ -247,12 +250,12 @@ _COLLAB_FILES = (
     _collab_file("decoder5", 3_243_622, "17fd0f81622f01366eb21cb4d40140ee38cf988ed6eaf266629709c397a8b485"),
 )
 
-_SLIM = SlimArchitecture(widths=(32, 64, 128, 128), hidden=96)
+_SLIM = SlimArchitecture(widths=(32, 64, 128, 128), hidden=96, covariances=(2,))
 
 _TABLE = (
     Model(
         name="adain-slim",
-        summary="This project's own small network: AdaIN at four scales, 24 times lighter than VGG-19.",
+        summary="This project's own small network: AdaIN, with WCT for colours; 24 times lighter than VGG-19.",
         fusion="adain",
         architecture=_SLIM,
         files=(
@@ -260,8 +263,8 @@ _TABLE = (
                 role="model",
                 name="adain-slim.safetensors",
                 url=None,
-                bytes=4_280_752,
-                sha256="92f4b80581e8df0fc85fb94c5ad1e19f89315596678e247e00cacfd2d6e10cef",
+                bytes=4_280_616,
+                sha256="52fbcd3ceb2ca516154b602743bb2a1b48ea80682df44f61794fc9327aeb8064",
                 licence="MIT",
             ),
         ),
@@ -271,16 +274,16 @@ _TABLE = (
     ),
     Model(
         name="wct-slim",
-        summary="The same small network with WCT: closer to the style, further from the photograph.",
+        summary="The same small network with WCT at all scales: closer to the style, further from the photograph.",
         fusion="wct",
-        architecture=_SLIM,
+        architecture=replace(_SLIM, covariances=(2, 4, 8, 16)),
         files=(
             WeightFile(
                 role="model",
                 name="wct-slim.safetensors",
                 url=None,
-                bytes=4_280_752,
-                sha256="2f2a72d54116c42dea9021ac192255f6192ae46d634c270b7f0902bf5a6e40c0",
+                bytes=4_280_616,
+                sha256="3263a14e508233373c1c9cda5200716b1b2cb03e4b53c3dce479d84ee9ecc711",
                 licence="MIT",
             ),
         ),

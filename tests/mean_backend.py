@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adain import registry
-from adain.backend import Core, Reach
+from adain.backend import Core, Maps, Reach
 from adain.moments import MapMoments, Moments
 from adain.stylizer import Stylizer
 
@@ -31,23 +31,25 @@ class MeanBackend:
     def stylize(
         self, content: NDArray[np.float32], code: Mapping[str, NDArray[np.float32]], alpha: float
     ) -> NDArray[np.float32]:
-        return self.apply(content, "only", self.statistics(content, "only"), code, alpha)
+        maps, own = self.encode(content, "only")
+        return self.decode(maps, "only", own, code, alpha)
 
     def reach(self, stage: str) -> Reach:
         return Reach(1, 1, 0, 0)
 
-    def statistics(self, picture: NDArray[np.float32], stage: str, core: Core | None = None) -> Moments:
+    def encode(self, picture: NDArray[np.float32], stage: str, core: Core | None = None) -> tuple[Maps, Moments]:
         mean = picture.mean(axis=(0, 2, 3), dtype=np.float64)
-        return Moments({"picture": MapMoments(picture[0, 0].size, mean, np.ones(3))})
+        return {"picture": picture}, Moments({"picture": MapMoments(picture[0, 0].size, mean, np.ones(3))})
 
-    def apply(
+    def decode(
         self,
-        picture: NDArray[np.float32],
+        maps: Maps,
         stage: str,
         own: Moments,
         code: Mapping[str, NDArray[np.float32]],
         alpha: float,
     ) -> NDArray[np.float32]:
+        picture = np.asarray(maps["picture"], np.float32)
         mean = own.maps["picture"].mean.astype(np.float32)
         self.seen.append((alpha, float(code["mean"][0])))
         self.means.append(float(mean[0]))

@@ -22,8 +22,8 @@ from adain.registry import Architecture, Model, SlimArchitecture, WeightFile
 ARCHITECTURES: dict[str, Architecture | SlimArchitecture] = {
     "small-adain": Architecture(widths=(6, 8), levels=(2,), encoder_per_level=False, keys="own"),
     "small-wct": Architecture(widths=(6, 8), levels=(2, 1), encoder_per_level=False, keys="own"),
-    "small-slim": SlimArchitecture(widths=(4, 6, 8, 8), hidden=8),
-    "small-slim-wct": SlimArchitecture(widths=(4, 6, 8, 8), hidden=8),
+    "small-slim": SlimArchitecture(widths=(4, 6, 8, 8), hidden=8, covariances=(2,)),
+    "small-slim-wct": SlimArchitecture(widths=(4, 6, 8, 8), hidden=8, covariances=(2, 4, 8, 16)),
 }
 
 CONTRAST = {
@@ -124,7 +124,7 @@ def network(model: SmallModel) -> StyleTransfer:
 def _last_layers(part: nn.Module) -> list[nn.Conv2d]:
     decoder = part.get_submodule("decoder") if "decoder" in dict(part.named_children()) else None
     if isinstance(decoder, SlimDecoder):
-        return [decoder.to_picture.conv]
+        return [decoder.to_picture]
     decoders = [module for module in part.children() if isinstance(module, Decoder)]
     found = [decoder.get_submodule("conv1_1") for decoder in decoders]
     return [layer for layer in found if isinstance(layer, nn.Conv2d)]

@@ -126,7 +126,9 @@ def test_operations_at_a_size_follow_from_small_sizes() -> None:
 def test_the_stride_is_that_of_the_deepest_map() -> None:
     strides = {name: engine.stride(model) for name, model in registry.MODELS.items()}
     assert (strides["adain-vgg19"], strides["wct-vgg19"]) == (8, 16)
-    slim = dataclasses.replace(registry.get("adain-vgg19"), architecture=SlimArchitecture(widths=(4, 4, 4), hidden=2))
+    slim = dataclasses.replace(
+        registry.get("adain-vgg19"), architecture=SlimArchitecture(widths=(4, 4, 4), hidden=2, covariances=())
+    )
     assert engine.stride(slim) == 8
 
 

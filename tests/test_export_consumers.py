@@ -69,7 +69,7 @@ def graphs(tmp_path_factory: pytest.TempPathFactory) -> Graphs:
     from adain.registry import Architecture, SlimArchitecture
 
     architectures: dict[str, Architecture | SlimArchitecture] = {
-        "small-slim": SlimArchitecture(widths=(4, 8, 8, 8), hidden=8),
+        "small-slim": SlimArchitecture(widths=(4, 8, 8, 8), hidden=8, covariances=(2,)),
         "small-wct": Architecture(widths=(4, 8), levels=(2, 1), encoder_per_level=False, keys="own"),
     }
     made: dict[tuple[str, bool], Path] = {}

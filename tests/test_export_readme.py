@@ -46,8 +46,8 @@ def test_the_python_runs(text: str, exports: Exports, tmp_path: Path, monkeypatc
 
 def test_every_graph_is_in_the_table_with_its_tensors(text: str) -> None:
     for kind, signature in GRAPHS.items():
-        inputs = ", ".join(f"`{name}`" for name in signature.inputs)
-        assert f"| `{file_name('MODEL', kind)}` | {inputs} | `{signature.output}` |" in text
+        inputs, outputs = (", ".join(f"`{name}`" for name in names) for names in (signature.inputs, signature.outputs))
+        assert f"| `{file_name('MODEL', kind)}` | {inputs} | {outputs} |" in text
 
 
 def test_every_key_of_the_metadata_is_named(text: str) -> None:

@@ -38,7 +38,7 @@ class Tint:
         self.on_stylize = lambda: None
 
     def reach(self, stage: str) -> Reach:
-        return Reach(multiple=1, minimum=1, statistics=0, apply=0)
+        return Reach(multiple=1, minimum=1, encode=0, decode=0)
 
     def encode_style(self, style: F32) -> dict[str, F32]:
         self.encoded.append(style.shape)

@@ -107,6 +107,6 @@ def test_the_normalising_convolution_goes_into_the_first() -> None:
 @torch.no_grad()
 def test_space_to_depth_goes_into_the_convolution_behind_it() -> None:
     layer = SpaceToDepthConv(5)
-    nn.init.normal_(layer.conv.bias)  # type: ignore[arg-type]
+    nn.init.normal_(layer.bias)  # type: ignore[arg-type]
     x = picture(24, 16)
     torch.testing.assert_close(GraphStem(layer, Form())(x), layer(x), rtol=1e-4, atol=1e-5)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from adain import tiling
 from adain.errors import WeightsError
 from adain.nn.backend import TorchBackend
-from adain.onnx.contract import STAGED, GraphInfo, GraphKind, moments_layout, own_layout
+from adain.onnx.contract import GRAPHS, STAGED, GraphInfo, GraphKind, fused, moments_layout, own_layout
 from adain.onnx.export import Options
 from adain.onnx.verify import Case, compare
 from adain.ort.backend import OrtBackend
@@ -45,14 +45,20 @@ def test_each_graph_computes_what_the_network_does(exports: Exports, family: str
     from small_models import network
 
     made = exports(family, Options(kinds=KINDS))
-    staged = [path for path in made.directory.glob("*.onnx") if "statistics" in path.name or "apply_with" in path.name]
+    staged = [path for path in made.directory.glob("*.onnx") if any(f".{kind}." in path.name for kind in STAGED)]
     assert len(staged) == 2 * len(made.model.row.stages)
     for path in staged:
         import onnx
 
-        properties = onnx.load(path, load_external_data=False).metadata_props
-        info = GraphInfo.from_metadata({each.key: each.value for each in properties}, path.name)
+        file = onnx.load(path, load_external_data=False)
+        info = GraphInfo.from_metadata({each.key: each.value for each in file.metadata_props}, path.name)
         assert info.stage in made.model.row.stages
+        maps = fused(info.code_layout, info.stage)
+        signature = GRAPHS[info.graph].with_maps(maps)
+        assert tuple(value.name for value in file.graph.input) == signature.inputs
+        assert tuple(value.name for value in file.graph.output) == signature.outputs
+        kept = {v.type.tensor_type.elem_type for v in (*file.graph.input, *file.graph.output) if v.name in maps}
+        assert kept == {onnx.TensorProto.FLOAT if len(made.model.row.stages) > 1 else onnx.TensorProto.FLOAT16}
         for comparison in compare(path, info, network(made.model), CASES):
             assert comparison.passed, str(comparison)
 
@@ -65,7 +71,10 @@ def test_both_backends_see_stages_alike(exports: Exports, family: str) -> None:
     picture, core = pixels(48, 80), (16, 0, 48, 64)
     for stage in ort.stages:
         assert ort.reach(stage) == nn.reach(stage)
-        one, other = ort.statistics(picture, stage, core), nn.statistics(picture, stage, core)
+        (maps, one), (expected, other) = ort.encode(picture, stage, core), nn.encode(picture, stage, core)
+        assert list(maps) == list(expected)
+        for name, x in expected.items():
+            np.testing.assert_allclose(maps[name], x, rtol=1e-3, atol=1e-4)
         for name, moments in other.maps.items():
             assert one.maps[name].count == moments.count
             np.testing.assert_allclose(one.maps[name].mean, moments.mean, atol=1e-5)
@@ -77,11 +86,13 @@ def test_layouts_are_what_networks_give_and_take(exports: Exports, family: str) 
     network = TorchBackend((made := exports(family, Options(kinds=KINDS)).model).row, made.files, "cpu").network
     image = torch.from_numpy(pixels(32, 48))
     for stage in network.stages:
-        moments = network.moments(image, stage, torch.ones_like(image[:, :1]))
+        maps = network.features(image, stage)
+        assert list(maps) == list(fused(network.code_shapes, stage))
+        moments = network.moments(maps, stage, torch.ones_like(image[:, :1]))
         layout = moments_layout(network.code_shapes, stage)
         assert {name: tuple(array.shape[1:]) for name, array in moments.items()} == layout
         assert list(moments) == list(layout)
-        arrays = TorchBackend(made.row, made.files, "cpu").statistics(image.numpy(), stage).arrays
+        arrays = TorchBackend(made.row, made.files, "cpu").encode(image.numpy(), stage)[1].arrays
         wanted = own_layout(network.code_shapes, stage)
         assert {name: arrays[name].shape for name in wanted} == wanted
 
@@ -89,7 +100,7 @@ def test_layouts_are_what_networks_give_and_take(exports: Exports, family: str) 
 @every_family
 def test_tiles_in_onnxruntime_are_the_whole_picture(exports: Exports, family: str) -> None:
     ort = backend(exports, family)
-    side = 2 * max(ort.reach(stage).apply for stage in ort.stages) + 32
+    side = 2 * max(ort.reach(stage).encode + ort.reach(stage).decode for stage in ort.stages) + 32
     rgb = (pixels(side + 50, side + 20)[0].transpose(1, 2, 0) * 255).astype(np.uint8)
     code = ort.encode_style(pixels(40, 33, seed=1))
     whole = tiling.from_tensor(ort.stylize(tiling.to_tensor(rgb), code, 0.8)).astype(int)
@@ -102,10 +113,10 @@ def test_a_missing_graph_is_named_with_the_command_that_writes_it(exports: Expor
     made = exports("small-adain", Options(kinds=("encode_style", "apply")))
     paths = {kind: graph.path for kind, graph in made.graphs.items()}
     ort = OrtBackend(made.model.row, GraphFiles(paths["encode_style"], paths["apply"], shipped=False), "cpu")
-    with pytest.raises(WeightsError, match=r"small-adain\.apply_with\.onnx .*adain export small-adain"):
+    with pytest.raises(WeightsError, match=r"small-adain\.decode\.onnx .*adain export small-adain"):
         ort.reach(ort.stages[0])
 
 
 def test_files_of_a_model_of_several_stages_are_named_by_stage(exports: Exports) -> None:
     row = exports("small-wct", Options(kinds=KINDS)).model.row
-    assert {"small-wct.statistics.relu2_1.onnx", "small-wct.apply_with.relu1_1.onnx"} <= set(names(row).values())
+    assert {"small-wct.encode_content.relu2_1.onnx", "small-wct.decode.relu1_1.onnx"} <= set(names(row).values())

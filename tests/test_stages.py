@@ -56,32 +56,36 @@ def assert_alike(found: Moments, expected: Moments) -> None:
 
 @pytest.mark.parametrize("size", [(128, 192), (131, 77), (20, 40), (1, 1)])
 def test_the_stages_one_by_one_are_the_whole_model(backend: TorchBackend, size: tuple[int, int]) -> None:
-    multiple = backend.reach(backend.stages[0]).multiple
-    content = pixels(*(side if side % multiple == 0 or len(backend.stages) == 1 else 2 * multiple for side in size))
     code = backend.encode_style(pixels(40, 50, seed=1))
-    picture = content
+    picture = content = pixels(*size)
     for stage in backend.stages:
-        picture = backend.apply(picture, stage, backend.statistics(picture, stage), code, 0.7)
-    np.testing.assert_allclose(picture, backend.stylize(content, code, 0.7), atol=2e-3)
+        maps, own = backend.encode(picture, stage)
+        picture = backend.decode(maps, stage, own, code, 0.7)
+    np.testing.assert_allclose(picture[:, :, : size[0], : size[1]], backend.stylize(content, code, 0.7), atol=2e-3)
 
 
-def test_merged_statistics_of_halves_are_those_of_the_whole(backend: TorchBackend) -> None:
+def test_merged_moments_of_halves_are_those_of_the_whole(backend: TorchBackend) -> None:
     content = pixels(331, 45)
     for stage in backend.stages:
-        reach = backend.reach(stage).statistics
-        upper = backend.statistics(content[:, :, : SPLIT + reach], stage, (0, 0, SPLIT, 45))
-        lower = backend.statistics(content[:, :, SPLIT - reach :], stage, (reach, 0, 331 - SPLIT + reach, 45))
-        assert_alike(merge([upper, lower]), backend.statistics(content, stage))
+        reach = backend.reach(stage).encode
+        _, upper = backend.encode(content[:, :, : SPLIT + reach], stage, (0, 0, SPLIT, 45))
+        _, lower = backend.encode(content[:, :, SPLIT - reach :], stage, (reach, 0, 331 - SPLIT + reach, 45))
+        assert_alike(merge([upper, lower]), backend.encode(content, stage)[1])
 
 
 def test_reach_is_how_far_what_lies_beyond_a_cut_is_felt(backend: TorchBackend) -> None:
     code = backend.encode_style(pixels(40, 50))
     for stage in backend.stages:
         reach = backend.reach(stage)
-        cut = reach.apply
-        picture = pixels(2 * cut + 2 * reach.multiple, 48)
-        own = backend.statistics(picture, stage)
+        cut = 2 * max(reach.encode, reach.decode)
+        picture = pixels(2 * cut, 48)
+        maps, own = backend.encode(picture, stage)
         picture[:, :, :cut] = np.nan  # spreads to whatever is computed from it
-        felt = np.isnan(backend.apply(picture, stage, own, code, 0.5)).any(axis=(0, 1, 3))  # per row
-        assert felt[: cut + reach.apply - reach.multiple + 1].all()
-        assert not felt[cut + reach.apply :].any()
+        for name, x in backend.encode(picture, stage)[0].items():
+            felt = np.isnan(x).any(axis=(0, 1, 3))  # per row
+            scale = picture.shape[2] // x.shape[2]
+            assert not felt[(cut + reach.encode) // scale :].any()
+            maps[name][:, :, : cut // scale] = np.nan
+        felt = np.isnan(backend.decode(maps, stage, own, code, 0.5)).any(axis=(0, 1, 3))
+        assert felt[: cut + reach.decode - reach.multiple + 1].all()
+        assert not felt[cut + reach.decode :].any()

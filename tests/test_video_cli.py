@@ -19,6 +19,7 @@ from PIL import Image
 import adain
 from adain import registry
 from adain import stylizer as stylizer_module
+from adain.backend import Maps
 from adain.cli.main import main
 from adain.cli.video import video
 from adain.moments import Moments
@@ -39,9 +40,9 @@ def run(*args: str | Path) -> Result:
 class Interrupting(MeanBackend):
     """As if Ctrl-C were pressed in its sixth frame."""
 
-    def apply(
+    def decode(
         self,
-        picture: NDArray[np.float32],
+        maps: Maps,
         stage: str,
         own: Moments,
         code: Mapping[str, NDArray[np.float32]],
@@ -49,7 +50,7 @@ class Interrupting(MeanBackend):
     ) -> NDArray[np.float32]:
         if len(self.seen) == 5:
             raise KeyboardInterrupt
-        return super().apply(picture, stage, own, code, alpha)
+        return super().decode(maps, stage, own, code, alpha)
 
 
 @pytest.fixture
@@ -239,9 +240,9 @@ def test_a_camera_is_recorded_leaving_out_what_is_too_fast(
     monkeypatch: pytest.MonkeyPatch, painting_file: Path, out: Path
 ) -> None:
     class Slow(MeanBackend):
-        def statistics(self, *args: Any, **options: Any) -> Moments:
+        def encode(self, *args: Any, **options: Any) -> tuple[Maps, Moments]:
             time.sleep(0.25)
-            return super().statistics(*args, **options)
+            return super().encode(*args, **options)
 
     _loaded(monkeypatch, Slow())
     result = run("webcam", painting_file, "-o", out)

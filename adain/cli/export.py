@@ -80,7 +80,7 @@ def export(
 ) -> None:
     """Write MODEL as ONNX files: MODEL.onnx, MODEL.encode_style.onnx, MODEL.apply.onnx, MODEL.apply_regions.onnx.
 
-    And of each stage, for parts of a picture, MODEL.statistics.onnx and MODEL.apply_with.onnx.
+    And of each stage, for parts of a picture, MODEL.encode_content.onnx and MODEL.decode.onnx.
 
     What goes in and comes out of each is in export/README.md of this package's repository.
     """

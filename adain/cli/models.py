@@ -11,7 +11,7 @@ from adain.cli.options import model_name, weights_dir_option
 from adain.cli.progress import DownloadBars
 from adain.cli.verbosity import verbose_option
 from adain.errors import WeightsError
-from adain.registry import DEFAULT, MODELS, Model, WeightFile
+from adain.registry import DEFAULT, MODELS, Model, SlimArchitecture, WeightFile
 
 __all__ = ["models"]
 
@@ -64,7 +64,7 @@ def show(model: str, weights_dir: Path | None) -> None:
     directory = weights.named_directory(weights_dir)
     shape = row.architecture
     facts = {
-        "fusion": f"{row.fusion} at {', '.join(shape.maps)}",
+        "fusion": _fusion(row),
         "channels": ", ".join(map(str, shape.widths)),
         "alpha": f"{row.default_alpha:g} unless another is asked for",
         "paper": row.paper,
@@ -75,6 +75,15 @@ def show(model: str, weights_dir: Path | None) -> None:
         click.echo(f"  {name:8}  {fact}")
     for file in row.files:
         _show_file(row, file, directory)
+
+
+def _fusion(model: Model) -> str:
+    """What is done at which maps."""
+    shape = model.architecture
+    whole = [f"x{scale}" for scale in shape.covariances] if isinstance(shape, SlimArchitecture) else []
+    if model.fusion == "wct" or not whole:
+        return f"{model.fusion} at {', '.join(shape.maps)}"
+    return f"adain at {', '.join(name for name in shape.maps if name not in whole)}, wct at {', '.join(whole)}"
 
 
 def _show_file(model: Model, file: WeightFile, directory: Path | None) -> None:

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from adain.backend import Core, Reach, core_mask
+from adain.backend import Core, Maps, Reach, core_mask
 from adain.errors import DeviceError, InputError
 from adain.moments import Moments
 from adain.nn.build import load
@@ -63,29 +63,31 @@ class TorchBackend:
         """See `adain.backend.Backend.reach`."""
         return self.network.reach(stage)
 
-    def statistics(self, picture: NDArray[np.float32], stage: str, core: Core | None = None) -> Moments:
-        """See `adain.backend.Backend.statistics`."""
+    def encode(self, picture: NDArray[np.float32], stage: str, core: Core | None = None) -> tuple[Maps, Moments]:
+        """See `adain.backend.Backend.encode`."""
         mask = self._tensor(core_mask((picture.shape[2], picture.shape[3]), core))
         with torch.inference_mode():
-            arrays = self.network.moments(self._tensor(picture), stage, mask)
-            return Moments.from_arrays({name: array[0].cpu().numpy() for name, array in arrays.items()})
+            maps = self.network.features(self._tensor(picture), stage)
+            arrays = self.network.moments(maps, stage, mask)
+            moments = Moments.from_arrays({name: array[0].cpu().numpy() for name, array in arrays.items()})
+            return {name: x.cpu().numpy() for name, x in maps.items()}, moments
 
-    def apply(
+    def decode(
         self,
-        picture: NDArray[np.float32],
+        maps: Maps,
         stage: str,
         own: Moments,
         code: Mapping[str, NDArray[np.float32]],
         alpha: float,
     ) -> NDArray[np.float32]:
-        """See `adain.backend.Backend.apply`."""
+        """See `adain.backend.Backend.decode`."""
         self._check(code)
         with torch.inference_mode():
+            tensors = {name: self._tensor(x) for name, x in maps.items()}
             statistics = {name: self._tensor(array)[None] for name, array in own.arrays.items()}
             style = {name: self._tensor(code[name])[None] for name in self.network.code_shapes}
-            output = self.network.forward_with(self._tensor(picture), stage, statistics, style, alpha)
-            applied: NDArray[np.float32] = output.cpu().numpy()
-        return applied
+            decoded: NDArray[np.float32] = self.network.decode(tensors, stage, statistics, style, alpha).cpu().numpy()
+        return decoded
 
     def stylize_regions(
         self,
@@ -106,7 +108,7 @@ class TorchBackend:
             stylized: NDArray[np.float32] = picture.cpu().numpy()
         return stylized
 
-    def _tensor(self, array: NDArray[np.float32]) -> Tensor:
+    def _tensor(self, array: NDArray[np.floating]) -> Tensor:
         # torch warns of arrays it may not write to, and shares memory with those it may
         return torch.from_numpy(np.require(array, np.float32, ["C", "W"])).to(self.device)
 

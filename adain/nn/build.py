@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Literal
 
 import torch
 from torch import nn
@@ -13,7 +12,7 @@ from adain.errors import WeightsError
 from adain.nn import checkpoints
 from adain.nn.fusion import MatrixRoots, eigh_roots
 from adain.nn.models import AdaINModel, StyleTransfer, WCTModel
-from adain.nn.slim import AdaINSlim, SlimNetwork, WCTSlim
+from adain.nn.slim import SlimNetwork
 from adain.nn.slim_layers import SlimDecoder, SlimEncoder
 from adain.nn.vgg import Decoder, Encoder
 from adain.registry import Architecture, Model, SlimArchitecture
@@ -87,20 +86,20 @@ def wct_model(pieces: Iterable[nn.Module], roots: MatrixRoots = eigh_roots) -> W
 
 
 def slim_model(
-    pieces: Iterable[nn.Module], fusion: Literal["adain", "wct"], roots: MatrixRoots = eigh_roots
+    pieces: Iterable[nn.Module], covariances: Collection[int], roots: MatrixRoots = eigh_roots
 ) -> SlimNetwork:
     """The small network of an encoder and a decoder, which it shares."""
     encoder, decoder = pieces
     assert isinstance(encoder, SlimEncoder)
     assert isinstance(decoder, SlimDecoder)
-    return WCTSlim(encoder, decoder, roots) if fusion == "wct" else AdaINSlim(encoder, decoder)
+    return SlimNetwork(encoder, decoder, covariances, roots)
 
 
 def _assemble(model: Model, pieces: Mapping[str, nn.Module], roots: MatrixRoots) -> StyleTransfer:
     whole = pieces.get("model")
     members = list(pieces.values()) if whole is None else list(whole.children())
     if isinstance(model.architecture, SlimArchitecture):
-        return slim_model(members, model.fusion, roots)
+        return slim_model(members, model.architecture.covariances, roots)
     if model.fusion == "wct":
         return wct_model(members, roots)
     encoders, decoders = _sorted(members)

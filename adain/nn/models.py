@@ -78,12 +78,24 @@ class StyleTransfer(nn.Module, ABC):
         """See `adain.backend.Backend.reach`."""
 
     @abstractmethod
-    def moments(self, image: Tensor, stage: str, mask: Tensor) -> dict[str, Tensor]:
-        """The moments of the maps that a stage fuses, where a mask says.
+    def features(self, image: Tensor, stage: str) -> dict[str, Tensor]:
+        """The maps that a stage fuses, by name.
 
         Args:
-            image: (N, 3, H, W) float, RGB in [0, 1].
+            image: (N, 3, H, W) float, RGB in [0, 1]; padded to what `reach` says.
             stage: one of `stages`.
+
+        Returns:
+            (N, C, h, w) each.
+        """
+
+    @abstractmethod
+    def moments(self, maps: Mapping[str, Tensor], stage: str, mask: Tensor) -> dict[str, Tensor]:
+        """The moments of maps where a mask says.
+
+        Args:
+            maps: what `features` returned.
+            stage: likewise.
             mask: (N, 1, H, W), what each pixel counts for, at least 0; averaged over the pixels of a map's pixel.
 
         Returns:
@@ -92,20 +104,25 @@ class StyleTransfer(nn.Module, ABC):
         """
 
     @abstractmethod
-    def forward_with(
-        self, image: Tensor, stage: str, own: Mapping[str, Tensor], code: Mapping[str, Tensor], alpha: float | Tensor
+    def decode(
+        self,
+        maps: Mapping[str, Tensor],
+        stage: str,
+        own: Mapping[str, Tensor],
+        code: Mapping[str, Tensor],
+        alpha: float | Tensor,
     ) -> Tensor:
-        """One stage, with given statistics in the place of the picture's own.
+        """The rest of a stage, with given statistics in the place of the maps' own.
 
         Args:
-            image: (N, 3, H, W) float, RGB in [0, 1].
+            maps: what `features` returned, or a part of it.
             stage: one of `stages`.
             own: the arrays of `adain.moments.Moments.arrays`, with a batch dimension N or 1 in front.
             code: as for `forward`.
             alpha: as for `forward`.
 
         Returns:
-            (N, 3, H, W), about [0, 1], not clipped.
+            (N, 3, H, W) of the padded sides, about [0, 1], not clipped.
         """
 
     @abstractmethod
@@ -170,19 +187,27 @@ class AdaINModel(StyleTransfer):
         """See `StyleTransfer.reach`."""
         return _reach(self.encoder, self.decoder, self.level, deepest=self.level)
 
-    def moments(self, image: Tensor, stage: str, mask: Tensor) -> dict[str, Tensor]:
+    def features(self, image: Tensor, stage: str) -> dict[str, Tensor]:
+        """See `StyleTransfer.features`."""
+        return {stage: self.encoder(self._fit(image))}
+
+    def moments(self, maps: Mapping[str, Tensor], stage: str, mask: Tensor) -> dict[str, Tensor]:
         """See `StyleTransfer.moments`."""
-        weights = regions.scaled(self._fit(mask), stride(self.level))
-        found = channel_moments(self.encoder(self._fit(image)).float(), weights)
+        found = channel_moments(maps[stage].float(), regions.scaled(self._fit(mask), stride(self.level)))
         return {f"{stage}.{name}": value for name, value in found.items()}
 
-    def forward_with(
-        self, image: Tensor, stage: str, own: Mapping[str, Tensor], code: Mapping[str, Tensor], alpha: float | Tensor
+    def decode(
+        self,
+        maps: Mapping[str, Tensor],
+        stage: str,
+        own: Mapping[str, Tensor],
+        code: Mapping[str, Tensor],
+        alpha: float | Tensor,
     ) -> Tensor:
-        """See `StyleTransfer.forward_with`."""
-        feature = self.encoder(self._fit(image))
+        """See `StyleTransfer.decode`."""
         arrays = (own[f"{stage}.mean"], own[f"{stage}.std"], code[f"{stage}.mean"], code[f"{stage}.std"])
-        return crop_to(self.decoder(fusion.adain_with(feature, *arrays, alpha)), image)
+        decoded: Tensor = self.decoder(fusion.adain_with(maps[stage], *arrays, alpha))
+        return decoded
 
     def _fit(self, image: Tensor) -> Tensor:
         return pad_to(image, multiple=stride(self.level), minimum=smallest_side(self.level))
@@ -264,23 +289,31 @@ class WCTModel(StyleTransfer):
         assert isinstance(decoder, Decoder)
         return _reach(self._encoder(position), decoder, self.levels[position], deepest=max(self.levels))
 
-    def moments(self, image: Tensor, stage: str, mask: Tensor) -> dict[str, Tensor]:
-        """See `StyleTransfer.moments`."""
+    def features(self, image: Tensor, stage: str) -> dict[str, Tensor]:
+        """See `StyleTransfer.features`."""
         position = self.stages.index(stage)
-        level = self.levels[position]
-        feature = self._encoder(position)(self._fit(image), level)
-        found = covariance_moments(feature.float(), regions.scaled(self._fit(mask), stride(level)))
+        return {stage: self._encoder(position)(self._fit(image), self.levels[position])}
+
+    def moments(self, maps: Mapping[str, Tensor], stage: str, mask: Tensor) -> dict[str, Tensor]:
+        """See `StyleTransfer.moments`."""
+        level = self.levels[self.stages.index(stage)]
+        found = covariance_moments(maps[stage].float(), regions.scaled(self._fit(mask), stride(level)))
         return {f"{stage}.{name}": value for name, value in found.items()}
 
-    def forward_with(
-        self, image: Tensor, stage: str, own: Mapping[str, Tensor], code: Mapping[str, Tensor], alpha: float | Tensor
+    def decode(
+        self,
+        maps: Mapping[str, Tensor],
+        stage: str,
+        own: Mapping[str, Tensor],
+        code: Mapping[str, Tensor],
+        alpha: float | Tensor,
     ) -> Tensor:
-        """See `StyleTransfer.forward_with`."""
-        position = self.stages.index(stage)
-        feature = self._encoder(position)(self._fit(image), self.levels[position])
+        """See `StyleTransfer.decode`."""
         statistics = (own[f"{stage}.mean"], own[f"{stage}.whitening"])
         target = (code[f"{stage}.mean"], code[f"{stage}.coloring"])
-        return crop_to(self.decoders[position](fusion.wct_with(feature, *statistics, *target, alpha)), image)
+        fused = fusion.wct_with(maps[stage], *statistics, *target, alpha)
+        decoded: Tensor = self.decoders[self.stages.index(stage)](fused)
+        return decoded
 
     def _fit(self, image: Tensor) -> Tensor:
         deepest = max(self.levels)
@@ -303,10 +336,9 @@ class WCTModel(StyleTransfer):
 def _reach(encoder: Encoder, decoder: Decoder, level: int, *, deepest: int) -> Reach:
     """Of a stage of a model whose pictures are padded for the level `deepest`."""
     multiple = stride(deepest)
-    spoiled = encoder.spoiled(level)
     return Reach(
         multiple=multiple,
         minimum=round_up(smallest_side(deepest), multiple),
-        statistics=round_up(spoiled * stride(level), multiple),
-        apply=round_up(decoder.spoiled(spoiled), multiple),
+        encode=round_up(encoder.spoiled(level) * stride(level), multiple),
+        decode=round_up(decoder.spoiled(), multiple),
     )

@@ -6,6 +6,11 @@ decoder as a skip, so detail survives and colour needs no learning. What remains
 scales, each decoder layer learns as a gain and a bias computed from means and deviations (feature-wise modulation, as
 in Dumoulin et al. 2017, arXiv 1610.07629, but from statistics instead of a style's index).
 
+The finest map, whose channels are colours and edges, is given the whole covariance (WCT: Li et al. 2017, arXiv
+1705.08086): by deviations alone, channels stay as correlated as they are in the content, and its colours show through.
+On relu1_1 of VGG-19 that brings a picture a fifth closer to the style. At the other scales it brings nothing there, and
+would make a style code 20 times as large.
+
 Only the encoder's maps are normalised, never the decoder's. Two passes over any tiling of a picture therefore give what
 one pass over the whole picture gives.
 
@@ -15,82 +20,69 @@ itself.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from collections.abc import Collection, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from adain.backend import Reach
 from adain.nn import regions
-from adain.nn.fusion import (
-    VARIANCE_EPS,
-    MatrixRoots,
-    eigh_roots,
-    mean_covariance,
-    mean_std,
-    regularized,
-    wct_with,
-)
+from adain.nn.fusion import MatrixRoots, eigh_roots
 from adain.nn.models import StyleTransfer
 from adain.nn.padding import crop_to, pad_to
-from adain.nn.slim_layers import SCALES, Fusion, SlimDecoder, SlimEncoder
-from adain.nn.stages import channel_moments, covariance_moments, round_up
+from adain.nn.slim_fusions import Covariances, Deviations, MapFusion, Statistics
+from adain.nn.slim_layers import SCALES, SlimDecoder, SlimEncoder
+from adain.nn.stages import round_up
 
-__all__ = ["SMALLEST_SIDE", "AdaINSlim", "SlimNetwork", "WCTSlim"]
+__all__ = ["SMALLEST_SIDE", "SlimNetwork"]
 
-SMALLEST_SIDE = 32  # pixels: reflection by 1 needs 2 on the deepest map
-
-Statistics: TypeAlias = Mapping[str, Tensor]
-"""Of one map, by name: `mean` (N, C) and so on, as a style code has them behind the map's name."""
+SMALLEST_SIDE = 32  # pixels: a deviation needs more than one on the deepest map
 
 
-class SlimNetwork(StyleTransfer, ABC):
-    """Encoder, a fusion of every map, decoder; 19,600 multiply-accumulates per pixel of the content.
+class SlimNetwork(StyleTransfer):
+    """Encoder, a fusion of every map, decoder; 20,000 multiply-accumulates per pixel of the content.
 
     Args:
         encoder: of the maps that are fused.
         decoder: of as many channels.
+        covariances: the scales, out of `SCALES`, whose maps are given the whole covariance; the others are given
+            deviations.
+        roots: what takes the roots of covariances.
     """
 
-    def __init__(self, encoder: SlimEncoder, decoder: SlimDecoder) -> None:
+    def __init__(
+        self, encoder: SlimEncoder, decoder: SlimDecoder, covariances: Collection[int], roots: MatrixRoots = eigh_roots
+    ) -> None:
         super().__init__()
         self.encoder = encoder
         self.decoder = decoder
         self.widths = encoder.widths
+        self.fusions: dict[int, MapFusion] = {
+            scale: Covariances(roots) if scale in covariances else Deviations() for scale in SCALES
+        }
 
-    @abstractmethod
-    def style_statistics(self, x: Tensor) -> dict[str, Tensor]:
-        """What a style code holds of a style's map (N, C, h, w) float32; `mean` and `std` always."""
-
-    @abstractmethod
-    def content_statistics(self, x: Tensor) -> dict[str, Tensor]:
-        """What the fusion needs of a content's map, as `style_statistics`."""
-
-    @abstractmethod
-    def map_moments(self, x: Tensor, weights: Tensor) -> dict[str, Tensor]:
-        """The moments of a map where the weights (N, 1, h, w) say; see `adain.nn.stages`."""
-
-    @abstractmethod
-    def fuse(self, x: Tensor, own: Statistics, style: Statistics, alpha: float | Tensor) -> tuple[Tensor, Fusion]:
-        """A content's map, and what gives it the style's statistics."""
-
-    @abstractmethod
-    def fuse_regions(
-        self, x: Tensor, shares: Tensor, styles: Statistics, alpha: float | Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """A content's map with a style (N, S, ...) on each region, and `adain.nn.regions.statistics`."""
+    @property
+    def code_shapes(self) -> dict[str, tuple[int, ...]]:
+        """`x2.mean`, `x2.std`, perhaps `x2.coloring` and so on for each scale; see `MapFusion.code_shapes`."""
+        return {
+            f"x{s}.{name}": shape
+            for s, width in zip(SCALES, self.widths, strict=True)
+            for name, shape in self.fusions[s].code_shapes(width).items()
+        }
 
     def encode_style(self, style: Tensor) -> dict[str, Tensor]:
         """The statistics of the maps at every scale; see `StyleTransfer.encode_style`."""
-        maps = zip(SCALES, self.encoder(self._fit(style)), strict=True)
-        return {f"x{s}.{name}": value for s, x in maps for name, value in self.style_statistics(x.float()).items()}
+        return {
+            f"x{s}.{name}": value
+            for s, x in zip(SCALES, self.encoder(self._fit(style)), strict=True)
+            for name, value in self.fusions[s].style_statistics(x.float()).items()
+        }
 
     def forward(self, content: Tensor, code: Mapping[str, Tensor], alpha: float | Tensor) -> Tensor:
         """See `StyleTransfer.forward`."""
         maps = self.encoder(self._fit(content))
-        return self._decode(content, maps, [self.content_statistics(x.float()) for x in maps], code, alpha)
+        own = [self.fusions[s].content_statistics(x.float()) for s, x in zip(SCALES, maps, strict=True)]
+        return self._crop(self._decode(maps, own, code, alpha), content)
 
     @property
     def stages(self) -> tuple[str, ...]:
@@ -99,43 +91,46 @@ class SlimNetwork(StyleTransfer, ABC):
 
     def reach(self, stage: str) -> Reach:
         """See `StyleTransfer.reach`."""
-        spoiled = self.encoder.spoiled()
         multiple = SCALES[-1]
         return Reach(
             multiple=multiple,
             minimum=SMALLEST_SIDE,
-            statistics=round_up(max(s * rows for s, rows in zip(SCALES, spoiled, strict=True)), multiple),
-            apply=round_up(self.decoder.spoiled(spoiled), multiple),
+            encode=round_up(max(s * rows for s, rows in zip(SCALES, self.encoder.spoiled(), strict=True)), multiple),
+            decode=round_up(self.decoder.spoiled(), multiple),
         )
 
-    def moments(self, image: Tensor, stage: str, mask: Tensor) -> dict[str, Tensor]:
+    def features(self, image: Tensor, stage: str) -> dict[str, Tensor]:
+        """See `StyleTransfer.features`."""
+        return {f"x{s}": x for s, x in zip(SCALES, self.encoder(self._fit(image)), strict=True)}
+
+    def moments(self, maps: Mapping[str, Tensor], stage: str, mask: Tensor) -> dict[str, Tensor]:
         """See `StyleTransfer.moments`."""
         weights = self._fit(mask)
-        maps = zip(SCALES, self.encoder(self._fit(image)), strict=True)
         return {
             f"x{s}.{name}": value
-            for s, x in maps
-            for name, value in self.map_moments(x.float(), regions.scaled(weights, s)).items()
+            for s in SCALES
+            for name, value in self.fusions[s].moments(maps[f"x{s}"].float(), regions.scaled(weights, s)).items()
         }
 
-    def forward_with(
-        self, image: Tensor, stage: str, own: Mapping[str, Tensor], code: Mapping[str, Tensor], alpha: float | Tensor
-    ) -> Tensor:
-        """See `StyleTransfer.forward_with`."""
-        return self._decode(image, self.encoder(self._fit(image)), [_of_map(own, s) for s in SCALES], code, alpha)
-
-    def _decode(
+    def decode(
         self,
-        content: Tensor,
-        maps: Sequence[Tensor],
-        own: Sequence[Statistics],
+        maps: Mapping[str, Tensor],
+        stage: str,
+        own: Mapping[str, Tensor],
         code: Mapping[str, Tensor],
         alpha: float | Tensor,
+    ) -> Tensor:
+        """See `StyleTransfer.decode`."""
+        return self._decode([maps[f"x{s}"] for s in SCALES], [_of_map(own, s) for s in SCALES], code, alpha)
+
+    def _decode(
+        self, maps: Sequence[Tensor], own: Sequence[Statistics], code: Mapping[str, Tensor], alpha: float | Tensor
     ) -> Tensor:
         """Maps with the statistics `own` to a picture."""
         styles = [_of_map(code, s) for s in SCALES]
         *finer, (deepest, fusion) = [
-            self.fuse(x, mine, style, alpha) for x, mine, style in zip(maps, own, styles, strict=True)
+            self.fusions[s].fuse(x, mine, style, alpha)
+            for s, x, mine, style in zip(SCALES, maps, own, styles, strict=True)
         ]
         if fusion is not None:
             deepest = deepest * fusion[0] + fusion[1]
@@ -144,7 +139,8 @@ class SlimNetwork(StyleTransfer, ABC):
             for mine, style in zip(own, styles, strict=True)
             for name in ("mean", "std")
         ]
-        return self._crop(self.decoder(deepest, finer, self.decoder.modulation(torch.cat(flat, dim=1))), content)
+        picture: Tensor = self.decoder(deepest, finer, self.decoder.modulation(torch.cat(flat, dim=1)))
+        return picture
 
     def forward_regions(
         self, content: Tensor, codes: Mapping[str, Tensor], masks: Tensor, alpha: float | Tensor
@@ -154,7 +150,7 @@ class SlimNetwork(StyleTransfer, ABC):
         scaled = {scale: regions.scaled(shares, scale) for scale in SCALES}
         fused, flat = [], []
         for s, x in zip(SCALES, self.encoder(self._fit(content)), strict=True):
-            styled, statistics = self.fuse_regions(x.float(), scaled[s], _of_map(codes, s), alpha)
+            styled, statistics = self.fusions[s].fuse_regions(x.float(), scaled[s], _of_map(codes, s), alpha)
             fused.append(styled)
             flat.append(statistics)
         *finer, deepest = fused
@@ -175,101 +171,6 @@ class SlimNetwork(StyleTransfer, ABC):
 
     def _crop(self, image: Tensor, like: Tensor) -> Tensor:
         return crop_to(image, like)
-
-
-class AdaINSlim(SlimNetwork):
-    """A `SlimNetwork` that gives maps the style's mean and standard deviation per channel."""
-
-    @property
-    def code_shapes(self) -> dict[str, tuple[int, ...]]:
-        """`x2.mean`, `x2.std` and so on for each scale, (C,) each."""
-        return {f"x{s}.{name}": (width,) for s, width in zip(SCALES, self.widths, strict=True) for name in _MEAN_STD}
-
-    def style_statistics(self, x: Tensor) -> dict[str, Tensor]:
-        """See `SlimNetwork.style_statistics`."""
-        return dict(zip(_MEAN_STD, mean_std(x), strict=True))
-
-    def content_statistics(self, x: Tensor) -> dict[str, Tensor]:
-        """The same as of a style."""
-        return self.style_statistics(x)
-
-    def map_moments(self, x: Tensor, weights: Tensor) -> dict[str, Tensor]:
-        """See `SlimNetwork.map_moments`."""
-        return channel_moments(x, weights)
-
-    def fuse(self, x: Tensor, own: Statistics, style: Statistics, alpha: float | Tensor) -> tuple[Tensor, Fusion]:
-        """See `SlimNetwork.fuse`."""
-        mean, std = (own[name] + alpha * (style[name] - own[name]) for name in _MEAN_STD)
-        gain = std / own["std"]
-        return x, (gain[:, :, None, None], (mean - own["mean"] * gain)[:, :, None, None])
-
-    def fuse_regions(
-        self, x: Tensor, shares: Tensor, styles: Statistics, alpha: float | Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """See `SlimNetwork.fuse_regions`."""
-        return regions.adain(x, shares, styles["mean"], styles["std"], alpha)
-
-
-class WCTSlim(SlimNetwork):
-    """A `SlimNetwork` that gives maps the style's whole covariance, by whitening and coloring.
-
-    WCT (Li et al. 2017, arXiv 1705.08086) in one pass instead of five: the maps of all scales are fused at once, and
-    one decoder makes the picture of them.
-
-    Args:
-        encoder: as of `SlimNetwork`.
-        decoder: likewise.
-        roots: what takes the roots of covariances.
-    """
-
-    def __init__(self, encoder: SlimEncoder, decoder: SlimDecoder, roots: MatrixRoots = eigh_roots) -> None:
-        super().__init__(encoder, decoder)
-        self.roots = roots
-
-    @property
-    def code_shapes(self) -> dict[str, tuple[int, ...]]:
-        """`x2.mean` and `x2.std`, (C,) each, and `x2.coloring`, (C, C); and so on for each scale."""
-        return {
-            f"x{s}.{name}": shape
-            for s, width in zip(SCALES, self.widths, strict=True)
-            for name, shape in (("mean", (width,)), ("std", (width,)), ("coloring", (width, width)))
-        }
-
-    def style_statistics(self, x: Tensor) -> dict[str, Tensor]:
-        """See `SlimNetwork.style_statistics`."""
-        mean, std, covariance = self.covariance(x)
-        return {"mean": mean, "std": std, "coloring": self.roots(regularized(covariance))[1]}
-
-    def content_statistics(self, x: Tensor) -> dict[str, Tensor]:
-        """See `SlimNetwork.content_statistics`."""
-        mean, std, covariance = self.covariance(x)
-        return {"mean": mean, "std": std, "whitening": self.roots(regularized(covariance))[0]}
-
-    def covariance(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Mean and standard deviation per channel, (N, C) each, and the covariance between channels, (N, C, C)."""
-        with torch.autocast(x.device.type, enabled=False):  # a covariance is a small difference of large numbers
-            mean, covariance = mean_covariance(x)
-        return mean, (covariance.diagonal(dim1=1, dim2=2) + VARIANCE_EPS).sqrt(), covariance
-
-    def map_moments(self, x: Tensor, weights: Tensor) -> dict[str, Tensor]:
-        """See `SlimNetwork.map_moments`."""
-        return covariance_moments(x, weights)
-
-    def fuse(self, x: Tensor, own: Statistics, style: Statistics, alpha: float | Tensor) -> tuple[Tensor, Fusion]:
-        """See `SlimNetwork.fuse`."""
-        with torch.autocast(x.device.type, enabled=False):  # what is small in some direction whitening makes large
-            fused = wct_with(x.float(), own["mean"], own["whitening"], style["mean"], style["coloring"], alpha)
-        return fused, None
-
-    def fuse_regions(
-        self, x: Tensor, shares: Tensor, styles: Statistics, alpha: float | Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """See `SlimNetwork.fuse_regions`."""
-        fused = regions.wct(x, shares, styles["mean"], styles["coloring"], alpha, self.roots)
-        return fused, regions.statistics(x, shares, styles["mean"], styles["std"], alpha)
-
-
-_MEAN_STD = ("mean", "std")
 
 
 def _of_map(arrays: Mapping[str, Tensor], scale: int) -> dict[str, Tensor]:

@@ -1,7 +1,8 @@
 """The layers of the small networks this project trains: convolutions, an encoder to four scales, a decoder from them.
 
 Nothing runs at full resolution: space-to-depth by 2 comes first and depth-to-space last, so the widest maps have a
-quarter of the pixels.
+quarter of the pixels. Zeros around a map cost nothing; a reflection is an operation of its own, and is left to the
+three convolutions next to the picture, behind which zeros would show as a rim.
 """
 
 from __future__ import annotations
@@ -24,21 +25,16 @@ Fusion: TypeAlias = tuple[Tensor, Tensor] | None
 """The gain and the shift, (N, C, 1, 1) each, that give a map the style's statistics; None for one that has them."""
 
 
-class ReflectConv(nn.Module):
-    """A 3x3 convolution behind a reflection by 1, so that borders see picture rather than black."""
+class ReflectConv(nn.Conv2d):
+    """A 3x3 convolution behind a reflection by 1."""
 
-    def __init__(self, inputs: int, outputs: int, *, stride: int = 1, gain: float = 1.0) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(inputs, outputs, 3, stride)
-        nn.init.kaiming_normal_(self.conv.weight, nonlinearity="relu")
-        nn.init.zeros_(self.conv.bias)  # type: ignore[arg-type]
-        with torch.no_grad():
-            self.conv.weight *= gain
+    def __init__(self, inputs: int, outputs: int, *, gain: float = 1.0) -> None:
+        super().__init__(inputs, outputs, 3)
+        _initialise(self, gain)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) to (N, C', H / stride, W / stride); even sides where the stride is 2."""
-        convolved: Tensor = self.conv(F.pad(x, (1, 1, 1, 1), mode="reflect"))
-        return convolved
+        """(N, C, H, W) to (N, C', H, W)."""
+        return super().forward(F.pad(x, (1, 1, 1, 1), mode="reflect"))
 
 
 class SpaceToDepthConv(ReflectConv):
@@ -63,11 +59,11 @@ class SlimEncoder(nn.Module):
         super().__init__()
         self.widths = half, quarter, eighth, sixteenth = tuple(widths)
         self.to_half = SpaceToDepthConv(half)
-        self.to_quarter = ReflectConv(half, quarter, stride=2)
-        self.at_quarter = ReflectConv(quarter, quarter)
-        self.to_eighth = ReflectConv(quarter, eighth, stride=2)
-        self.to_sixteenth = ReflectConv(eighth, sixteenth, stride=2)
-        self.at_sixteenth = ReflectConv(sixteenth, sixteenth)
+        self.to_quarter = _conv(half, quarter, stride=2)
+        self.at_quarter = _conv(quarter, quarter)
+        self.to_eighth = _conv(quarter, eighth, stride=2)
+        self.to_sixteenth = _conv(eighth, sixteenth, stride=2)
+        self.at_sixteenth = _conv(sixteenth, sixteenth)
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """(N, 3, H, W) in [0, 1], sides multiples of 16, to one map per scale, finest first, after their ReLU."""
@@ -80,7 +76,7 @@ class SlimEncoder(nn.Module):
         return [half, quarter, eighth, sixteenth]
 
     def spoiled(self) -> tuple[int, int, int, int]:
-        """Rows of each map along an inner border that a reflection there spoils; see `adain.nn.stages`."""
+        """Rows of each map along an inner border that the padding there spoils; see `adain.nn.stages`."""
         half = convolved(0)
         quarter = convolved(convolved(half, stride=2))
         eighth = convolved(quarter, stride=2)
@@ -124,17 +120,17 @@ class SlimDecoder(nn.Module):
         super().__init__()
         half, quarter, eighth, sixteenth = widths
         layers = {
-            "from_sixteenth": ReflectConv(sixteenth, eighth),
-            "at_eighth": ReflectConv(eighth, eighth),
-            "from_eighth": ReflectConv(eighth, quarter),
-            "at_quarter_1": ReflectConv(quarter, quarter),
-            "at_quarter_2": ReflectConv(quarter, quarter, gain=0.5),
-            "from_quarter": ReflectConv(quarter, half),
+            "from_sixteenth": _conv(sixteenth, eighth),
+            "at_eighth": _conv(eighth, eighth),
+            "from_eighth": _conv(eighth, quarter),
+            "at_quarter_1": _conv(quarter, quarter),
+            "at_quarter_2": _conv(quarter, quarter, gain=0.5),
+            "from_quarter": _conv(quarter, half),
             "at_half": ReflectConv(half, half),
         }
         self.layers = nn.ModuleDict(layers)
         self.names = tuple(layers)
-        self.modulation = Modulation(2 * sum(widths), hidden, [layer.conv.out_channels for layer in layers.values()])
+        self.modulation = Modulation(2 * sum(widths), hidden, [layer.out_channels for layer in layers.values()])
         self.skips = nn.ParameterList(nn.Parameter(torch.full((1, c, 1, 1), 0.7)) for c in (half, quarter, eighth))
         self.to_picture = ReflectConv(half, 4 * 3, gain=0.1)  # starts as mid-grey
 
@@ -172,13 +168,27 @@ class SlimDecoder(nn.Module):
         x = torch.relu(layer("at_half", x))
         return F.pixel_shuffle(self.to_picture(x), 2) + 0.5
 
-    def spoiled(self, maps: Sequence[int]) -> int:
-        """Pixels of the picture along an inner border that are spoiled, from rows of each map that are."""
-        half, quarter, eighth, sixteenth = maps
-        at_eighth = convolved(max(2 * convolved(sixteenth), eighth))
-        at_quarter = convolved(convolved(max(2 * convolved(at_eighth), quarter)))
-        at_half = convolved(max(2 * convolved(at_quarter), half))
+    def spoiled(self) -> int:
+        """Pixels of the picture along an inner border that the padding of the maps there spoils."""
+        at_eighth = convolved(2 * convolved(0))
+        at_quarter = convolved(convolved(2 * convolved(at_eighth)))
+        at_half = convolved(2 * convolved(at_quarter))
         return 2 * convolved(at_half)
+
+
+def _conv(inputs: int, outputs: int, *, stride: int = 1, gain: float = 1.0) -> nn.Conv2d:
+    """3x3 within zeros, (N, C, H, W) to (N, C', H / stride, W / stride); even sides where the stride is 2."""
+    conv = nn.Conv2d(inputs, outputs, 3, stride, padding=1)
+    _initialise(conv, gain)
+    return conv
+
+
+@torch.no_grad()
+def _initialise(conv: nn.Conv2d, gain: float) -> None:
+    nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
+    conv.weight *= gain
+    assert conv.bias is not None
+    nn.init.zeros_(conv.bias)
 
 
 def _up(x: Tensor) -> Tensor:

@@ -109,8 +109,9 @@ class _Stack(nn.Module):
         x = self.get_submodule(layer.name)(x)
         return torch.relu(x) if layer.relu else x
 
-    def _spoiled(self, layers: Sequence[Layer], rows: int) -> int:
-        """Rows along an inner border that are spoiled behind some layers, from those before; see `adain.nn.stages`."""
+    def _spoiled(self, layers: Sequence[Layer]) -> int:
+        """Rows along an inner border that are spoiled behind some layers; see `adain.nn.stages`."""
+        rows = 0
         for layer in layers:
             if layer == "pool":
                 rows = -(-rows // 2)
@@ -162,7 +163,7 @@ class Encoder(_Stack):
 
     def spoiled(self, level: int) -> int:
         """Rows of relu{level}_1 along an inner border that a reflection there spoils; see `adain.nn.stages`."""
-        return self._spoiled(encoder_layers(self.widths, level), 0)
+        return self._spoiled(encoder_layers(self.widths, level))
 
 
 class Decoder(_Stack):
@@ -186,6 +187,6 @@ class Decoder(_Stack):
             x = self.step(layer, x)
         return x
 
-    def spoiled(self, rows: int) -> int:
-        """Pixels of the picture along an inner border that are spoiled, from rows of the feature that are."""
-        return self._spoiled(self.layers, rows)
+    def spoiled(self) -> int:
+        """Pixels of the picture along an inner border that a reflection there spoils."""
+        return self._spoiled(self.layers)

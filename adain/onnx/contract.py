@@ -6,8 +6,8 @@ Six graphs per model, `<model>.<kind>.onnx`, all with a leading batch dimension 
     encode_style   style                            -> code
     apply          content, codes, weights, alpha   -> stylized
     apply_regions  content, codes, masks, alpha     -> stylized
-    statistics     content, mask                    -> moments
-    apply_with     content, own, codes, weights, alpha -> stylized
+    encode_content content, mask                    -> moments, maps
+    decode         maps, own, codes, weights, alpha -> stylized
 
 The last two are for parts of a larger picture, and for films: `apply` in two steps, with statistics of the content that
 are merged from parts or smoothed in between (`adain.moments`). A WCT model has a pair for each of its stages,
@@ -19,13 +19,16 @@ the order and of the shapes that the metadata's `code_layout` lists. `codes` are
 `weights` (batch, S) are their shares, at least 0 and not all 0, divided by their sum inside; `masks` (batch, S,
 height, width) say how much each style counts at each pixel of the content, `mask` (batch, 1, height, width) how much a
 pixel counts in the statistics; `alpha` is (batch, 1) in [0, 1]. `moments` (batch, M) and `own` (batch, O) are flat as
-codes are, in the layouts that `moments_layout` and `own_layout` make of a code's.
+codes are, in the layouts that `moments_layout` and `own_layout` make of a code's. `maps` stands for one tensor per
+fused map, by its name (`fused`): (batch, channels, rows, columns), float16, of a model with several stages float32; of
+a picture with its last row and column repeated to sides that are multiples of what `reach` says, as the result has
+them then.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import Any, Final, Literal, get_args
@@ -40,6 +43,7 @@ from adain.moments import Moments
 __all__ = [
     "CONTRACT_VERSION",
     "GRAPHS",
+    "MAPS",
     "STAGED",
     "GraphInfo",
     "GraphKind",
@@ -48,6 +52,8 @@ __all__ = [
     "Signature",
     "file_name",
     "flatten",
+    "flatten_own",
+    "fused",
     "moments_layout",
     "own_layout",
     "unflatten",
@@ -56,7 +62,7 @@ __all__ = [
 CONTRACT_VERSION: Final = 1
 """Counts changes that a consumer written for the version before would notice."""
 
-GraphKind = Literal["whole", "encode_style", "apply", "apply_regions", "statistics", "apply_with"]
+GraphKind = Literal["whole", "encode_style", "apply", "apply_regions", "encode_content", "decode"]
 Io = Literal["float", "uint8"]
 Precision = Literal["fp32", "fp16", "int8"]
 CodeLayout = Mapping[str, tuple[int, ...]]
@@ -66,23 +72,34 @@ _PREFIX = "adain."  # of the metadata's keys
 
 @dataclass(frozen=True)
 class Signature:
-    """The names of a graph's inputs, in order, and of its output."""
+    """The names of a graph's inputs and outputs, in order; `MAPS` for as many as a stage has."""
 
     inputs: tuple[str, ...]
-    output: str
+    outputs: tuple[str, ...]
 
+    def with_maps(self, maps: Iterable[str]) -> Signature:
+        """With the names of a stage's maps in the place of `MAPS`."""
+        named = tuple(maps)
+
+        def of(names: tuple[str, ...]) -> tuple[str, ...]:
+            return tuple(each for name in names for each in (named if name == MAPS else (name,)))
+
+        return Signature(of(self.inputs), of(self.outputs))
+
+
+MAPS: Final = "maps"
 
 GRAPHS: Final[Mapping[GraphKind, Signature]] = MappingProxyType(
     {
-        "whole": Signature(("content", "style", "alpha"), "stylized"),
-        "encode_style": Signature(("style",), "code"),
-        "apply": Signature(("content", "codes", "weights", "alpha"), "stylized"),
-        "apply_regions": Signature(("content", "codes", "masks", "alpha"), "stylized"),
-        "statistics": Signature(("content", "mask"), "moments"),
-        "apply_with": Signature(("content", "own", "codes", "weights", "alpha"), "stylized"),
+        "whole": Signature(("content", "style", "alpha"), ("stylized",)),
+        "encode_style": Signature(("style",), ("code",)),
+        "apply": Signature(("content", "codes", "weights", "alpha"), ("stylized",)),
+        "apply_regions": Signature(("content", "codes", "masks", "alpha"), ("stylized",)),
+        "encode_content": Signature(("content", "mask"), ("moments", MAPS)),
+        "decode": Signature((MAPS, "own", "codes", "weights", "alpha"), ("stylized",)),
     }
 )
-STAGED: Final[tuple[GraphKind, ...]] = ("statistics", "apply_with")
+STAGED: Final[tuple[GraphKind, ...]] = ("encode_content", "decode")
 """The graphs of which there is one per stage of a model."""
 
 
@@ -93,16 +110,16 @@ def file_name(model: str, kind: GraphKind, stage: str | None = None) -> str:
 
 
 def moments_layout(code_layout: CodeLayout, stage: str) -> dict[str, tuple[int, ...]]:
-    """What a `statistics` graph gives: names and shapes, in order, for `adain.moments.Moments.from_arrays`."""
+    """What `moments` are: names and shapes, in order, for `adain.moments.Moments.from_arrays`."""
     layout: dict[str, tuple[int, ...]] = {}
-    for name, spread in _fused(code_layout, stage).items():
+    for name, spread in fused(code_layout, stage).items():
         layout |= {f"{name}.count": (), f"{name}.mean": spread[:1], f"{name}.spread": spread}
     return layout
 
 
 def own_layout(code_layout: CodeLayout, stage: str) -> dict[str, tuple[int, ...]]:
-    """What an `apply_with` graph takes of a content: names and shapes, in order, of `adain.moments.Moments.arrays`."""
-    maps = _fused(code_layout, stage)
+    """What `own` is: names and shapes, in order, of `adain.moments.Moments.arrays`."""
+    maps = fused(code_layout, stage)
     names = (name.rpartition(".") for name in code_layout)
     return {
         f"{map_}.{'whitening' if array == 'coloring' else array}": code_layout[f"{map_}.{array}"]
@@ -111,7 +128,7 @@ def own_layout(code_layout: CodeLayout, stage: str) -> dict[str, tuple[int, ...]
     }
 
 
-def _fused(code_layout: CodeLayout, stage: str) -> dict[str, tuple[int, ...]]:
+def fused(code_layout: CodeLayout, stage: str) -> dict[str, tuple[int, ...]]:
     """The maps that a stage fuses, and the shapes of their variances or covariances."""
     found = {}
     for name, shape in code_layout.items():  # of a map's arrays the last one, a coloring where there is one
@@ -127,7 +144,8 @@ class GraphInfo:
     Attributes:
         model: the registry's name.
         graph: which of the graphs it is.
-        fusion: `adain` or `wct`; a `wct` graph takes roots of matrices and needs full float32 products.
+        fusion: the model's, `adain` or `wct`; where the code has a `coloring`, a graph takes roots of matrices and
+            needs full float32 products.
         precision: of the convolutions; statistics and style codes are float32 in each.
         io: the layout of pictures.
         portable: whether only operators are used that WebGPU, CoreML and TensorRT have as well.
@@ -242,7 +260,7 @@ def flatten(arrays: Mapping[str, NDArray[np.float32]], layout: CodeLayout) -> ND
 
 
 def flatten_own(own: Moments, code_layout: CodeLayout, stage: str) -> NDArray[np.float32]:
-    """The statistics of a content as an `apply_with` graph takes them, (M,) float32."""
+    """The statistics of a content as a `decode` graph takes them, (O,) float32."""
     layout = own_layout(code_layout, stage)
     return flatten({name: own.arrays[name] for name in layout}, layout)
 

@@ -21,7 +21,6 @@ from adain.images import PictureInput
 from adain.moments import Moments
 from adain.nn.models import StyleTransfer
 from adain.onnx.contract import (
-    GRAPHS,
     STAGED,
     GraphInfo,
     GraphKind,
@@ -29,7 +28,9 @@ from adain.onnx.contract import (
     Precision,
     file_name,
     flatten_own,
+    fused,
 )
+from adain.onnx.graphs import signature
 from adain.onnx.layers import MANY_CHANNELS, Form
 from adain.onnx.networks import ExportNetwork, exportable
 from adain.onnx.operators import Operators, PortableOperators
@@ -42,7 +43,7 @@ __all__ = ["Options", "Written", "export"]
 
 _CALIBRATION_SIDE = 256  # pixels; ranges hardly depend on it, memory does
 
-_NEVER_INT8: tuple[GraphKind, ...] = ("encode_style", "statistics")
+_NEVER_INT8: tuple[GraphKind, ...] = ("encode_style", "encode_content")
 _NOT_PORTABLE: tuple[GraphKind, ...] = ("apply_regions", *STAGED)
 
 logger = logging.getLogger(__name__)
@@ -191,7 +192,8 @@ def _info(
 def _graph(network: ExportNetwork, info: GraphInfo, options: Options) -> onnx.ModelProto:
     model = trace(info.graph, network, info.io, options.opset, info.stage)
     if info.precision == "int8":
-        model = quantized(model, list(_feeds(network, info, options.calibration)))
+        content = ("content", *fused(network.code_shapes, info.stage or network.stages[-1]))
+        model = quantized(model, list(_feeds(network, info, options.calibration)), content)
     model.graph.name = file_name(info.model, info.graph, info.stage).removesuffix(".onnx")
     model.producer_name, model.producer_version = "adain", info.adain_version
     onnx.helper.set_model_props(model, info.to_metadata())
@@ -210,7 +212,8 @@ def _feeds(
         mask = np.ones((1, 1, *content.shape[2:]), np.float32)
         with torch.inference_mode():
             code = network.encode_style(torch.from_numpy(style))
-            moments = network.moments(torch.from_numpy(content), stage, torch.from_numpy(mask))
+            maps = network.features(torch.from_numpy(content), stage)
+            moments = network.moments(maps, stage, torch.from_numpy(mask))
         own = Moments.from_arrays({name: array[0].numpy() for name, array in moments.items()})
         flat = torch.cat([array.flatten() for array in code.values()]).numpy()
         every: dict[str, NDArray[np.generic]] = {
@@ -222,8 +225,9 @@ def _feeds(
             "mask": mask,
             "own": flatten_own(own, network.code_shapes, stage)[None],
             "alpha": np.full((1, 1), info.default_alpha, np.float32),
+            **{name: x.to(network.kept).numpy() for name, x in maps.items()},
         }
-        yield {name: every[name] for name in GRAPHS[info.graph].inputs}
+        yield {name: every[name] for name in signature(info.graph, network, stage).inputs}
 
 
 def _square(source: PictureInput) -> NDArray[np.float32]:

@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from adain.onnx.contract import GRAPHS, CodeLayout, GraphKind, Io, own_layout
+from adain.onnx.contract import GRAPHS, CodeLayout, GraphKind, Io, Signature, fused, own_layout
 from adain.onnx.networks import ExportNetwork
 
-__all__ = ["Example", "Graph", "examples", "graph", "output_axes"]
+__all__ = ["Example", "Graph", "examples", "graph", "output_axes", "signature"]
 
 _TINY = 1e-12  # keeps weights that are all 0 from dividing by 0
 
 
 class Graph(nn.Module):
-    """One of the graphs; see `adain.onnx.contract` for its inputs and its output."""
+    """One of the graphs; see `adain.onnx.contract` for its inputs and its outputs."""
+
+    compute: Callable[..., Tensor | tuple[Tensor, ...]]  # of each kind, from those inputs
 
     def __init__(self, network: ExportNetwork, io: Io, stage: str) -> None:
         super().__init__()
         self.network = network
         self.io = io
         self.stage = stage  # for those that are a part of one
+
+    def forward(self, *inputs: Tensor) -> Tensor | tuple[Tensor, ...]:
+        """In their order; their number depends on the network."""
+        return self.compute(*inputs)
 
     def _read(self, picture: Tensor) -> Tensor:
         """To float32 (N, 3, H, W) in [0, 1]."""
@@ -55,23 +61,23 @@ class Graph(nn.Module):
 
 
 class _Whole(Graph):
-    def forward(self, content: Tensor, style: Tensor, alpha: Tensor) -> Tensor:
+    def compute(self, content: Tensor, style: Tensor, alpha: Tensor) -> Tensor:
         code = self.network.encode_style(self._read(style))
         return self._write(self.network(self._read(content), code, alpha))
 
 
 class _EncodeStyle(Graph):
-    def forward(self, style: Tensor) -> Tensor:
+    def compute(self, style: Tensor) -> Tensor:
         return self._flat(self.network.encode_style(self._read(style)))
 
 
 class _Apply(Graph):
-    def forward(self, content: Tensor, codes: Tensor, weights: Tensor, alpha: Tensor) -> Tensor:
+    def compute(self, content: Tensor, codes: Tensor, weights: Tensor, alpha: Tensor) -> Tensor:
         return self._write(self.network(self._read(content), self._mixed(codes, weights), alpha))
 
 
 class _ApplyRegions(Graph):
-    def forward(self, content: Tensor, codes: Tensor, masks: Tensor, alpha: Tensor) -> Tensor:
+    def compute(self, content: Tensor, codes: Tensor, masks: Tensor, alpha: Tensor) -> Tensor:
         styles = codes.shape[1]
         shapes = self.network.code_shapes
         arrays = self._code(codes.flatten(0, 1))
@@ -79,19 +85,21 @@ class _ApplyRegions(Graph):
         return self._write(self.network.forward_regions(self._read(content), named, masks, alpha))
 
 
-class _Statistics(Graph):
-    def forward(self, content: Tensor, mask: Tensor) -> Tensor:
-        moments = self.network.moments(self._read(content), self.stage, mask)
-        return torch.cat(
-            [array[:, None] if array.dim() == 1 else array.flatten(1) for array in moments.values()], dim=1
-        )
+class _EncodeContent(Graph):
+    def compute(self, content: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
+        maps = self.network.features(self._read(content), self.stage)
+        moments = self.network.moments(maps, self.stage, mask)
+        flat = [array[:, None] if array.dim() == 1 else array.flatten(1) for array in moments.values()]
+        return torch.cat(flat, dim=1), *(x.to(self.network.kept) for x in maps.values())
 
 
-class _ApplyWith(Graph):
-    def forward(self, content: Tensor, own: Tensor, codes: Tensor, weights: Tensor, alpha: Tensor) -> Tensor:
-        statistics = self._named(own, own_layout(self.network.code_shapes, self.stage))
-        code = self._mixed(codes, weights)
-        output = self.network.forward_with(self._read(content), self.stage, statistics, code, alpha)
+class _Decode(Graph):
+    def compute(self, *inputs: Tensor) -> Tensor:
+        *maps, own, codes, weights, alpha = inputs
+        shapes = self.network.code_shapes
+        named = {name: x.float() for name, x in zip(fused(shapes, self.stage), maps, strict=True)}
+        statistics = self._named(own, own_layout(shapes, self.stage))
+        output = self.network.decode(named, self.stage, statistics, self._mixed(codes, weights), alpha)
         between = self.stage != self.network.stages[-1] and self.io == "float"
         return output if between else self._write(output)  # the next stage takes it as it is
 
@@ -101,8 +109,8 @@ _GRAPHS: Mapping[GraphKind, type[Graph]] = {
     "encode_style": _EncodeStyle,
     "apply": _Apply,
     "apply_regions": _ApplyRegions,
-    "statistics": _Statistics,
-    "apply_with": _ApplyWith,
+    "encode_content": _EncodeContent,
+    "decode": _Decode,
 }
 
 
@@ -113,10 +121,17 @@ def graph(kind: GraphKind, network: ExportNetwork, io: Io, stage: str) -> Graph:
 
 @dataclass(frozen=True)
 class Example:
-    """An input to trace a graph with: a tensor, and the name of each axis whose length is free."""
+    """An input to trace a graph with.
+
+    Attributes:
+        tensor: of a size that no other axis has.
+        axes: the names of those whose length is free.
+        step: what heights and widths are multiples of; None: of nothing.
+    """
 
     tensor: Tensor
     axes: Mapping[int, str]
+    step: int | None = None
 
 
 def examples(kind: GraphKind, network: ExportNetwork, io: Io, stage: str) -> dict[str, Example]:
@@ -125,31 +140,49 @@ def examples(kind: GraphKind, network: ExportNetwork, io: Io, stage: str) -> dic
     No two axes of different names have the same length, and none has length 1, so that none can be taken for
     another or for a constant.
     """
-    multiple, size = network.multiple, sum(map(math.prod, network.code_shapes.values()))
-    own = sum(map(math.prod, own_layout(network.code_shapes, stage).values()))
+    shapes, multiple = network.code_shapes, network.multiple
+    size, own = (sum(map(math.prod, layout.values())) for layout in (shapes, own_layout(shapes, stage)))
     first = 2 * network.minimum
+    second = first + multiple
+    step = multiple if network.operators.portable else None
     every = {
-        "content": _picture(first, first + multiple, io, ("height", "width")),
-        "style": _picture(first + 2 * multiple, first + 3 * multiple, io, ("style_height", "style_width")),
+        "content": _picture(first, second, io, ("height", "width"), step),
+        "style": _picture(first + 2 * multiple, first + 3 * multiple, io, ("style_height", "style_width"), step),
         "codes": Example(torch.rand(2, 3, size), {0: "batch", 1: "styles"}),
         "weights": Example(torch.rand(2, 3), {0: "batch", 1: "styles"}),
-        "masks": Example(torch.rand(2, 3, first, first + multiple), {0: "batch", 1: "styles", 2: "height", 3: "width"}),
-        "mask": Example(torch.rand(2, 1, first, first + multiple), {0: "batch", 2: "height", 3: "width"}),
+        "masks": Example(torch.rand(2, 3, first, second), {0: "batch", 1: "styles", **_SIDES}),
+        "mask": Example(torch.rand(2, 1, first, second), {0: "batch", **_SIDES}),
         "own": Example(torch.rand(2, own), {0: "batch"}),
         "alpha": Example(torch.rand(2, 1), {0: "batch"}),
     }
-    return {name: every[name] for name in GRAPHS[kind].inputs}
+    names = signature(kind, network, stage).inputs
+    if any(name in fused(shapes, stage) for name in names):
+        for name, x in network.features(torch.rand(2, 3, first, second), stage).items():
+            every[name] = Example(x.to(network.kept), {0: "batch", **_SIDES}, multiple * x.shape[2] // first)
+    return {name: every[name] for name in names}
 
 
-def output_axes(kind: GraphKind, io: Io) -> dict[int, str]:
-    """The names of the axes of a graph's output whose length is free."""
-    if kind in ("encode_style", "statistics"):
-        return {0: "batch"}
-    return {0: "batch", 1: "height", 2: "width"} if io == "uint8" else {0: "batch", 2: "height", 3: "width"}
+def signature(kind: GraphKind, network: ExportNetwork, stage: str) -> Signature:
+    """The names of a graph's inputs and outputs."""
+    return GRAPHS[kind].with_maps(fused(network.code_shapes, stage))
 
 
-def _picture(height: int, width: int, io: Io, names: tuple[str, str]) -> Example:
+def output_axes(kind: GraphKind, network: ExportNetwork, io: Io, stage: str) -> dict[str, dict[int, str]]:
+    """The names of the axes of each output whose length is free."""
+    batch = {0: "batch"}
+    picture = batch | ({1: "height", 2: "width"} if io == "uint8" else _SIDES)
+    maps = fused(network.code_shapes, stage)
+    return {
+        name: picture if name == "stylized" else batch | _SIDES if name in maps else batch
+        for name in signature(kind, network, stage).outputs
+    }
+
+
+_SIDES = {2: "height", 3: "width"}
+
+
+def _picture(height: int, width: int, io: Io, names: tuple[str, str], step: int | None) -> Example:
     if io == "uint8":
         tensor = torch.randint(256, (2, height, width, 3), dtype=torch.uint8)
-        return Example(tensor, {0: "batch", 1: names[0], 2: names[1]})
-    return Example(torch.rand(2, 3, height, width), {0: "batch", 2: names[0], 3: names[1]})
+        return Example(tensor, {0: "batch", 1: names[0], 2: names[1]}, step)
+    return Example(torch.rand(2, 3, height, width), {0: "batch", 2: names[0], 3: names[1]}, step)

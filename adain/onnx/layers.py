@@ -172,16 +172,19 @@ class Ending(nn.Module):
 
 
 class GraphConv(nn.Module):
-    """A `ReflectConv`, from and to float32 whatever it computes in."""
+    """A convolution, `ReflectConv` or not, from and to float32 whatever it computes in."""
 
-    def __init__(self, layer: ReflectConv, form: Form) -> None:
+    def __init__(self, layer: nn.Conv2d, form: Form) -> None:
         super().__init__()
         self.form = form
-        self.conv = layer.conv.to(form.dtype)
+        self.conv = layer.to(form.dtype)
 
     def forward(self, x: Tensor) -> Tensor:
-        """See `ReflectConv.forward`."""
-        convolved: Tensor = self.conv(self.form.operators.reflect(x.to(self.form.dtype)))
+        """As the layer's."""
+        x = x.to(self.form.dtype)
+        if isinstance(self.conv, ReflectConv):
+            return nn.Conv2d.forward(self.conv, self.form.operators.reflect(x)).float()
+        convolved: Tensor = self.conv(x)
         return convolved.float()
 
 
@@ -205,7 +208,7 @@ class GraphStem(nn.Module):
     def __init__(self, layer: SpaceToDepthConv, form: Form) -> None:
         super().__init__()
         self.form = form
-        weight, bias = layer.conv.weight.double(), layer.conv.bias
+        weight, bias = layer.weight.double(), layer.bias
         assert bias is not None
         outputs = weight.shape[0]
         # (C', 3, dy, dx, ky, kx) to (C', 3, ky, dy, kx, dx): which block of 2 x 2 pixels, which pixel of it
@@ -230,7 +233,7 @@ def exchange(network: nn.Module, form: Form) -> None:
     for name, module in network.named_children():
         if isinstance(module, SpaceToDepthConv):
             setattr(network, name, GraphStem(module, form))
-        elif isinstance(module, ReflectConv):
+        elif isinstance(module, nn.Conv2d):
             setattr(network, name, GraphConv(module, form))
         elif isinstance(module, nn.Linear):
             setattr(network, name, GraphLinear(module, form))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 from abc import ABC
 from collections.abc import Callable, Mapping
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -17,8 +18,10 @@ from torch import Tensor, nn
 from adain.backend import Reach
 from adain.errors import InputError
 from adain.nn import fusion, regions
+from adain.nn.fusion import MatrixRoots
 from adain.nn.models import AdaINModel, StyleTransfer, WCTModel, smallest_side, stride
-from adain.nn.slim import SMALLEST_SIDE, AdaINSlim, SlimNetwork, WCTSlim
+from adain.nn.slim import SMALLEST_SIDE, SlimNetwork
+from adain.nn.slim_fusions import Covariances, Deviations, MapFusion
 from adain.nn.slim_layers import SCALES, Fusion
 from adain.nn.stages import channel_moments, covariance_moments
 from adain.nn.vgg import Decoder, Encoder, tap
@@ -36,12 +39,14 @@ class ExportNetwork(StyleTransfer, ABC):
         operators: the form's.
         multiple: pixels; what it pads the sides of a content to a multiple of.
         minimum: pixels; the least side of a picture that it does not pad, such a multiple.
+        kept: of maps that leave a graph and enter another.
     """
 
     form: Form
     operators: Operators
     multiple: int
     minimum: int
+    kept: ClassVar[torch.dtype] = torch.float16
 
     def _set(self, form: Form, *, multiple: int, minimum: int) -> None:
         self.form, self.operators, self.multiple = form, form.operators, multiple
@@ -90,7 +95,7 @@ class _AdaIN(ExportNetwork):
         centred, mean, std = self.operators.moments(self._feature(self._fit(content)))
         new_mean = _towards(mean, code[f"{self.tap}.mean"], alpha)
         gain = _towards(std, code[f"{self.tap}.std"], alpha) / std
-        return self._decode(centred * gain + new_mean, content)
+        return self._crop(self._decode(centred * gain + new_mean), content)
 
     def forward_regions(
         self, content: Tensor, codes: Mapping[str, Tensor], masks: Tensor, alpha: float | Tensor
@@ -98,7 +103,7 @@ class _AdaIN(ExportNetwork):
         shares = regions.scaled(regions.shares(self._fit(masks)), self.multiple)
         mean, std = codes[f"{self.tap}.mean"], codes[f"{self.tap}.std"]
         fused, _ = regions.adain(self._feature(self._fit(content)), shares, mean, std, alpha)
-        return self._decode(fused, content)
+        return self._crop(self._decode(fused), content)
 
     @property
     def stages(self) -> tuple[str, ...]:
@@ -107,22 +112,28 @@ class _AdaIN(ExportNetwork):
     def reach(self, stage: str) -> Reach:
         return self.reaches[stage]
 
-    def moments(self, image: Tensor, stage: str, mask: Tensor) -> dict[str, Tensor]:
-        weights = regions.scaled(self._fit(mask), self.multiple)
-        found = channel_moments(self._feature(self._fit(image)), weights)
+    def features(self, image: Tensor, stage: str) -> dict[str, Tensor]:
+        return {stage: self._feature(self._fit(image))}
+
+    def moments(self, maps: Mapping[str, Tensor], stage: str, mask: Tensor) -> dict[str, Tensor]:
+        found = channel_moments(maps[stage], regions.scaled(self._fit(mask), self.multiple))
         return {f"{stage}.{name}": value for name, value in found.items()}
 
-    def forward_with(
-        self, image: Tensor, stage: str, own: Mapping[str, Tensor], code: Mapping[str, Tensor], alpha: float | Tensor
+    def decode(
+        self,
+        maps: Mapping[str, Tensor],
+        stage: str,
+        own: Mapping[str, Tensor],
+        code: Mapping[str, Tensor],
+        alpha: float | Tensor,
     ) -> Tensor:
         mean, std = _maps(own[f"{stage}.mean"]), _maps(own[f"{stage}.std"])
         gain = _towards(std, code[f"{stage}.std"], alpha) / std
-        centred = self._feature(self._fit(image)) - mean
-        return self._decode(centred * gain + _towards(mean, code[f"{stage}.mean"], alpha), image)
+        return self._decode((maps[stage] - mean) * gain + _towards(mean, code[f"{stage}.mean"], alpha))
 
-    def _decode(self, fused: Tensor, content: Tensor) -> Tensor:
+    def _decode(self, fused: Tensor) -> Tensor:
         decoded: Tensor = self.decoder(fused.to(self.form.dtype))
-        return self._crop(decoded.float(), content)
+        return decoded.float()
 
     def _feature(self, image: Tensor) -> Tensor:
         feature: Tensor = self.encoder(image.to(self.form.dtype))
@@ -130,6 +141,8 @@ class _AdaIN(ExportNetwork):
 
 
 class _WCT(ExportNetwork):
+    kept = torch.float32  # level by level, whitening makes large what is small
+
     def __init__(self, network: WCTModel, form: Form) -> None:
         super().__init__()
         self.shapes, self.levels, self.shared = network.code_shapes, network.levels, network.shared
@@ -180,25 +193,29 @@ class _WCT(ExportNetwork):
     def reach(self, stage: str) -> Reach:
         return self.reaches[stage]
 
-    def moments(self, image: Tensor, stage: str, mask: Tensor) -> dict[str, Tensor]:
-        weights = regions.scaled(self._fit(mask), stride(self.levels[self.stages.index(stage)]))
-        found = covariance_moments(self._stage_feature(image, stage), weights)
-        return {f"{stage}.{name}": value for name, value in found.items()}
-
-    def forward_with(
-        self, image: Tensor, stage: str, own: Mapping[str, Tensor], code: Mapping[str, Tensor], alpha: float | Tensor
-    ) -> Tensor:
-        own_mean = _maps(own[f"{stage}.mean"])
-        centred = self._stage_feature(image, stage) - own_mean
-        target = (code[f"{stage}.mean"], code[f"{stage}.coloring"])
-        fused = self._colored(centred, own_mean, own[f"{stage}.whitening"], *target, alpha)
-        decoded: Tensor = self.decoders[self.stages.index(stage)](fused.to(self.form.dtype))
-        return self._crop(decoded.float(), image)
-
-    def _stage_feature(self, image: Tensor, stage: str) -> Tensor:
+    def features(self, image: Tensor, stage: str) -> dict[str, Tensor]:
         position = self.stages.index(stage)
         feature: Tensor = self._encoder(position)(self._fit(image).to(self.form.dtype), self.levels[position])
-        return feature.float()
+        return {stage: feature.float()}
+
+    def moments(self, maps: Mapping[str, Tensor], stage: str, mask: Tensor) -> dict[str, Tensor]:
+        weights = regions.scaled(self._fit(mask), stride(self.levels[self.stages.index(stage)]))
+        found = covariance_moments(maps[stage], weights)
+        return {f"{stage}.{name}": value for name, value in found.items()}
+
+    def decode(
+        self,
+        maps: Mapping[str, Tensor],
+        stage: str,
+        own: Mapping[str, Tensor],
+        code: Mapping[str, Tensor],
+        alpha: float | Tensor,
+    ) -> Tensor:
+        own_mean = _maps(own[f"{stage}.mean"])
+        target = (code[f"{stage}.mean"], code[f"{stage}.coloring"])
+        fused = self._colored(maps[stage] - own_mean, own_mean, own[f"{stage}.whitening"], *target, alpha)
+        decoded: Tensor = self.decoders[self.stages.index(stage)](fused.to(self.form.dtype))
+        return decoded.float()
 
     def _fuse(self, feature: Tensor, mean: Tensor, coloring: Tensor, alpha: float | Tensor) -> Tensor:
         own_mean = feature.mean(dim=(2, 3), keepdim=True)
@@ -238,6 +255,7 @@ class _Slim(SlimNetwork, ExportNetwork):
     def __init__(self, network: SlimNetwork, form: Form) -> None:
         nn.Module.__init__(self)
         vars(self).update(vars(network))  # whatever its constructor was called with
+        self.fusions = {scale: _over(form.operators, each) for scale, each in network.fusions.items()}
         exchange(self, form)
         self._set(form, multiple=SCALES[-1], minimum=SMALLEST_SIDE)
 
@@ -248,13 +266,20 @@ class _Slim(SlimNetwork, ExportNetwork):
         return ExportNetwork._crop(self, image, like)
 
 
-class _AdaINSlim(_Slim, AdaINSlim):
+class _Deviations(Deviations):
+    def __init__(self, operators: Operators) -> None:
+        self.operators = operators
+
     def style_statistics(self, x: Tensor) -> dict[str, Tensor]:
         _, mean, std = self.operators.moments(x)
         return {"mean": _values(mean), "std": _values(std)}
 
 
-class _WCTSlim(_Slim, WCTSlim):
+class _Covariances(Covariances):
+    def __init__(self, operators: Operators, roots: MatrixRoots) -> None:
+        super().__init__(roots)
+        self.operators = operators
+
     def covariance(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         centred, mean, std = self.operators.moments(x)
         return _values(mean), _values(std), self.operators.covariance(centred)
@@ -265,6 +290,11 @@ class _WCTSlim(_Slim, WCTSlim):
         mean = _maps(own["mean"])
         colored = _colored(self.operators, x.float() - mean, own["whitening"], style["coloring"], alpha)
         return colored + _towards(mean, style["mean"], alpha), None
+
+
+def _over(operators: Operators, fusion: MapFusion) -> MapFusion:
+    """The same fusion in these operators."""
+    return _Covariances(operators, fusion.roots) if isinstance(fusion, Covariances) else _Deviations(operators)
 
 
 def _colored(
@@ -294,6 +324,5 @@ def _towards(own: Tensor, other: Tensor, alpha: float | Tensor) -> Tensor:
 _FAMILIES: Mapping[type[StyleTransfer], Callable[..., ExportNetwork]] = {
     AdaINModel: _AdaIN,
     WCTModel: _WCT,
-    AdaINSlim: _AdaINSlim,
-    WCTSlim: _WCTSlim,
+    SlimNetwork: _Slim,
 }

@@ -12,7 +12,7 @@ import copy
 import io
 import logging
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -35,12 +35,13 @@ _PERCENTILE = 99.99  # of an activation's values are inside its range: 4 dB bett
 _AT_THE_PICTURE = 12  # channels; 3, or four pixels of 3
 
 
-def quantized(model: onnx.ModelProto, feeds: Sequence[Feed]) -> onnx.ModelProto:
+def quantized(model: onnx.ModelProto, feeds: Sequence[Feed], content: Collection[str]) -> onnx.ModelProto:
     """The graph with its convolutions in int8.
 
     Args:
         model: a float32 graph; all nodes have names.
         feeds: inputs to find the ranges of activations with, a few to a few dozen.
+        content: the inputs behind which convolutions are on the content's way, as far as there are such inputs.
     """
     from onnxruntime.quantization import CalibrationMethod, QuantType, quantize_static, registry
 
@@ -61,7 +62,7 @@ def quantized(model: onnx.ModelProto, feeds: Sequence[Feed]) -> onnx.ModelProto:
             path,
             _reader(feeds),
             op_types_to_quantize=list(_QUANTIZED),
-            nodes_to_exclude=sorted(_kept_in_float(model)),
+            nodes_to_exclude=sorted(_kept_in_float(model, content)),
             per_channel=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
@@ -98,10 +99,10 @@ def _reader(feeds: Sequence[Feed]) -> Any:
     return Reader()
 
 
-def _kept_in_float(model: onnx.ModelProto) -> set[str]:
+def _kept_in_float(model: onnx.ModelProto, content: Collection[str]) -> set[str]:
     """Names of nodes that are not quantised."""
     weights = {constant.name: numpy_helper.to_array(constant) for constant in model.graph.initializer}
-    of_content = {"content"}
+    of_content = set(content)
     kept = set()
     for node in model.graph.node:
         on_the_way = not of_content.isdisjoint(node.input)

@@ -12,7 +12,7 @@ import onnx
 import torch
 
 from adain.onnx import passes
-from adain.onnx.contract import GRAPHS, GraphKind, Io
+from adain.onnx.contract import GraphKind, Io, fused
 from adain.onnx.graphs import Example, examples, graph, output_axes
 from adain.onnx.networks import ExportNetwork
 
@@ -37,12 +37,12 @@ def trace(
         stage: for a graph that is a part of one; None: the last.
     """
     stage = network.stages[-1] if stage is None else stage
-    inputs = examples(kind, network, io, stage)
+    inputs, outputs = examples(kind, network, io, stage), output_axes(kind, network, io, stage)
     with _quiet():
         traced = torch.export.export(
             graph(kind, network, io, stage),
             tuple(example.tensor for example in inputs.values()),
-            dynamic_shapes=_dynamic_shapes(inputs, network),
+            dynamic_shapes=(_dynamic_shapes(inputs, network),),  # of the one argument that is all of them
             strict=False,
         )
         program = torch.onnx.export(
@@ -52,7 +52,7 @@ def trace(
             opset_version=opset,
             external_data=False,
             input_names=list(inputs),
-            output_names=[GRAPHS[kind].output],
+            output_names=list(outputs),
             verbose=False,
         )
     assert program is not None
@@ -61,8 +61,12 @@ def trace(
     passes.fold_constants(model)
     passes.merge_constants(model)
     passes.strip(model)
-    passes.name_axes(model, {name: example.axes for name, example in inputs.items()})
-    passes.name_axes(model, {GRAPHS[kind].output: output_axes(kind, io)})
+    axes = {name: example.axes for name, example in inputs.items()} | outputs
+    for name in fused(network.code_shapes, stage):
+        axes[name] = {
+            index: axis if axis == "batch" else f"{name}_{axis}" for index, axis in axes.get(name, {}).items()
+        }
+    passes.name_axes(model, axes)
     return model
 
 
@@ -70,16 +74,19 @@ def _dynamic_shapes(inputs: Mapping[str, Example], network: ExportNetwork) -> tu
     """Which axes are free, and free of what.
 
     `Dim.DYNAMIC` leaves what holds of a length to be found out. A bare `Dim` instead gave ceil-mode pooling a wrong
-    shape at sizes other than the traced one. Where the graph itself does not pad, sides are multiples.
+    shape at sizes other than the traced one. Where the graph itself does not pad, sides are multiples, and those of all
+    maps are together.
     """
     free: Any = torch.export.Dim.DYNAMIC
 
-    def axis(name: str) -> Any:
-        if not network.operators.portable or name in ("batch", "styles"):
+    def axis(name: str, step: int | None) -> Any:
+        if step is None or name in ("batch", "styles"):
             return free
-        return network.multiple * torch.export.Dim(name, min=network.minimum // network.multiple)
+        return step * torch.export.Dim(name, min=network.minimum // network.multiple)
 
-    return tuple({index: axis(name) for index, name in example.axes.items()} for example in inputs.values())
+    return tuple(
+        {index: axis(name, example.step) for index, name in example.axes.items()} for example in inputs.values()
+    )
 
 
 @contextlib.contextmanager

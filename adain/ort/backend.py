@@ -10,7 +10,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from adain.backend import Core, Reach, core_mask
+from adain.backend import Core, Maps, Reach, core_mask
 from adain.errors import WeightsError
 from adain.moments import Moments
 from adain.onnx.contract import GraphInfo, GraphKind, flatten, flatten_own, moments_layout, unflatten
@@ -52,15 +52,15 @@ class OrtBackend:
 
     def encode_style(self, style: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
         """See `adain.backend.Backend.encode_style`."""
-        code = self._encode_style({"style": _fitted(style, self._encode_style.info)})
-        return unflatten(code[0], self._layout)
+        outputs = self._encode_style({"style": _fitted(style, self._encode_style.info)})
+        return unflatten(outputs["code"][0], self._layout)
 
     def stylize(
         self, content: NDArray[np.float32], code: Mapping[str, NDArray[np.float32]], alpha: float
     ) -> NDArray[np.float32]:
         """See `adain.backend.Backend.stylize`."""
         height, width = content.shape[2:]
-        stylized = self._apply(
+        outputs = self._apply(
             {
                 "content": _fitted(content, self._apply.info),
                 "codes": flatten(code, self._layout)[None, None],
@@ -68,7 +68,7 @@ class OrtBackend:
                 "alpha": np.full((1, 1), alpha, np.float32),
             }
         )
-        cropped: NDArray[np.float32] = stylized[:, :, :height, :width]
+        cropped: NDArray[np.float32] = outputs["stylized"][:, :, :height, :width]
         return cropped
 
     def stylize_regions(
@@ -79,7 +79,7 @@ class OrtBackend:
         alpha: float,
     ) -> NDArray[np.float32]:
         """See `adain.backend.Backend.stylize_regions`."""
-        stylized: NDArray[np.float32] = self._graph("apply_regions")(
+        outputs = self._graph("apply_regions")(
             {
                 "content": np.ascontiguousarray(content, np.float32),
                 "codes": np.stack([flatten(code, self._layout) for code in codes])[None],
@@ -87,41 +87,44 @@ class OrtBackend:
                 "alpha": np.full((1, 1), alpha, np.float32),
             }
         )
+        stylized: NDArray[np.float32] = outputs["stylized"]
         return stylized
 
     def reach(self, stage: str) -> Reach:
         """See `adain.backend.Backend.reach`."""
-        graph = self._graph("apply_with", stage)
+        graph = self._graph("decode", stage)
         if graph.info.reach is None:
             raise WeightsError(f"{graph.path} does not say how far its stage reaches; export {self.name} again")
         return graph.info.reach
 
-    def statistics(self, picture: NDArray[np.float32], stage: str, core: Core | None = None) -> Moments:
-        """See `adain.backend.Backend.statistics`."""
+    def encode(self, picture: NDArray[np.float32], stage: str, core: Core | None = None) -> tuple[Maps, Moments]:
+        """See `adain.backend.Backend.encode`."""
         content = np.ascontiguousarray(picture, np.float32)
         mask = core_mask((picture.shape[2], picture.shape[3]), core)
-        moments = self._graph("statistics", stage)({"content": content, "mask": mask})
-        return Moments.from_arrays(unflatten(moments[0], moments_layout(self._layout, stage)))
+        maps = self._graph("encode_content", stage)({"content": content, "mask": mask})
+        moments = unflatten(maps.pop("moments")[0], moments_layout(self._layout, stage))
+        return maps, Moments.from_arrays(moments)
 
-    def apply(
+    def decode(
         self,
-        picture: NDArray[np.float32],
+        maps: Maps,
         stage: str,
         own: Moments,
         code: Mapping[str, NDArray[np.float32]],
         alpha: float,
     ) -> NDArray[np.float32]:
-        """See `adain.backend.Backend.apply`."""
-        output: NDArray[np.float32] = self._graph("apply_with", stage)(
+        """See `adain.backend.Backend.decode`."""
+        outputs = self._graph("decode", stage)(
             {
-                "content": np.ascontiguousarray(picture, np.float32),
+                **{name: np.ascontiguousarray(x) for name, x in maps.items()},
                 "own": flatten_own(own, self._layout, stage)[None],
                 "codes": flatten(code, self._layout)[None, None],
                 "weights": np.ones((1, 1), np.float32),
                 "alpha": np.full((1, 1), alpha, np.float32),
             }
         )
-        return output
+        picture: NDArray[np.float32] = outputs["stylized"]
+        return picture
 
     def _graph(self, kind: GraphKind, stage: str | None = None) -> Graph:
         """One of those that only some calls need, opened for the first of them."""

@@ -65,13 +65,14 @@ class Graph:
         self.device = device
         self._session = _session(path, device, threads)
         self.info = GraphInfo.from_metadata(self._session.get_modelmeta().custom_metadata_map, str(path))
+        self._outputs = [output.name for output in self._session.get_outputs()]
         self._shapes: tuple[tuple[int, ...], ...] | None = None
 
-    def __call__(self, inputs: Mapping[str, NDArray[np.generic]]) -> NDArray[Any]:
-        """The graph's output.
+    def __call__(self, inputs: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[Any]]:
+        """The graph's outputs by name.
 
         Args:
-            inputs: by the names of `adain.onnx.contract.GRAPHS`.
+            inputs: likewise; see `adain.onnx.contract.GRAPHS`.
 
         Raises:
             DeviceError: onnxruntime could not run it; memory may be short.
@@ -82,13 +83,13 @@ class Graph:
             options.add_run_config_entry("memory.enable_memory_arena_shrinkage", _arenas(self.device))
         self._shapes = shapes
         try:
-            output: NDArray[Any] = self._session.run(None, dict(inputs), options)[0]
+            outputs = self._session.run(self._outputs, dict(inputs), options)
         except Exception as error:  # onnxruntime's errors have no common type of their own
             raise DeviceError(
                 f"onnxruntime could not run {self.path.name} on {self.device} with inputs of "
                 f"{', '.join(f'{name} {array.shape}' for name, array in inputs.items())}: {_reason(error)}"
             ) from error
-        return output
+        return dict(zip(self._outputs, outputs, strict=True))
 
 
 def choose_device(device: str) -> str:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 import torch
 from safetensors import SafetensorError
@@ -18,6 +17,7 @@ from adain.errors import InputError, WeightsError
 from adain.nn import checkpoints
 from adain.nn.build import parts, slim_model
 from adain.nn.newton_schulz import newton_schulz_roots
+from adain.nn.slim_layers import SCALES
 from adain.nn.vgg import Decoder, Encoder
 from adain.registry import Architecture, Model, SlimArchitecture
 from adain.training.recipe import NetworkRecipe, Task
@@ -37,9 +37,11 @@ class Kind:
     task: Task
 
 
-def _slim(fusion: Literal["adain", "wct"], widths: Sequence[int] = SLIM_WIDTHS, hidden: int = SLIM_HIDDEN) -> nn.Module:
-    shape = SlimArchitecture(widths=tuple(widths), hidden=hidden)
-    return slim_model(parts(shape)["model"].children(), fusion, _constant_roots)
+def _slim(
+    widths: Sequence[int] = SLIM_WIDTHS, hidden: int = SLIM_HIDDEN, covariances: Sequence[int] = (2,)
+) -> nn.Module:
+    shape = SlimArchitecture(widths=tuple(widths), hidden=hidden, covariances=tuple(covariances))
+    return slim_model(parts(shape)["model"].children(), shape.covariances, _constant_roots)
 
 
 def _constant_roots(covariance: Tensor) -> tuple[Tensor, Tensor]:
@@ -58,8 +60,8 @@ def _encoder_slim(widths: Sequence[int] = WIDTHS, level: int = 5) -> nn.Module:
 
 
 NETWORKS: Mapping[str, Kind] = {
-    "adain-slim": Kind(partial(_slim, "adain"), "adain"),
-    "wct-slim": Kind(partial(_slim, "wct"), "adain"),
+    "adain-slim": Kind(_slim, "adain"),
+    "wct-slim": Kind(partial(_slim, covariances=SCALES), "adain"),
     "wct-levels": Kind(_wct_levels, "wct"),
     "encoder-slim": Kind(_encoder_slim, "distill"),
 }

@@ -62,9 +62,10 @@ class SmoothStylizer:
             return self._backend.stylize(picture, code.arrays, alpha)
         follow = 1 - math.exp(-(time - self._time) / self._seconds)
         self._time = time
+        height, width = picture.shape[2:]
         for stage in self._backend.stages:
-            own = self._backend.statistics(picture, stage)
+            maps, own = self._backend.encode(picture, stage)
             before = self._smoothed.get(stage)
             self._smoothed[stage] = own if before is None else lerp(before, own, follow)
-            picture = self._backend.apply(picture, stage, self._smoothed[stage], code.arrays, alpha)
-        return picture
+            picture = self._backend.decode(maps, stage, self._smoothed[stage], code.arrays, alpha)
+        return picture[:, :, :height, :width]

@@ -1,0 +1,133 @@
+"""How a `SlimNetwork` gives a map the style's statistics: by deviations as in AdaIN, or whole covariances as in WCT."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import TypeAlias
+
+import torch
+from torch import Tensor
+
+from adain.nn import regions
+from adain.nn.fusion import VARIANCE_EPS, MatrixRoots, mean_covariance, mean_std, regularized, wct_with
+from adain.nn.slim_layers import Fusion
+from adain.nn.stages import channel_moments, covariance_moments
+
+__all__ = ["Covariances", "Deviations", "MapFusion", "Statistics"]
+
+Statistics: TypeAlias = Mapping[str, Tensor]
+"""Of one map, by name: `mean` (N, C) and so on, as a style code has them behind the map's name."""
+
+
+class MapFusion(ABC):
+    """What is done to one map."""
+
+    @abstractmethod
+    def code_shapes(self, channels: int) -> dict[str, tuple[int, ...]]:
+        """Names and shapes of what a style code holds of a map; `mean` and `std` always."""
+
+    @abstractmethod
+    def style_statistics(self, x: Tensor) -> dict[str, Tensor]:
+        """That of a style's map (N, C, h, w) float32."""
+
+    @abstractmethod
+    def content_statistics(self, x: Tensor) -> dict[str, Tensor]:
+        """What `fuse` needs of a content's map, likewise."""
+
+    @abstractmethod
+    def moments(self, x: Tensor, weights: Tensor) -> dict[str, Tensor]:
+        """The moments of a map where the weights (N, 1, h, w) say; see `adain.nn.stages`."""
+
+    @abstractmethod
+    def fuse(self, x: Tensor, own: Statistics, style: Statistics, alpha: float | Tensor) -> tuple[Tensor, Fusion]:
+        """A content's map, and what gives it the style's statistics."""
+
+    @abstractmethod
+    def fuse_regions(
+        self, x: Tensor, shares: Tensor, styles: Statistics, alpha: float | Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """A content's map with a style (N, S, ...) on each region, and `adain.nn.regions.statistics`."""
+
+
+class Deviations(MapFusion):
+    """AdaIN: mean and standard deviation per channel."""
+
+    def code_shapes(self, channels: int) -> dict[str, tuple[int, ...]]:
+        """`mean` and `std`, (C,) each."""
+        return dict.fromkeys(_MEAN_STD, (channels,))
+
+    def style_statistics(self, x: Tensor) -> dict[str, Tensor]:
+        """See `MapFusion.style_statistics`."""
+        return dict(zip(_MEAN_STD, mean_std(x), strict=True))
+
+    def content_statistics(self, x: Tensor) -> dict[str, Tensor]:
+        """The same as of a style."""
+        return self.style_statistics(x)
+
+    def moments(self, x: Tensor, weights: Tensor) -> dict[str, Tensor]:
+        """See `MapFusion.moments`."""
+        return channel_moments(x, weights)
+
+    def fuse(self, x: Tensor, own: Statistics, style: Statistics, alpha: float | Tensor) -> tuple[Tensor, Fusion]:
+        """See `MapFusion.fuse`."""
+        mean, std = (own[name] + alpha * (style[name] - own[name]) for name in _MEAN_STD)
+        gain = std / own["std"]
+        return x, (gain[:, :, None, None], (mean - own["mean"] * gain)[:, :, None, None])
+
+    def fuse_regions(
+        self, x: Tensor, shares: Tensor, styles: Statistics, alpha: float | Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """See `MapFusion.fuse_regions`."""
+        return regions.adain(x, shares, styles["mean"], styles["std"], alpha)
+
+
+class Covariances(MapFusion):
+    """WCT: mean and whole covariance, by whitening and coloring.
+
+    Args:
+        roots: what takes the roots of covariances.
+    """
+
+    def __init__(self, roots: MatrixRoots) -> None:
+        self.roots = roots
+
+    def code_shapes(self, channels: int) -> dict[str, tuple[int, ...]]:
+        """`mean` and `std`, (C,) each, and `coloring`, (C, C)."""
+        return {**dict.fromkeys(_MEAN_STD, (channels,)), "coloring": (channels, channels)}
+
+    def style_statistics(self, x: Tensor) -> dict[str, Tensor]:
+        """See `MapFusion.style_statistics`."""
+        mean, std, covariance = self.covariance(x)
+        return {"mean": mean, "std": std, "coloring": self.roots(regularized(covariance))[1]}
+
+    def content_statistics(self, x: Tensor) -> dict[str, Tensor]:
+        """With `whitening` in the place of `coloring`."""
+        mean, std, covariance = self.covariance(x)
+        return {"mean": mean, "std": std, "whitening": self.roots(regularized(covariance))[0]}
+
+    def covariance(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Mean and standard deviation per channel, (N, C) each, and the covariance between channels, (N, C, C)."""
+        with torch.autocast(x.device.type, enabled=False):  # a covariance is a small difference of large numbers
+            mean, covariance = mean_covariance(x)
+        return mean, (covariance.diagonal(dim1=1, dim2=2) + VARIANCE_EPS).sqrt(), covariance
+
+    def moments(self, x: Tensor, weights: Tensor) -> dict[str, Tensor]:
+        """See `MapFusion.moments`."""
+        return covariance_moments(x, weights)
+
+    def fuse(self, x: Tensor, own: Statistics, style: Statistics, alpha: float | Tensor) -> tuple[Tensor, Fusion]:
+        """See `MapFusion.fuse`."""
+        with torch.autocast(x.device.type, enabled=False):  # what is small in some direction whitening makes large
+            fused = wct_with(x.float(), own["mean"], own["whitening"], style["mean"], style["coloring"], alpha)
+        return fused, None
+
+    def fuse_regions(
+        self, x: Tensor, shares: Tensor, styles: Statistics, alpha: float | Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """See `MapFusion.fuse_regions`."""
+        fused = regions.wct(x, shares, styles["mean"], styles["coloring"], alpha, self.roots)
+        return fused, regions.statistics(x, shares, styles["mean"], styles["std"], alpha)
+
+
+_MEAN_STD = ("mean", "std")
