@@ -37,7 +37,7 @@ _BUDGET = 2 << 30  # bytes that a picture, or a tile of it, may take in the netw
 _MAPS = 6  # of the widest size that are alive at once: measured, 190 of 32 bytes a pixel with adain-slim
 _STEPS, _DARKEST = 8192, -3.0  # of 16 bits: per unit, and what 0 stands for; decoders keep well within -3 to 5
 _KEPT = 768 << 20  # bytes that the maps of a whole picture may take, between encoding and decoding
-_LARGEST = 2048  # pixels of a tile's side; larger ones are no faster
+_LARGEST = 1536  # pixels of a tile's side; 2048 saves 5 % of the time and takes another 0.6 GB for 20 megapixels
 
 Code = Mapping[str, NDArray[np.float32]]
 

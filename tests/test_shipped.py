@@ -11,6 +11,7 @@ from PIL import Image
 
 import adain
 from adain import registry
+from adain.onnx.contract import STAGED
 from adain.ort import files
 from adain.ort.session import Graph
 
@@ -58,6 +59,18 @@ def test_tiles_in_onnxruntime_are_the_picture_at_once_in_torch(model: registry.M
     tiled = np.asarray(adain.load(model.name, backend="onnx", device="cpu")(content, style, size=500, tile=400))
     whole = np.asarray(adain.load(model.name, backend="torch", device="cpu")(content, style, size=500, tile=0))
     assert np.abs(tiled.astype(np.int16) - whole).max() <= 2
+
+
+def test_graphs_of_stages_compute_what_the_network_does(model: registry.Model) -> None:
+    pytest.importorskip("torch", reason="the network needs the extra torch")
+    from adain.nn import build
+    from adain.onnx.verify import Case, compare
+
+    network = build.load(model, {file.role: WEIGHTS / file.name for file in model.files})
+    for name in (files.names(model)[kind] for kind in STAGED):
+        info = Graph(WEIGHTS / name, "cpu").info
+        for comparison in compare(WEIGHTS / name, info, network, [Case((67, 45), (40, 33), styles=2, alpha=0.6)]):
+            assert comparison.passed, str(comparison)
 
 
 def test_nothing_else_ships_and_the_readme_names_every_file(model: registry.Model) -> None:

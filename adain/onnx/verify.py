@@ -20,6 +20,7 @@ from adain.onnx.contract import CodeLayout, GraphInfo, GraphKind, Precision, fla
 __all__ = ["CASES", "LIMITS", "Case", "Comparison", "Limit", "compare"]
 
 
+_NOTHING = 1e-6  # what values differ relative to, where they are all 0
 _NO_PICTURE: tuple[GraphKind, ...] = ("encode_style", "encode_content")
 
 
@@ -139,10 +140,10 @@ def _difference(name: str, actual: NDArray[Any], expected: NDArray[np.float32], 
 def _scale(name: str, expected: NDArray[np.float32], info: GraphInfo) -> NDArray[np.float32] | float:
     """The largest value; of moments, of each array."""
     if name != "moments" or info.stage is None:
-        return float(np.abs(expected).max())
+        return max(float(np.abs(expected).max()), _NOTHING)
     sizes = [math.prod(shape) for shape in moments_layout(info.code_layout, info.stage).values()]
     arrays = np.split(np.abs(expected).max(axis=0), np.cumsum(sizes[:-1]))
-    return np.concatenate([np.full(array.shape, max(array.max(), 1e-6), np.float32) for array in arrays])
+    return np.concatenate([np.full(array.shape, max(array.max(), _NOTHING), np.float32) for array in arrays])
 
 
 def _inputs(case: Case, info: GraphInfo, network: StyleTransfer) -> dict[str, Tensor]:
