@@ -15,7 +15,16 @@ from torch import Tensor
 
 from adain.moments import Moments
 from adain.nn.models import StyleTransfer
-from adain.onnx.contract import CodeLayout, GraphInfo, GraphKind, Precision, flatten_own, moments_layout, own_layout
+from adain.onnx.contract import (
+    CodeLayout,
+    GraphInfo,
+    GraphKind,
+    Precision,
+    flatten_own,
+    fused,
+    moments_layout,
+    own_layout,
+)
 
 __all__ = ["CASES", "LIMITS", "Case", "Comparison", "Limit", "compare"]
 
@@ -187,7 +196,7 @@ def _expected(inputs: dict[str, Tensor], info: GraphInfo, network: StyleTransfer
         if info.graph == "encode_style":
             return {"code": _flat(code, network).numpy()}
         if info.graph == "encode_content" and info.stage is not None:
-            maps = network.features(inputs["content"], info.stage)
+            maps = {name: inputs[name] for name in fused(info.code_layout, info.stage)}
             moments = network.moments(maps, info.stage, inputs["mask"])
             columns = (array.reshape(len(array), -1) for array in moments.values())
             return {"moments": torch.cat(list(columns), dim=1).numpy(), **{name: x.numpy() for name, x in maps.items()}}
