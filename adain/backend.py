@@ -54,7 +54,7 @@ class Backend(Protocol):
 
     Attributes:
         device: where it really runs: `cpu`, `cuda`, or `cuda:1` and so on.
-        stages: their names, in order.
+        stages: their names, in order; one that a picture goes through twice is there twice.
     """
 
     device: str

@@ -63,15 +63,17 @@ class SlimArchitecture:
     """The shapes of this project's own networks, `adain.nn.slim`; their one file has the role `model`.
 
     Attributes:
-        widths: channels at a half, quarter, eighth and sixteenth of the picture's resolution.
+        widths: channels at a half, a quarter and an eighth of the picture's resolution.
         hidden: width of the layer between the style code and the decoder's gains.
         covariances: the maps that are given the style's whole covariance, the others its deviations: 2 for the one at
             half the resolution, and so on.
+        passes: how often a picture goes through the network.
     """
 
     widths: tuple[int, ...]
     hidden: int
     covariances: tuple[int, ...]
+    passes: int = 1
     keys: Literal["own"] = "own"
 
     @property
@@ -137,7 +139,9 @@ class Model:
     def stages(self) -> tuple[str, ...]:
         """What it goes through, each with the statistics of its own input picture; see `adain.backend.Backend`."""
         maps = self.architecture.maps
-        return maps[-1:] if isinstance(self.architecture, SlimArchitecture) or self.fusion == "adain" else maps
+        if isinstance(self.architecture, SlimArchitecture):
+            return maps[-1:] * self.architecture.passes
+        return maps[-1:] if self.fusion == "adain" else maps
 
     @property
     def licence(self) -> str:
@@ -250,12 +254,12 @@ _COLLAB_FILES = (
     _collab_file("decoder5", 3_243_622, "17fd0f81622f01366eb21cb4d40140ee38cf988ed6eaf266629709c397a8b485"),
 )
 
-_SLIM = SlimArchitecture(widths=(32, 64, 128, 128), hidden=96, covariances=(2,))
+_SLIM = SlimArchitecture(widths=(32, 64, 128), hidden=96, covariances=(2,))
 
 _TABLE = (
     Model(
         name="adain-slim",
-        summary="This project's own small network: AdaIN, with WCT for colours; 24 times lighter than VGG-19.",
+        summary="This project's own small network: AdaIN, with WCT for colours; 26 times lighter than VGG-19.",
         fusion="adain",
         architecture=_SLIM,
         files=(
@@ -263,8 +267,8 @@ _TABLE = (
                 role="model",
                 name="adain-slim.safetensors",
                 url=None,
-                bytes=4_280_616,
-                sha256="52fbcd3ceb2ca516154b602743bb2a1b48ea80682df44f61794fc9327aeb8064",
+                bytes=2_414_472,
+                sha256="c6946c190a306b137b0c543a2b0c0d974e00e924eaaf379face1a6fe5193c8b6",
                 licence="MIT",
             ),
         ),
@@ -274,16 +278,16 @@ _TABLE = (
     ),
     Model(
         name="wct-slim",
-        summary="The same small network with WCT at all scales: closer to the style, further from the photograph.",
+        summary="The same small network with WCT at all scales, twice: closer to the style, further from the photo.",
         fusion="wct",
-        architecture=replace(_SLIM, covariances=(2, 4, 8, 16)),
+        architecture=replace(_SLIM, covariances=(2, 4), passes=2),
         files=(
             WeightFile(
                 role="model",
                 name="wct-slim.safetensors",
                 url=None,
-                bytes=4_280_616,
-                sha256="3263a14e508233373c1c9cda5200716b1b2cb03e4b53c3dce479d84ee9ecc711",
+                bytes=2_414_472,
+                sha256="f6f255c5c43af6b5e01bf12171d0904f1beaac697a6ae9be8ddea5997c592c0b",
                 licence="MIT",
             ),
         ),

@@ -39,7 +39,7 @@ def _own(name: str, fusion: Literal["adain", "wct"], architecture: Architecture 
 
 
 OWN = (
-    _own("own-adain", "adain", SlimArchitecture(widths=(64, 96, 128, 128), hidden=64, covariances=())),
+    _own("own-adain", "adain", SlimArchitecture(widths=(64, 96, 128), hidden=64, covariances=())),
     _own(
         "own-wct",
         "wct",

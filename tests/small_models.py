@@ -22,14 +22,14 @@ from adain.registry import Architecture, Model, SlimArchitecture, WeightFile
 ARCHITECTURES: dict[str, Architecture | SlimArchitecture] = {
     "small-adain": Architecture(widths=(6, 8), levels=(2,), encoder_per_level=False, keys="own"),
     "small-wct": Architecture(widths=(6, 8), levels=(2, 1), encoder_per_level=False, keys="own"),
-    "small-slim": SlimArchitecture(widths=(4, 6, 8, 8), hidden=8, covariances=(2,)),
-    "small-slim-wct": SlimArchitecture(widths=(4, 6, 8, 8), hidden=8, covariances=(2, 4, 8, 16)),
+    "small-slim": SlimArchitecture(widths=(4, 6, 8), hidden=8, covariances=(2,)),
+    "small-slim-wct": SlimArchitecture(widths=(4, 6, 8), hidden=8, covariances=(4,), passes=2),
 }
 
 CONTRAST = {
     "small-adain": 2.0,
     "small-wct": 0.8,
-    "small-slim": 0.05,
+    "small-slim": 0.06,
     "small-slim-wct": 0.05,
 }  # of the last layers: pictures spread by 0.2
 

@@ -46,7 +46,7 @@ def test_each_graph_computes_what_the_network_does(exports: Exports, family: str
 
     made = exports(family, Options(kinds=KINDS))
     staged = [path for path in made.directory.glob("*.onnx") if any(f".{kind}." in path.name for kind in STAGED)]
-    assert len(staged) == 2 * len(made.model.row.stages)
+    assert len(staged) == 2 * len(set(made.model.row.stages))
     for path in staged:
         import onnx
 
@@ -58,7 +58,7 @@ def test_each_graph_computes_what_the_network_does(exports: Exports, family: str
         assert tuple(value.name for value in file.graph.input) == signature.inputs
         assert tuple(value.name for value in file.graph.output) == signature.outputs
         kept = {v.type.tensor_type.elem_type for v in (*file.graph.input, *file.graph.output) if v.name in maps}
-        assert kept == {onnx.TensorProto.FLOAT if len(made.model.row.stages) > 1 else onnx.TensorProto.FLOAT16}
+        assert kept == {onnx.TensorProto.FLOAT if len(set(made.model.row.stages)) > 1 else onnx.TensorProto.FLOAT16}
         for comparison in compare(path, info, network(made.model), CASES):
             assert comparison.passed, str(comparison)
 

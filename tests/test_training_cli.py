@@ -28,7 +28,7 @@ from adain.weights import cached  # noqa: E402
 
 RECIPE = """
 [network]
-options = { widths = [4, 6, 8, 8], hidden = 4 }
+options = { widths = [4, 6, 8], hidden = 4 }
 [[phases]]
 iterations = 2
 batch = 1
@@ -195,6 +195,6 @@ def test_metadata_say_what_the_weights_were_made_from(folder):
     run(folder)
     with safe_open(folder / "run" / "model.safetensors", "np") as file:
         metadata = file.metadata()
-    assert json.loads(metadata["options"])["widths"] == [4, 6, 8, 8]
+    assert json.loads(metadata["options"])["widths"] == [4, 6, 8]
     assert metadata["step"] == "2"
     assert loss_network.SHALLOW_FILE in metadata["loss_network"]

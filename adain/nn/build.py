@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import torch
@@ -86,20 +86,20 @@ def wct_model(pieces: Iterable[nn.Module], roots: MatrixRoots = eigh_roots) -> W
 
 
 def slim_model(
-    pieces: Iterable[nn.Module], covariances: Collection[int], roots: MatrixRoots = eigh_roots
+    pieces: Iterable[nn.Module], architecture: SlimArchitecture, roots: MatrixRoots = eigh_roots
 ) -> SlimNetwork:
     """The small network of an encoder and a decoder, which it shares."""
     encoder, decoder = pieces
     assert isinstance(encoder, SlimEncoder)
     assert isinstance(decoder, SlimDecoder)
-    return SlimNetwork(encoder, decoder, covariances, roots)
+    return SlimNetwork(encoder, decoder, architecture.covariances, architecture.passes, roots)
 
 
 def _assemble(model: Model, pieces: Mapping[str, nn.Module], roots: MatrixRoots) -> StyleTransfer:
     whole = pieces.get("model")
     members = list(pieces.values()) if whole is None else list(whole.children())
     if isinstance(model.architecture, SlimArchitecture):
-        return slim_model(members, model.architecture.covariances, roots)
+        return slim_model(members, model.architecture, roots)
     if model.fusion == "wct":
         return wct_model(members, roots)
     encoders, decoders = _sorted(members)

@@ -29,11 +29,13 @@ __all__ = [
     "MatrixRoots",
     "adain",
     "adain_with",
+    "diagonal",
     "eigh_roots",
     "mean_covariance",
     "mean_std",
     "regularized",
     "wct",
+    "wct_transform",
     "wct_with",
 ]
 
@@ -100,10 +102,13 @@ def mean_covariance(feature: Tensor) -> tuple[Tensor, Tensor]:
 
 def regularized(covariance: Tensor) -> Tensor:
     """The covariance (N, C, C) with its diagonal raised by 1e-3 of the mean eigenvalue and by 1e-5."""
-    identity = torch.eye(covariance.shape[-1], dtype=covariance.dtype, device=covariance.device)
-    variances = (covariance * identity).sum(dim=-1)  # (N, C); `diagonal` is a dozen operators in ONNX
-    ridge = COVARIANCE_RIDGE * variances.mean(dim=-1) + COVARIANCE_FLOOR  # (N,)
-    return covariance + ridge[:, None, None] * identity
+    ridge = COVARIANCE_RIDGE * diagonal(covariance).mean(dim=-1) + COVARIANCE_FLOOR  # (N,)
+    return covariance + ridge[:, None, None] * _identity(covariance)
+
+
+def diagonal(matrices: Tensor) -> Tensor:
+    """(N, C, C) to (N, C); torch's own is a dozen operators in ONNX."""
+    return (matrices * _identity(matrices)).sum(dim=-1)
 
 
 def eigh_roots(covariance: Tensor) -> tuple[Tensor, Tensor]:
@@ -157,12 +162,21 @@ def wct_with(
     alpha: float | Tensor = 1.0,
 ) -> Tensor:
     """`wct` with given statistics, (N, C) or (1, C) and (N, C, C) or (1, C, C), in the place of the feature's own."""
-    strength = alpha[:, :, None] if isinstance(alpha, Tensor) else alpha  # (N, 1, 1)
-    identity = torch.eye(feature.shape[1], dtype=feature.dtype, device=feature.device)
-    transform = identity + strength * (coloring @ whitening - identity)  # (N, C, C)
     target_mean = own_mean + alpha * (mean - own_mean)  # (N, C)
     centred = feature - _per_channel(own_mean)
+    transform = wct_transform(whitening, coloring, alpha)
     return (transform @ centred.flatten(2)).view_as(feature) + _per_channel(target_mean)
+
+
+def wct_transform(whitening: Tensor, coloring: Tensor, alpha: float | Tensor) -> Tensor:
+    """What `wct` multiplies the centred feature by, (N, C, C); at alpha = 0 the identity."""
+    strength = alpha[:, :, None] if isinstance(alpha, Tensor) else alpha  # (N, 1, 1)
+    identity = _identity(coloring)
+    return identity + strength * (coloring @ whitening - identity)
+
+
+def _identity(matrices: Tensor) -> Tensor:
+    return torch.eye(matrices.shape[-1], dtype=matrices.dtype, device=matrices.device)
 
 
 def _per_channel(values: Tensor) -> Tensor:

@@ -1,18 +1,21 @@
-"""The small networks this project trains: a fusion at four scales of a narrow encoder, and a decoder told the style.
+"""The small networks this project trains: a fusion at three scales of a narrow encoder, and a decoder told the style.
 
 AdaIN (Huang & Belongie 2017, arXiv 1703.06868) at relu4_1 alone leaves colour and stroke to a deep decoder. Here
-every scale of the content, from half to a sixteenth of the resolution, is given the style's statistics and enters the
+every scale of the content, from half to an eighth of the resolution, is given the style's statistics and enters the
 decoder as a skip, so detail survives and colour needs no learning. What remains, how strokes look between those
 scales, each decoder layer learns as a gain and a bias computed from means and deviations (feature-wise modulation, as
 in Dumoulin et al. 2017, arXiv 1610.07629, but from statistics instead of a style's index).
 
 The finest map, whose channels are colours and edges, is given the whole covariance (WCT: Li et al. 2017, arXiv
 1705.08086): by deviations alone, channels stay as correlated as they are in the content, and its colours show through.
-On relu1_1 of VGG-19 that brings a picture a fifth closer to the style. At the other scales it brings nothing there, and
-would make a style code 20 times as large.
+On relu1_1 of VGG-19 that brings a picture a fifth closer to the style. At the other scales it brings next to nothing,
+and would make a style code 15 times as large.
 
-Only the encoder's maps are normalised, never the decoder's. Two passes over any tiling of a picture therefore give what
-one pass over the whole picture gives.
+What more covariances do not bring a second pass does: the result as the content, in the same style. On unseen pairs it
+takes an eighth of the distance to the style that is left, before the decoder has learnt to be used twice.
+
+Only the encoder's maps are normalised, never the decoder's. Encoding any tiling of a picture, and then decoding it with
+the statistics of all tiles, therefore gives what the whole picture at once gives.
 
 Alpha mixes the content's own statistics in, as if the content were one more style; alpha = 0 asks for the content
 itself.
@@ -20,7 +23,7 @@ itself.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 
 import torch
 from torch import Tensor
@@ -30,30 +33,37 @@ from adain.nn import regions
 from adain.nn.fusion import MatrixRoots, eigh_roots
 from adain.nn.models import StyleTransfer
 from adain.nn.padding import crop_to, pad_to
-from adain.nn.slim_fusions import Covariances, Deviations, MapFusion, Statistics
-from adain.nn.slim_layers import SCALES, SlimDecoder, SlimEncoder
+from adain.nn.slim_fusions import Covariances, Deviations, MapFusion
+from adain.nn.slim_layers import SCALES, Skip, SlimDecoder, SlimEncoder
 from adain.nn.stages import round_up
 
 __all__ = ["SMALLEST_SIDE", "SlimNetwork"]
 
-SMALLEST_SIDE = 32  # pixels: a deviation needs more than one on the deepest map
+SMALLEST_SIDE = 16  # pixels: a deviation needs more than one on the deepest map
 
 
 class SlimNetwork(StyleTransfer):
-    """Encoder, a fusion of every map, decoder; 20,000 multiply-accumulates per pixel of the content.
+    """Encoder, a fusion of every map, decoder; 18,000 multiply-accumulates per pixel of the content.
 
     Args:
         encoder: of the maps that are fused.
         decoder: of as many channels.
         covariances: the scales, out of `SCALES`, whose maps are given the whole covariance; the others are given
             deviations.
+        passes: how often a picture goes through all that.
         roots: what takes the roots of covariances.
     """
 
     def __init__(
-        self, encoder: SlimEncoder, decoder: SlimDecoder, covariances: Collection[int], roots: MatrixRoots = eigh_roots
+        self,
+        encoder: SlimEncoder,
+        decoder: SlimDecoder,
+        covariances: Collection[int],
+        passes: int = 1,
+        roots: MatrixRoots = eigh_roots,
     ) -> None:
         super().__init__()
+        self.passes = passes
         self.encoder = encoder
         self.decoder = decoder
         self.widths = encoder.widths
@@ -80,14 +90,21 @@ class SlimNetwork(StyleTransfer):
 
     def forward(self, content: Tensor, code: Mapping[str, Tensor], alpha: float | Tensor) -> Tensor:
         """See `StyleTransfer.forward`."""
-        maps = self.encoder(self._fit(content))
-        own = [self.fusions[s].content_statistics(x.float()) for s, x in zip(SCALES, maps, strict=True)]
-        return self._crop(self._decode(maps, own, code, alpha), content)
+        picture = content
+        for stage in self.stages:
+            maps = self.features(picture, stage)
+            own = {
+                f"x{s}.{name}": value
+                for s in SCALES
+                for name, value in self.fusions[s].content_statistics(maps[f"x{s}"].float()).items()
+            }
+            picture = self.decode(maps, stage, own, code, alpha)
+        return self._crop(picture, content)
 
     @property
     def stages(self) -> tuple[str, ...]:
-        """One, by the name of the deepest map."""
-        return (f"x{SCALES[-1]}",)
+        """The same for every pass, by the name of the deepest map."""
+        return (f"x{SCALES[-1]}",) * self.passes
 
     def reach(self, stage: str) -> Reach:
         """See `StyleTransfer.reach`."""
@@ -100,8 +117,9 @@ class SlimNetwork(StyleTransfer):
         )
 
     def features(self, image: Tensor, stage: str) -> dict[str, Tensor]:
-        """See `StyleTransfer.features`."""
-        return {f"x{s}": x for s, x in zip(SCALES, self.encoder(self._fit(image)), strict=True)}
+        """See `StyleTransfer.features`. What one pass leaves outside [0, 1] does not reach the next."""
+        fitted = self._fit(image.clamp(0, 1) if self.passes > 1 else image)
+        return {f"x{s}": x for s, x in zip(SCALES, self.encoder(fitted), strict=True)}
 
     def moments(self, maps: Mapping[str, Tensor], stage: str, mask: Tensor) -> dict[str, Tensor]:
         """See `StyleTransfer.moments`."""
@@ -121,25 +139,12 @@ class SlimNetwork(StyleTransfer):
         alpha: float | Tensor,
     ) -> Tensor:
         """See `StyleTransfer.decode`."""
-        return self._decode([maps[f"x{s}"] for s in SCALES], [_of_map(own, s) for s in SCALES], code, alpha)
-
-    def _decode(
-        self, maps: Sequence[Tensor], own: Sequence[Statistics], code: Mapping[str, Tensor], alpha: float | Tensor
-    ) -> Tensor:
-        """Maps with the statistics `own` to a picture."""
-        styles = [_of_map(code, s) for s in SCALES]
-        *finer, (deepest, fusion) = [
-            self.fusions[s].fuse(x, mine, style, alpha)
-            for s, x, mine, style in zip(SCALES, maps, own, styles, strict=True)
-        ]
-        if fusion is not None:
-            deepest = deepest * fusion[0] + fusion[1]
-        flat = [
-            mine[name] + alpha * (style[name] - mine[name])
-            for mine, style in zip(own, styles, strict=True)
-            for name in ("mean", "std")
-        ]
-        picture: Tensor = self.decoder(deepest, finer, self.decoder.modulation(torch.cat(flat, dim=1)))
+        fused, flat = [], []
+        for s in SCALES:
+            mine, style = _of_map(own, s), _of_map(code, s)
+            fused.append(self.fusions[s].fuse(maps[f"x{s}"], mine, style, alpha))
+            flat += [mine[name] + alpha * (style[name] - mine[name]) for name in ("mean", "std")]
+        picture: Tensor = self.decoder(fused, self.decoder.modulation(torch.cat(flat, dim=1)))
         return picture
 
     def forward_regions(
@@ -148,14 +153,15 @@ class SlimNetwork(StyleTransfer):
         """Each region also modulates the decoder's layers where it is; see `StyleTransfer.forward_regions`."""
         shares = regions.shares(self._fit(masks))
         scaled = {scale: regions.scaled(shares, scale) for scale in SCALES}
-        fused, flat = [], []
-        for s, x in zip(SCALES, self.encoder(self._fit(content)), strict=True):
-            styled, statistics = self.fusions[s].fuse_regions(x.float(), scaled[s], _of_map(codes, s), alpha)
-            fused.append(styled)
-            flat.append(statistics)
-        *finer, deepest = fused
-        modulation = self._regional_modulation(torch.cat(flat, dim=2), scaled)
-        return self._crop(self.decoder(deepest, [(x, None) for x in finer], modulation), content)
+        picture = content
+        for stage in self.stages:
+            fused, flat = [], []
+            for s, x in zip(SCALES, self.features(picture, stage).values(), strict=True):
+                styled, statistics = self.fusions[s].fuse_regions(x.float(), scaled[s], _of_map(codes, s), alpha)
+                fused.append(_skip(styled))
+                flat.append(statistics)
+            picture = self.decoder(fused, self._regional_modulation(torch.cat(flat, dim=2), scaled))
+        return self._crop(picture, content)
 
     def _regional_modulation(self, flat: Tensor, shares: Mapping[int, Tensor]) -> list[tuple[Tensor, Tensor]]:
         """A gain and a bias per pixel of each decoder layer, from a flat code per region (N, S + 1, D)."""
@@ -179,6 +185,10 @@ def _of_map(arrays: Mapping[str, Tensor], scale: int) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
 
+def _skip(fused: Tensor) -> Skip:
+    return lambda scale: (fused * scale, 0.0)
+
+
 def _blend(values: Tensor, count: int, shares: Tensor) -> Tensor:
     """(N * count, C, 1, 1), by the shares (N, count, h, w) of `count` regions, to (N, C, h, w)."""
     return regions.blend(values.reshape(-1, count, values.shape[1]), shares)
@@ -186,4 +196,4 @@ def _blend(values: Tensor, count: int, shares: Tensor) -> Tensor:
 
 def _scale(layer: str) -> int:
     """Of the map that a decoder layer makes: 4 for `at_quarter_1` and `from_quarter`."""
-    return {"half": 2, "quarter": 4, "eighth": 8, "sixteenth": 16}[layer.split("_")[1]]
+    return {"half": 2, "quarter": 4, "eighth": 8}[layer.split("_")[1]]

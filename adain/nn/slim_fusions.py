@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from adain.nn import regions
-from adain.nn.fusion import VARIANCE_EPS, MatrixRoots, mean_covariance, mean_std, regularized, wct_with
-from adain.nn.slim_layers import Fusion
+from adain.nn.fusion import VARIANCE_EPS, MatrixRoots, diagonal, mean_covariance, mean_std, regularized, wct_transform
+from adain.nn.slim_layers import Skip
 from adain.nn.stages import channel_moments, covariance_moments
 
 __all__ = ["Covariances", "Deviations", "MapFusion", "Statistics"]
@@ -40,8 +40,8 @@ class MapFusion(ABC):
         """The moments of a map where the weights (N, 1, h, w) say; see `adain.nn.stages`."""
 
     @abstractmethod
-    def fuse(self, x: Tensor, own: Statistics, style: Statistics, alpha: float | Tensor) -> tuple[Tensor, Fusion]:
-        """A content's map, and what gives it the style's statistics."""
+    def fuse(self, x: Tensor, own: Statistics, style: Statistics, alpha: float | Tensor) -> Skip:
+        """A content's map with the style's statistics."""
 
     @abstractmethod
     def fuse_regions(
@@ -69,11 +69,12 @@ class Deviations(MapFusion):
         """See `MapFusion.moments`."""
         return channel_moments(x, weights)
 
-    def fuse(self, x: Tensor, own: Statistics, style: Statistics, alpha: float | Tensor) -> tuple[Tensor, Fusion]:
+    def fuse(self, x: Tensor, own: Statistics, style: Statistics, alpha: float | Tensor) -> Skip:
         """See `MapFusion.fuse`."""
         mean, std = (own[name] + alpha * (style[name] - own[name]) for name in _MEAN_STD)
         gain = std / own["std"]
-        return x, (gain[:, :, None, None], (mean - own["mean"] * gain)[:, :, None, None])
+        by, shift = gain[:, :, None, None], (mean - own["mean"] * gain)[:, :, None, None]
+        return lambda scale: (x * (scale * by), scale * shift)
 
     def fuse_regions(
         self, x: Tensor, shares: Tensor, styles: Statistics, alpha: float | Tensor
@@ -109,18 +110,34 @@ class Covariances(MapFusion):
     def covariance(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Mean and standard deviation per channel, (N, C) each, and the covariance between channels, (N, C, C)."""
         with torch.autocast(x.device.type, enabled=False):  # a covariance is a small difference of large numbers
-            mean, covariance = mean_covariance(x)
-        return mean, (covariance.diagonal(dim1=1, dim2=2) + VARIANCE_EPS).sqrt(), covariance
+            mean, covariance = self.mean_covariance(x)
+        return mean, (diagonal(covariance) + VARIANCE_EPS).sqrt(), covariance
+
+    def mean_covariance(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """See `adain.nn.fusion.mean_covariance`."""
+        return mean_covariance(x)
 
     def moments(self, x: Tensor, weights: Tensor) -> dict[str, Tensor]:
         """See `MapFusion.moments`."""
         return covariance_moments(x, weights)
 
-    def fuse(self, x: Tensor, own: Statistics, style: Statistics, alpha: float | Tensor) -> tuple[Tensor, Fusion]:
-        """See `MapFusion.fuse`."""
-        with torch.autocast(x.device.type, enabled=False):  # what is small in some direction whitening makes large
-            fused = wct_with(x.float(), own["mean"], own["whitening"], style["mean"], style["coloring"], alpha)
-        return fused, None
+    def fuse(self, x: Tensor, own: Statistics, style: Statistics, alpha: float | Tensor) -> Skip:
+        """See `MapFusion.fuse`; what is small in some direction whitening makes large, so all of it is float32."""
+        with torch.autocast(x.device.type, enabled=False):
+            transform = wct_transform(own["whitening"], style["coloring"], alpha)
+            mean = own["mean"] + alpha * (style["mean"] - own["mean"])
+            shift = mean[:, :, None] - transform @ own["mean"][:, :, None]  # (N, C, 1)
+
+        def scaled(scale: Tensor) -> tuple[Tensor, Tensor]:
+            with torch.autocast(x.device.type, enabled=False):
+                gain = scale.float()[:, :, :, 0]  # (N, C, 1)
+                return self.mix_channels(gain * transform, x.float()), (gain * shift)[..., None]
+
+        return scaled
+
+    def mix_channels(self, matrix: Tensor, x: Tensor) -> Tensor:
+        """(N, C, C) times each pixel of (N, C, H, W)."""
+        return (matrix @ x.flatten(2)).view_as(x)
 
     def fuse_regions(
         self, x: Tensor, shares: Tensor, styles: Statistics, alpha: float | Tensor

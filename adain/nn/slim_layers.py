@@ -1,4 +1,4 @@
-"""The layers of the small networks this project trains: convolutions, an encoder to four scales, a decoder from them.
+"""The layers of the small networks this project trains: convolutions, an encoder to three scales, a decoder from them.
 
 Nothing runs at full resolution: space-to-depth by 2 comes first and depth-to-space last, so the widest maps have a
 quarter of the pixels. Zeros around a map cost nothing; a reflection is an operation of its own, and is left to the
@@ -7,7 +7,7 @@ three convolutions next to the picture, behind which zeros would show as a rim.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import torch
@@ -16,13 +16,14 @@ from torch.nn import functional as F
 
 from adain.nn.stages import convolved
 
-__all__ = ["SCALES", "Fusion", "ReflectConv", "SlimDecoder", "SlimEncoder", "SpaceToDepthConv"]
+__all__ = ["SCALES", "Modulation", "ReflectConv", "Skip", "SlimDecoder", "SlimEncoder", "SpaceToDepthConv"]
 
-SCALES = (2, 4, 8, 16)
+SCALES = (2, 4, 8)
 """Pixels of the picture per pixel of each fused map, along each side; a style code's arrays are `x2.mean` ..."""
 
-Fusion: TypeAlias = tuple[Tensor, Tensor] | None
-"""The gain and the shift, (N, C, 1, 1) each, that give a map the style's statistics; None for one that has them."""
+Skip: TypeAlias = Callable[[Tensor], tuple[Tensor, Tensor | float]]
+"""A fused map times what it is called with, a gain per channel (N, C, 1, 1), but for a shift that is returned apart:
+it is cheaper added elsewhere, and the gain multiplied into what fuses the map."""
 
 
 class ReflectConv(nn.Conv2d):
@@ -49,7 +50,7 @@ class SpaceToDepthConv(ReflectConv):
 
 
 class SlimEncoder(nn.Module):
-    """A picture's feature maps at a half, quarter, eighth and sixteenth of its resolution.
+    """A picture's feature maps at a half, a quarter and an eighth of its resolution.
 
     Args:
         widths: channels of each.
@@ -57,35 +58,35 @@ class SlimEncoder(nn.Module):
 
     def __init__(self, widths: Sequence[int]) -> None:
         super().__init__()
-        self.widths = half, quarter, eighth, sixteenth = tuple(widths)
+        self.widths = half, quarter, eighth = tuple(widths)
         self.to_half = SpaceToDepthConv(half)
         self.to_quarter = _conv(half, quarter, stride=2)
         self.at_quarter = _conv(quarter, quarter)
         self.to_eighth = _conv(quarter, eighth, stride=2)
-        self.to_sixteenth = _conv(eighth, sixteenth, stride=2)
-        self.at_sixteenth = _conv(sixteenth, sixteenth)
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        """(N, 3, H, W) in [0, 1], sides multiples of 16, to one map per scale, finest first, after their ReLU."""
+        """(N, 3, H, W) in [0, 1], sides multiples of 8, to one map per scale, finest first, after their ReLU."""
         half = torch.relu(self.to_half(image))
         quarter = torch.relu(self.to_quarter(half))
         quarter = torch.relu(quarter + self.at_quarter(quarter))
         eighth = torch.relu(self.to_eighth(quarter))
-        sixteenth = torch.relu(self.to_sixteenth(eighth))
-        sixteenth = torch.relu(sixteenth + self.at_sixteenth(sixteenth))
-        return [half, quarter, eighth, sixteenth]
+        return [half, quarter, eighth]
 
-    def spoiled(self) -> tuple[int, int, int, int]:
+    def spoiled(self) -> tuple[int, int, int]:
         """Rows of each map along an inner border that the padding there spoils; see `adain.nn.stages`."""
         half = convolved(0)
         quarter = convolved(convolved(half, stride=2))
-        eighth = convolved(quarter, stride=2)
-        sixteenth = convolved(convolved(eighth, stride=2))
-        return half, quarter, eighth, sixteenth
+        return half, quarter, convolved(quarter, stride=2)
+
+
+_CAUTION = 0.1  # of the optimizer's steps: a batch shows few styles, and what is learnt from them is mostly noise
 
 
 class Modulation(nn.Module):
     """Means and deviations of all maps to a gain and a bias per channel of each decoder layer.
+
+    They differ by orders of magnitude from channel to channel. As they are, they drive the hidden units into where a
+    ReLU is zero within a few hundred steps; so `center` and `spread`, over pictures met in training, are part of it.
 
     Args:
         inputs: how many numbers those are.
@@ -96,14 +97,19 @@ class Modulation(nn.Module):
     def __init__(self, inputs: int, hidden: int, channels: Sequence[int]) -> None:
         super().__init__()
         self.channels = tuple(channels)
+        self.center: Tensor
+        self.spread: Tensor
+        self.register_buffer("center", torch.zeros(inputs))
+        self.register_buffer("spread", torch.ones(inputs))
         self.hidden = nn.Linear(inputs, hidden)
         self.out = nn.Linear(hidden, 2 * sum(channels))
-        nn.init.normal_(self.out.weight, std=0.01)  # gains near 1 and biases near 0 to begin with
+        nn.init.normal_(self.out.weight, std=0.1)  # gains near 1 and biases near 0 to begin with
         nn.init.zeros_(self.out.bias)
 
     def forward(self, code: Tensor) -> list[tuple[Tensor, Tensor]]:
         """(N, inputs) to (gain, bias) per layer, (N, C, 1, 1) each."""
-        gains, biases = self.out(torch.relu(self.hidden(code))).chunk(2, dim=1)
+        standard = (code - self.center) / self.spread
+        gains, biases = (_CAUTION * self.out(torch.relu(self.hidden(standard)))).chunk(2, dim=1)
         pairs = zip(gains.split(self.channels, 1), biases.split(self.channels, 1), strict=True)
         return [(1 + gain[:, :, None, None], bias[:, :, None, None]) for gain, bias in pairs]
 
@@ -118,9 +124,8 @@ class SlimDecoder(nn.Module):
 
     def __init__(self, widths: Sequence[int], hidden: int) -> None:
         super().__init__()
-        half, quarter, eighth, sixteenth = widths
+        half, quarter, eighth = widths
         layers = {
-            "from_sixteenth": _conv(sixteenth, eighth),
             "at_eighth": _conv(eighth, eighth),
             "from_eighth": _conv(eighth, quarter),
             "at_quarter_1": _conv(quarter, quarter),
@@ -129,19 +134,17 @@ class SlimDecoder(nn.Module):
             "at_half": ReflectConv(half, half),
         }
         self.layers = nn.ModuleDict(layers)
-        self.names = tuple(layers)
-        self.modulation = Modulation(2 * sum(widths), hidden, [layer.out_channels for layer in layers.values()])
+        self.names = ("skip_eighth", *layers)
+        channels = [eighth, *(layer.out_channels for layer in layers.values())]
+        self.modulation = Modulation(2 * sum(widths), hidden, channels)
         self.skips = nn.ParameterList(nn.Parameter(torch.full((1, c, 1, 1), 0.7)) for c in (half, quarter, eighth))
         self.to_picture = ReflectConv(half, 4 * 3, gain=0.1)  # starts as mid-grey
 
-    def forward(
-        self, deepest: Tensor, finer: Sequence[tuple[Tensor, Fusion]], modulation: Sequence[tuple[Tensor, Tensor]]
-    ) -> Tensor:
+    def forward(self, skips: Sequence[Skip], modulation: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
         """A content's maps to a picture.
 
         Args:
-            deepest: at a sixteenth, fused.
-            finer: the others, finest first, each with what fuses it.
+            skips: the fused maps, finest first.
             modulation: what `self.modulation` makes of the flat code.
 
         Returns:
@@ -149,18 +152,19 @@ class SlimDecoder(nn.Module):
         """
         modulated_by = dict(zip(self.names, modulation, strict=True))
 
-        def layer(name: str, x: Tensor, shift: Tensor | None = None) -> Tensor:
+        def layer(name: str, x: Tensor, shift: Tensor | float = 0.0) -> Tensor:
             gain, bias = modulated_by[name]
-            modulated: Tensor = self.layers[name](x) * gain + (bias if shift is None else bias + shift)
+            modulated: Tensor = self.layers[name](x) * gain + (bias + shift)
             return modulated
 
-        def up(name: str, x: Tensor, scale: int) -> Tensor:
-            """Upsampled and added to `skip * (gain * map + shift)`: the shift on the smaller map, which is cheaper."""
-            (skipped, fusion), skip = finer[scale], self.skips[scale]
-            gain, shift = (None, None) if fusion is None else (skip * part for part in fusion)
-            return torch.relu(_up(layer(name, x, shift)) + skipped * (skip if gain is None else gain))
+        def up(name: str, x: Tensor, index: int) -> Tensor:
+            """Upsampled, and a skip added; its shift on the smaller map."""
+            skipped, shift = skips[index](self.skips[index])
+            return torch.relu(_up(layer(name, x, shift)) + skipped)
 
-        x = up("from_sixteenth", deepest, 2)
+        gain, bias = modulated_by["skip_eighth"]
+        skipped, shift = skips[2](self.skips[2] * gain)
+        x = torch.relu(skipped + (bias + shift))
         x = torch.relu(x + layer("at_eighth", x))
         x = up("from_eighth", x, 1)
         x = torch.relu(x + layer("at_quarter_2", torch.relu(layer("at_quarter_1", x))))
@@ -170,7 +174,7 @@ class SlimDecoder(nn.Module):
 
     def spoiled(self) -> int:
         """Pixels of the picture along an inner border that the padding of the maps there spoils."""
-        at_eighth = convolved(2 * convolved(0))
+        at_eighth = convolved(0)
         at_quarter = convolved(convolved(2 * convolved(at_eighth)))
         at_half = convolved(2 * convolved(at_quarter))
         return 2 * convolved(at_half)

@@ -26,16 +26,22 @@ def channel_moments(feature: Tensor, weights: Tensor) -> dict[str, Tensor]:
     Returns:
         `count` (N,), `mean` (N, C), `spread` (N, C), which is divided by `count`.
     """
-    count, mean, centred = _centred(feature, weights)
-    spread = (centred * centred * weights).sum(dim=(2, 3)) / count.clamp_min(_TINY)[:, None]
-    return {"count": count, "mean": mean, "spread": spread}
+    count = weights.sum(dim=(1, 2, 3))
+    share = (weights / count.clamp_min(_TINY)[:, None, None, None]).flatten(2).transpose(1, 2)  # (N, H*W, 1)
+    mean = feature.flatten(2) @ share  # (N, C, 1); as a product there is no weighted map in memory
+    centred = feature.flatten(2) - mean
+    spread = (centred * centred) @ share
+    return {"count": count, "mean": mean.squeeze(2), "spread": spread.squeeze(2)}
 
 
 def covariance_moments(feature: Tensor, weights: Tensor) -> dict[str, Tensor]:
     """As `channel_moments`, but `spread` is the covariance between channels (N, C, C)."""
-    count, mean, centred = _centred(feature, weights)
+    count = weights.sum(dim=(1, 2, 3))
+    each = count.clamp_min(_TINY)
+    mean = (feature * weights).sum(dim=(2, 3)) / each[:, None]  # whitening magnifies what a product would round
+    centred = feature - mean[:, :, None, None]
     products = (centred * weights).flatten(2) @ centred.flatten(2).transpose(1, 2)
-    return {"count": count, "mean": mean, "spread": products / count.clamp_min(_TINY)[:, None, None]}
+    return {"count": count, "mean": mean, "spread": products / each[:, None, None]}
 
 
 def convolved(spoiled: int, stride: int = 1) -> int:
@@ -51,10 +57,3 @@ def convolved(spoiled: int, stride: int = 1) -> int:
 def round_up(value: int, multiple: int) -> int:
     """The least multiple that is no less."""
     return -(-value // multiple) * multiple
-
-
-def _centred(feature: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Count (N,), weighted mean (N, C), and the feature minus that."""
-    count = weights.sum(dim=(1, 2, 3))
-    mean = (feature * weights).sum(dim=(2, 3)) / count.clamp_min(_TINY)[:, None]
-    return count, mean, feature - mean[:, :, None, None]

@@ -11,7 +11,8 @@ Six graphs per model, `<model>.<kind>.onnx`, all with a leading batch dimension 
 
 The last two are for parts of a larger picture, and for films: `apply` in two steps, with statistics of the content that
 are merged from parts or smoothed in between (`adain.moments`). A WCT model has a pair for each of its stages,
-`<model>.<kind>.<stage>.onnx`, each of which takes the picture of the one before.
+`<model>.<kind>.<stage>.onnx`, each of which takes the picture of the one before; `wct-slim` has one pair, and goes
+through it twice. What `decode` gives is not clipped then.
 
 Pictures are float32 (batch, 3, height, width), RGB in [0, 1], or with `io` uint8: uint8 (batch, height, width,
 3). A style code is float32 (batch, D): all arrays of `adain.code.StyleCode.arrays`, flat, one after the other, in

@@ -141,7 +141,7 @@ def export(
     written = []
     for kind, stage in _graphs(options, exported.stages):
         info = _info(model, exported, kind, stage, options, hashes)
-        path = directory / file_name(model.name, kind, stage if len(exported.stages) > 1 else None)
+        path = directory / file_name(model.name, kind, stage if len(set(exported.stages)) > 1 else None)
         progress(path.name)
         graph = _graph(compact if compact and kind in options.compact else exported, info, options)
         if kind in options.sharing:
@@ -156,7 +156,7 @@ def export(
 def _graphs(options: Options, stages: Sequence[str]) -> Iterator[tuple[GraphKind, str | None]]:
     for kind in options.graphs:
         if kind in STAGED:
-            yield from ((kind, stage) for stage in stages)
+            yield from ((kind, stage) for stage in dict.fromkeys(stages))
         else:
             yield kind, None
 

@@ -100,8 +100,8 @@ class _Decode(Graph):
         named = {name: x.float() for name, x in zip(fused(shapes, self.stage), maps, strict=True)}
         statistics = self._named(own, own_layout(shapes, self.stage))
         output = self.network.decode(named, self.stage, statistics, self._mixed(codes, weights), alpha)
-        between = self.stage != self.network.stages[-1] and self.io == "float"
-        return output if between else self._write(output)  # the next stage takes it as it is
+        several = len(self.network.stages) > 1 and self.io == "float"
+        return output if several else self._write(output)  # the next stage takes it as it is
 
 
 _GRAPHS: Mapping[GraphKind, type[Graph]] = {

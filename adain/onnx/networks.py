@@ -22,7 +22,7 @@ from adain.nn.fusion import MatrixRoots
 from adain.nn.models import AdaINModel, StyleTransfer, WCTModel, smallest_side, stride
 from adain.nn.slim import SMALLEST_SIDE, SlimNetwork
 from adain.nn.slim_fusions import Covariances, Deviations, MapFusion
-from adain.nn.slim_layers import SCALES, Fusion
+from adain.nn.slim_layers import SCALES
 from adain.nn.stages import channel_moments, covariance_moments
 from adain.nn.vgg import Decoder, Encoder, tap
 from adain.onnx.layers import Form, GraphDecoder, GraphEncoder, exchange
@@ -232,7 +232,8 @@ class _WCT(ExportNetwork):
         coloring: Tensor,
         alpha: float | Tensor,
     ) -> Tensor:
-        return _colored(self.operators, centred, whitening, coloring, alpha) + _towards(own_mean, mean, alpha)
+        transform = fusion.wct_transform(whitening, coloring, alpha)
+        return self.operators.mix_channels(transform, centred) + _towards(own_mean, mean, alpha)
 
     def _style_features(self, style: Tensor) -> dict[int, Tensor]:
         def fitted(level: int) -> Tensor:
@@ -280,31 +281,17 @@ class _Covariances(Covariances):
         super().__init__(roots)
         self.operators = operators
 
-    def covariance(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        centred, mean, std = self.operators.moments(x)
-        return _values(mean), _values(std), self.operators.covariance(centred)
+    def mean_covariance(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        mean = x.mean(dim=(2, 3), keepdim=True)
+        return _values(mean), self.operators.covariance(x - mean)
 
-    def fuse(
-        self, x: Tensor, own: Mapping[str, Tensor], style: Mapping[str, Tensor], alpha: float | Tensor
-    ) -> tuple[Tensor, Fusion]:
-        mean = _maps(own["mean"])
-        colored = _colored(self.operators, x.float() - mean, own["whitening"], style["coloring"], alpha)
-        return colored + _towards(mean, style["mean"], alpha), None
+    def mix_channels(self, matrix: Tensor, x: Tensor) -> Tensor:
+        return self.operators.mix_channels(matrix, x)
 
 
 def _over(operators: Operators, fusion: MapFusion) -> MapFusion:
     """The same fusion in these operators."""
     return _Covariances(operators, fusion.roots) if isinstance(fusion, Covariances) else _Deviations(operators)
-
-
-def _colored(
-    operators: Operators, centred: Tensor, whitening: Tensor, coloring: Tensor, alpha: float | Tensor
-) -> Tensor:
-    """A map of mean 0, (N, C, H, W), with the style's covariance."""
-    identity = torch.eye(coloring.shape[-1])
-    strength = alpha[:, :, None] if isinstance(alpha, Tensor) else alpha
-    transform = identity + strength * (coloring @ whitening - identity)  # (N, C, C)
-    return operators.mix_channels(transform, centred)
 
 
 def _maps(values: Tensor) -> Tensor:

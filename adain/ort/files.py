@@ -50,7 +50,7 @@ def sharing(model: Model) -> tuple[GraphKind, ...]:
 
 def key(model: Model, kind: GraphKind, stage: str | None = None) -> str:
     """What a graph of a model goes by: its kind, and its stage where the model has several."""
-    return kind if stage is None or len(model.stages) == 1 else f"{kind}.{stage}"
+    return kind if stage is None or not _several(model) else f"{kind}.{stage}"
 
 
 def names(model: Model) -> dict[str, str]:
@@ -58,9 +58,13 @@ def names(model: Model) -> dict[str, str]:
     found = {}
     for kind in GRAPHS:
         for stage in model.stages if kind in STAGED else (None,):
-            named = stage if len(model.stages) > 1 else None
+            named = stage if _several(model) else None
             found[key(model, kind, stage)] = file_name(model.name, kind, named)
     return found
+
+
+def _several(model: Model) -> bool:
+    return len(set(model.stages)) > 1  # a picture may go through the same one several times
 
 
 def locate(model: Model, weights_dir: str | os.PathLike[str] | None = None) -> GraphFiles | None:

@@ -17,7 +17,6 @@ from adain.errors import InputError, WeightsError
 from adain.nn import checkpoints
 from adain.nn.build import parts, slim_model
 from adain.nn.newton_schulz import newton_schulz_roots
-from adain.nn.slim_layers import SCALES
 from adain.nn.vgg import Decoder, Encoder
 from adain.registry import Architecture, Model, SlimArchitecture
 from adain.training.recipe import NetworkRecipe, Task
@@ -25,7 +24,7 @@ from adain.training.recipe import NetworkRecipe, Task
 __all__ = ["NETWORKS", "Kind", "build"]
 
 WIDTHS = (16, 32, 64, 128, 128)  # of VGG-19's five blocks, a quarter of its channels
-SLIM_WIDTHS = (32, 64, 128, 128)  # of the small networks' four scales
+SLIM_WIDTHS = (32, 64, 128)  # of the small networks' three scales
 SLIM_HIDDEN = 96
 
 
@@ -38,10 +37,13 @@ class Kind:
 
 
 def _slim(
-    widths: Sequence[int] = SLIM_WIDTHS, hidden: int = SLIM_HIDDEN, covariances: Sequence[int] = (2,)
+    widths: Sequence[int] = SLIM_WIDTHS,
+    hidden: int = SLIM_HIDDEN,
+    covariances: Sequence[int] = (2,),
+    passes: int = 1,
 ) -> nn.Module:
-    shape = SlimArchitecture(widths=tuple(widths), hidden=hidden, covariances=tuple(covariances))
-    return slim_model(parts(shape)["model"].children(), shape.covariances, _constant_roots)
+    shape = SlimArchitecture(widths=tuple(widths), hidden=hidden, covariances=tuple(covariances), passes=passes)
+    return slim_model(parts(shape)["model"].children(), shape, _constant_roots)
 
 
 def _constant_roots(covariance: Tensor) -> tuple[Tensor, Tensor]:
@@ -61,7 +63,7 @@ def _encoder_slim(widths: Sequence[int] = WIDTHS, level: int = 5) -> nn.Module:
 
 NETWORKS: Mapping[str, Kind] = {
     "adain-slim": Kind(_slim, "adain"),
-    "wct-slim": Kind(partial(_slim, covariances=SCALES), "adain"),
+    "wct-slim": Kind(partial(_slim, covariances=(2, 4), passes=2), "adain"),
     "wct-levels": Kind(_wct_levels, "wct"),
     "encoder-slim": Kind(_encoder_slim, "distill"),
 }

@@ -39,7 +39,7 @@ class SmoothStylizer:
             raise InputError(f"smoothing must be 0 seconds or more, got {seconds:g}")
         self._backend = backend
         self._seconds = seconds
-        self._smoothed: dict[str, Moments] = {}
+        self._smoothed: dict[int, Moments] = {}
         self._time = 0.0
 
     def restart(self) -> None:
@@ -63,9 +63,9 @@ class SmoothStylizer:
         follow = 1 - math.exp(-(time - self._time) / self._seconds)
         self._time = time
         height, width = picture.shape[2:]
-        for stage in self._backend.stages:
+        for position, stage in enumerate(self._backend.stages):
             maps, own = self._backend.encode(picture, stage)
-            before = self._smoothed.get(stage)
-            self._smoothed[stage] = own if before is None else lerp(before, own, follow)
-            picture = self._backend.decode(maps, stage, self._smoothed[stage], code.arrays, alpha)
+            before = self._smoothed.get(position)
+            self._smoothed[position] = own if before is None else lerp(before, own, follow)
+            picture = self._backend.decode(maps, stage, self._smoothed[position], code.arrays, alpha)
         return picture[:, :, :height, :width]
