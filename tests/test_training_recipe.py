@@ -36,6 +36,7 @@ def test_every_recipe_in_the_package_is_valid(name):
         ({**PHASES, "optimizer": {"ema": 1}}, "optimizer.ema"),
         ({**PHASES, "task": "wtc"}, "'task' must be one of 'adain', 'wct', 'distill'"),
         ({**PHASES, "losses": {"adversarial": -1}}, "losses.adversarial"),
+        ({**PHASES, "losses": {"identity_fraction": 0.05}}, "identity_fraction' is less than half a picture"),
         (
             {**PHASES, "wct": {"pixels": 2}},
             "'wct' is not read by task 'adain'; leave it out, got \\['pixels'\\]",

@@ -67,7 +67,7 @@ class Objective:
 
     def identity_count(self, batch: int) -> int:
         """How many samples of a batch have their own content as the style."""
-        return round(self.recipe.identity_fraction * batch)
+        return int(self.recipe.identity_fraction * batch + 0.5)
 
     def picture_losses(self, result: Tensor, content: Tensor, own: int) -> dict[str, Tensor]:
         """Losses on pixels alone."""

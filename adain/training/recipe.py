@@ -74,6 +74,7 @@ class Phase:
     crop: int = 128
     content_side: tuple[int, ...] = (128, 256)  # the shorter side is drawn from this range before the crop
     style_side: tuple[int, ...] = (128, 256)
+    recycle: float = 0.0  # draw anew, first, the small networks' units that are active at less than this share
     quick: bool = False  # losses through the deepest of several distilled encoders alone: a quarter of the cost
 
 

@@ -25,6 +25,11 @@ def check(recipe: Recipe) -> None:
     _require(len(recipe.phases) > 0, "phases", "must hold at least one phase", len(recipe.phases))
     for i, phase in enumerate(recipe.phases):
         _phase(phase, f"phases[{i}]")
+        where, rule = f"phases[{i}].recycle", "is for the small networks of task 'adain'"
+        _require(phase.recycle == 0 or recipe.task == "adain", where, rule, phase.recycle)
+    fraction = recipe.losses.identity_fraction
+    some = fraction == 0 or any(fraction * phase.batch >= 0.5 for phase in recipe.phases)
+    _require(some, "losses.identity_fraction", "is less than half a picture of each phase's batch", fraction)
     unused = _UNUSED[recipe.task]
     changed = _changed(getattr(recipe, unused))
     _require(not changed, unused, f"is not read by task '{recipe.task}'; leave it out", changed)
@@ -39,6 +44,7 @@ def _phase(phase: Phase, where: str) -> None:
     for name in ("iterations", "batch"):
         _at_least_1(phase, name, where)
     _require(phase.crop >= 32, f"{where}.crop", "must be at least 32", phase.crop)
+    _require(0 <= phase.recycle < 1, f"{where}.recycle", "must be in [0, 1)", phase.recycle)
     rule = f"must be [low, high] with {phase.crop} (crop) <= low <= high"
     for name in ("content_side", "style_side"):
         side = getattr(phase, name)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from adain.training.recipe import OptimizerRecipe, Phase
 
-__all__ = ["ema_decay", "first_sample", "learning_rate", "phase_at", "steps", "total_iterations"]
+__all__ = ["ema_decay", "first_sample", "learning_rate", "phase_at", "recycled_share", "steps", "total_iterations"]
 
 
 def total_iterations(phases: tuple[Phase, ...]) -> int:
@@ -28,6 +28,15 @@ def phase_at(phases: tuple[Phase, ...], step: int) -> Phase:
             return phase
         step -= phase.iterations
     return phases[-1]
+
+
+def recycled_share(phases: tuple[Phase, ...], step: int) -> float:
+    """`Phase.recycle` at the first step of a phase, else 0."""
+    for phase in phases:
+        if step == 0:
+            return phase.recycle
+        step -= phase.iterations
+    return 0.0
 
 
 def first_sample(phases: tuple[Phase, ...], step: int) -> int:

@@ -20,7 +20,8 @@ import torch
 from torch import Tensor, nn
 
 from adain.errors import AdainError, InputError
-from adain.training import checkpoint, data, report, schedule, tasks
+from adain.nn.slim import SlimNetwork
+from adain.training import checkpoint, data, recycling, report, schedule, tasks
 from adain.training.loss_network import LossNetwork
 from adain.training.objective import Features
 from adain.training.precision import MixedFeatures
@@ -182,6 +183,8 @@ class Trainer:
         for group in self._optimizer.param_groups:
             group["lr"] = schedule.learning_rate(optimizer, self.step, self.total)
         content, style = self._floats(batch.content), self._floats(batch.style)
+        if share := schedule.recycled_share(self.recipe.phases, self.step):
+            self._recycle(content, style, share)
         total, parts = self._task.loss(self.network, content, style, self.step)
         self._optimizer.zero_grad(set_to_none=True)
         self._scaler.scale(total).backward()  # type: ignore[no-untyped-call]
@@ -194,6 +197,12 @@ class Trainer:
         self._scaler.update()
         self.step += 1
         return {"total": total.detach(), **parts, "gradient_norm": norm}
+
+    def _recycle(self, content: Tensor, style: Tensor, share: float) -> None:
+        assert isinstance(self.network, SlimNetwork)  # the rules of a recipe
+        recycling.recycle(self.network, content, style, share, seed=self.recipe.seed + self.step)
+        self.average.load_state_dict(self.network.state_dict())
+        self._optimizer.state.clear()  # its moments are of other weights
 
     _bad_steps = 0
 
