@@ -85,6 +85,15 @@ def test_new_units_reach_the_picture_once_they_are_used(network: SlimNetwork, pa
     assert (picture(network, *pair) - before).abs().max() > 1e-3
 
 
+def test_units_of_a_frozen_layer_stay_as_they_are(network: SlimNetwork, pair: tuple[Tensor, Tensor]) -> None:
+    kill(network, "quarter")
+    network.encoder.requires_grad_(False)
+    before = copy.deepcopy(network.encoder.state_dict())
+    assert "quarter" not in recycling.recycle(network, *pair, SHARE, seed=0)
+    for name, value in network.encoder.state_dict().items():
+        assert torch.equal(value, before[name]), name
+
+
 def test_what_is_drawn_follows_from_the_seed(network: SlimNetwork, pair: tuple[Tensor, Tensor]) -> None:
     kill(network, "quarter")
 

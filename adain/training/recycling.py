@@ -27,7 +27,7 @@ class _Units:
     """The units behind one ReLU.
 
     Args:
-        name: for the log.
+        name: by which `recycle` counts them.
         made_by: the layer that makes them.
         refined_by: a residual layer before the same ReLU, if there is one.
         used_by: the layers that see them.
@@ -49,7 +49,8 @@ class _Units:
 def recycle(network: SlimNetwork, content: Tensor, style: Tensor, share: float, seed: int) -> dict[str, int]:
     """Draw the units anew that are active at less than `share` of all positions; in place.
 
-    The modulation's `center` and `spread` become those of these pictures, its function staying the same.
+    Units of a frozen layer stay as they are. The modulation's `center` and `spread` become those of these
+    pictures, its function staying the same.
 
     Args:
         network: whose units.
@@ -59,13 +60,15 @@ def recycle(network: SlimNetwork, content: Tensor, style: Tensor, share: float, 
         seed: of what is drawn.
 
     Returns:
-        How many of each group were, finest first.
+        How many of each group that were, in the order they are computed.
     """
     generator = torch.Generator().manual_seed(seed)
     content, style = torch.cat([content, style]), torch.cat([style, content])  # each is both, for twice the codes
     modulation = network.decoder.modulation
     counts = {}
     for units in _groups(network):  # in the order they are computed: new units are seen by those behind them
+        if not units.made_by.weight.requires_grad:
+            continue
         _center(modulation, _seen(network, content, style, modulation, before=True))
         active = _seen(network, content, style, units.watched, before=units.watched is not network.encoder) > 0
         dormant = active.float().mean(0) < share
@@ -138,8 +141,7 @@ def _silence(network: SlimNetwork, units: _Units, dormant: Tensor) -> None:
     modulation = network.decoder.modulation
     if units.scale is not None:
         index = SCALES.index(units.scale)
-        if index < len(network.decoder.skips):
-            network.decoder.skips[index][:, dormant] = 0
+        network.decoder.skips[index][:, dormant] = 0
         start = 2 * sum(network.widths[:index])  # mean and deviation of each map in turn
         for offset in (start, start + len(dormant)):
             modulation.hidden.weight[:, offset : offset + len(dormant)][:, dormant] = 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import json
+import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -28,6 +29,8 @@ from adain.training.precision import MixedFeatures
 from adain.training.recipe import Recipe, as_dict, fingerprint, parse
 
 __all__ = ["Datasets", "Outcome", "Trainer"]
+
+logger = logging.getLogger(__name__)
 
 MAX_BAD_STEPS = 20  # in a row without a finite gradient, before training gives up
 
@@ -200,7 +203,8 @@ class Trainer:
 
     def _recycle(self, content: Tensor, style: Tensor, share: float) -> None:
         assert isinstance(self.network, SlimNetwork)  # the rules of a recipe
-        recycling.recycle(self.network, content, style, share, seed=self.recipe.seed + self.step)
+        counts = recycling.recycle(self.network, content, style, share, seed=self.recipe.seed + self.step)
+        logger.info("step %d: drew dormant units anew: %s", self.step, counts)
         self.average.load_state_dict(self.network.state_dict())
         self._optimizer.state.clear()  # its moments are of other weights
 
