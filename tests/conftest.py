@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,9 @@ from adain.registry import Model
 
 if TYPE_CHECKING:
     from small_models import Exports
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # several processes, whose threads would take each other's cores
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

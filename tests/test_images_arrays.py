@@ -120,7 +120,9 @@ def test_views_are_read_like_copies(view: tuple[slice, ...]) -> None:
     assert picture.rgb.flags.c_contiguous
 
 
-@pytest.mark.parametrize("source", [None, 3, b"photo.jpg", [[1, 2], [3, 4]], object()], ids=repr)
+@pytest.mark.parametrize(
+    "source", [None, 3, b"photo.jpg", [[1, 2], [3, 4]], object()], ids=["none", "int", "bytes", "list", "object"]
+)
 def test_what_is_no_picture_at_all_is_refused(source: object) -> None:
     with pytest.raises(InputError, match=f"path, a PIL image or a numpy array, got {type(source).__name__}"):
         read(source)  # type: ignore[arg-type]
