@@ -24,8 +24,9 @@ from adain.training.recipe import NetworkRecipe, Task
 __all__ = ["NETWORKS", "Kind", "build"]
 
 WIDTHS = (16, 32, 64, 128, 128)  # of VGG-19's five blocks, a quarter of its channels
-SLIM_WIDTHS = (32, 64, 128)  # of the small networks' three scales
-SLIM_HIDDEN = 96
+_SLIM, _WCT_SLIM = (registry.get(name).architecture for name in ("adain-slim", "wct-slim"))
+assert isinstance(_SLIM, SlimArchitecture)
+assert isinstance(_WCT_SLIM, SlimArchitecture)
 
 
 @dataclass(frozen=True)
@@ -37,10 +38,10 @@ class Kind:
 
 
 def _slim(
-    widths: Sequence[int] = SLIM_WIDTHS,
-    hidden: int = SLIM_HIDDEN,
-    covariances: Sequence[int] = (2,),
-    passes: int = 1,
+    widths: Sequence[int] = _SLIM.widths,
+    hidden: int = _SLIM.hidden,
+    covariances: Sequence[int] = _SLIM.covariances,
+    passes: int = _SLIM.passes,
 ) -> nn.Module:
     shape = SlimArchitecture(widths=tuple(widths), hidden=hidden, covariances=tuple(covariances), passes=passes)
     return slim_model(parts(shape)["model"].children(), shape, _constant_roots)
@@ -63,7 +64,7 @@ def _encoder_slim(widths: Sequence[int] = WIDTHS, level: int = 5) -> nn.Module:
 
 NETWORKS: Mapping[str, Kind] = {
     "adain-slim": Kind(_slim, "adain"),
-    "wct-slim": Kind(partial(_slim, covariances=(2, 4), passes=2), "adain"),
+    "wct-slim": Kind(partial(_slim, covariances=_WCT_SLIM.covariances, passes=_WCT_SLIM.passes), "adain"),
     "wct-levels": Kind(_wct_levels, "wct"),
     "encoder-slim": Kind(_encoder_slim, "distill"),
 }
