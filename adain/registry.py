@@ -278,7 +278,7 @@ _TABLE = (
     ),
     Model(
         name="wct-slim",
-        summary="The same small network with WCT at all scales, twice: closer to the style, further from the photo.",
+        summary="The same small network with more WCT, and twice: closer to the style, further from the photograph.",
         fusion="wct",
         architecture=replace(_SLIM, covariances=(2, 4), passes=2),
         files=(

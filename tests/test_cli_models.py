@@ -234,6 +234,20 @@ def test_show_tells_licence_paper_and_each_files_hash_and_address(name: str) -> 
         assert fact in result.stdout
 
 
+@pytest.mark.parametrize(
+    ("name", "fusion"),
+    [
+        ("adain-slim", "adain at x4, x8, wct at x2"),
+        ("wct-slim", "adain at x8, wct at x2, x4, in 2 passes"),
+        ("adain-vgg19", "adain at relu4_1"),
+        ("wct-vgg19", "wct at relu5_1, relu4_1, relu3_1, relu2_1, relu1_1"),
+    ],
+)
+def test_show_says_which_fusion_each_map_gets(name: str, fusion: str) -> None:
+    lines = [line.split(maxsplit=1) for line in run("models", "show", name).stdout.splitlines()]
+    assert ["fusion", fusion] in lines
+
+
 def test_show_says_where_a_file_is_or_would_be(tiny: Model, tmp_path: Path) -> None:
     mine = put(tmp_path / "mine", "encoder.pth")
     shown = run("models", "show", "tiny", "--weights-dir", mine).stdout

@@ -80,10 +80,12 @@ def show(model: str, weights_dir: Path | None) -> None:
 def _fusion(model: Model) -> str:
     """What is done at which maps."""
     shape = model.architecture
-    whole = [f"x{scale}" for scale in shape.covariances] if isinstance(shape, SlimArchitecture) else []
-    if model.fusion == "wct" or not whole:
+    if not isinstance(shape, SlimArchitecture):
         return f"{model.fusion} at {', '.join(shape.maps)}"
-    return f"adain at {', '.join(name for name in shape.maps if name not in whole)}, wct at {', '.join(whole)}"
+    whole = [f"x{scale}" for scale in shape.covariances]
+    maps = {"adain": [name for name in shape.maps if name not in whole], "wct": whole}
+    each = ", ".join(f"{fusion} at {', '.join(names)}" for fusion, names in maps.items() if names)
+    return each if shape.passes == 1 else f"{each}, in {shape.passes} passes"
 
 
 def _show_file(model: Model, file: WeightFile, directory: Path | None) -> None:
