@@ -5,18 +5,17 @@ moments of its maps are merged, then every tile is decoded with those of the who
 lies in the overlap and is dropped, while the picture's own borders get the network's own padding. So there is no seam,
 no tile has a style of its own, and the result is that of the whole picture at once but for rounding.
 
-The maps are kept from the first time to the second while they fit into memory; of larger pictures, tiles are encoded
-again, with more overlap.
+Each tile's maps are kept from the first time to the second while there is room; the other tiles are encoded again.
 
-Memory: the picture and the result in 8 bits, the maps (28 bytes a pixel with adain-slim), those of a tile within the
-network, and with several stages two copies of the picture between them in 16 bits, fixed point: five stages of WCT make
-at most 1 of 255 of its rounding, and 2 of float16's.
+Memory: the picture and the result in 8 bits, the maps (28 bytes a pixel with adain-slim, and their overlap), those of a
+tile within the network, and with several stages two copies of the picture between them in 16 bits, fixed point: five
+stages of WCT make at most 1 of 255 of its rounding, and 2 of float16's.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Protocol
@@ -37,7 +36,7 @@ _BUDGET = 2 << 30  # bytes that a picture, or a tile of it, may take in the netw
 _MAPS = 6  # of the widest size that are alive at once: measured, 190 of 32 bytes a pixel with adain-slim
 _STEPS, _DARKEST = 8192, -3.0  # of 16 bits: per unit, and what 0 stands for; decoders keep well within -3 to 5
 _KEPT = 768 << 20  # bytes that the maps of a whole picture may take, between encoding and decoding
-_LARGEST = 1024  # pixels of a tile's side; 1536 takes no less time and another 0.3 GB for 20 megapixels
+_LARGEST = 1024  # pixels of a tile's side; 2048 takes 4 % less time and another 0.6 GB for 20 megapixels
 
 Code = Mapping[str, NDArray[np.float32]]
 
@@ -115,13 +114,13 @@ def stylize(backend: Backend, rgb: NDArray[np.uint8], code: Code, alpha: float, 
     result = np.empty_like(rgb)
     source: _Source = _Content(rgb, backend)
     for position, stage in enumerate(backend.stages, 1):
-        kept, own = _encode(backend, stage, source, side)
+        reach = backend.reach(stage)
+        parts = list(tiles(source.shape, side, reach.encode + reach.decode, reach.multiple))
+        kept, own = _encode(backend, stage, source, parts)
         last = position == len(backend.stages)
         target = _Between(source.shape) if not last else None
-        reach = backend.reach(stage)
-        overlap = reach.decode if kept else reach.encode + reach.decode
-        for tile in tiles(source.shape, side, overlap, reach.multiple):
-            maps = kept.read(tile.window) if kept else backend.encode(source.read(tile.window), stage)[0]
+        for tile in parts:
+            maps = kept.pop(tile) if tile in kept else backend.encode(source.read(tile.window), stage)[0]
             output = backend.decode(maps, stage, own, code, alpha)
             top, left, bottom, right = tile.inside
             core = output[:, :, top:bottom, left:right]
@@ -131,7 +130,6 @@ def stylize(backend: Backend, rgb: NDArray[np.uint8], code: Code, alpha: float, 
                 target.write(tile.core, core)
         if target is not None:
             source = target
-        kept = None  # before the next stage makes its own
     return result
 
 
@@ -161,58 +159,20 @@ def _spans(length: int, side: int, overlap: int, multiple: int) -> list[tuple[in
     return [(begin, *core, begin + side) for begin, core in zip(begins, pairwise(cuts), strict=True)]
 
 
-def _encode(backend: Backend, stage: str, source: _Source, side: int) -> tuple[_Kept | None, Moments]:
-    """The maps of a picture, if there is room for them, and their moments."""
-    reach = backend.reach(stage)
-    kept: _Kept | None = None
+def _encode(backend: Backend, stage: str, source: _Source, parts: Sequence[Tile]) -> tuple[dict[Tile, Maps], Moments]:
+    """The maps of as many tiles as there is room for, and the moments of all."""
+    free = memory.available()
+    room = _KEPT if free is None else min(_KEPT, free // 4)
+    kept: dict[Tile, Maps] = {}
     own: Moments | None = None
-    for tile in tiles(source.shape, side, reach.encode, reach.multiple):
+    for tile in parts:
         maps, part = backend.encode(source.read(tile.window), stage, tile.inside)
-        if own is None:
-            kept = _Kept.room_for(maps, tile, source.shape)
-        if kept is not None:
-            kept.write(tile, maps)
+        room -= sum(x.nbytes for x in maps.values())
+        if room >= 0:
+            kept[tile] = maps
         own = part if own is None else merge([own, part])  # one by one: a part of WCT takes two megabytes
     assert own is not None, "a picture has at least one tile"
     return kept, own
-
-
-class _Kept:
-    """The maps of a whole picture.
-
-    Args:
-        maps: by name, (1, C, h, w) each.
-        scales: pixels of the picture per pixel of each, along each side.
-    """
-
-    def __init__(self, maps: Mapping[str, NDArray[np.floating]], scales: Mapping[str, int]) -> None:
-        self.maps = maps
-        self.scales = scales
-
-    @classmethod
-    def room_for(cls, maps: Maps, tile: Tile, shape: tuple[int, int]) -> _Kept | None:
-        """Room for a picture of a height and width whose maps are as those of a tile; None if they take too much."""
-        height = tile.window[2] - tile.window[0]
-        scales = {name: height // x.shape[2] for name, x in maps.items()}
-        shapes = {name: (*x.shape[:2], *(length // scales[name] for length in shape)) for name, x in maps.items()}
-        taken = sum(math.prod(shapes[name]) * x.itemsize for name, x in maps.items())
-        free = memory.available()
-        if taken > (_KEPT if free is None else min(_KEPT, free // 4)):
-            return None
-        return cls({name: np.empty(shapes[name], x.dtype) for name, x in maps.items()}, scales)
-
-    def write(self, tile: Tile, maps: Maps) -> None:
-        """Keep what counts of a tile's maps."""
-        for name, x in maps.items():
-            self.maps[name][self._part(name, tile.core)] = x[self._part(name, tile.inside)]
-
-    def read(self, window: Core) -> Maps:
-        """The maps of a part of the picture."""
-        return {name: x[self._part(name, window)] for name, x in self.maps.items()}
-
-    def _part(self, name: str, part: Core) -> tuple[slice, slice, slice, slice]:
-        top, left, bottom, right = (place // self.scales[name] for place in part)
-        return slice(None), slice(None), slice(top, bottom), slice(left, right)
 
 
 class _Source(Protocol):
