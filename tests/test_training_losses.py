@@ -59,6 +59,12 @@ def test_grid_sees_a_screen_and_neither_a_slope_nor_noise(period):
     assert losses.grid(slope) < 1e-6
 
 
+def test_grid_sees_a_screen_of_2_px_that_is_far_fainter_than_the_texture_over_it():
+    noise = 0.5 + 0.02 * torch.randn(1, 3, 256, 256, generator=torch.Generator().manual_seed(0))
+    screen = 0.003 * (torch.arange(256) % 2).float()
+    assert losses.grid(noise + screen) > 2 * losses.grid(noise)
+
+
 def test_grid_takes_pictures_smaller_than_its_window():
     assert losses.grid(torch.rand(1, 3, 32, 40)) > 0
 

@@ -39,7 +39,6 @@ __all__ = [
 ]
 
 Moments = tuple[Tensor, Tensor]  # mean and standard deviation per channel, each (N, C)
-_GRID_CELL = 8  # px
 _GRID_WINDOW = 64  # px; a pattern's sign differs between areas of different tone, a small window sees any texture
 _EPS = 1e-5  # added to the variance, as pytorch-AdaIN does
 
@@ -78,14 +77,20 @@ def grid(picture: Tensor) -> Tensor:
 
     Returns:
         Over windows of 64 px (or the picture's side, if less), the mean square of the pattern that all cells of
-        8 x 8 px in it share; texture that is not in step averages out.
+        8 x 8 px in it share, and that of 2 x 2 px; texture that is not in step averages out. Chance leaves the less of
+        it the more cells there are, so each counts as its cells are many.
     """
     p = picture.float()
     fine = p - F.avg_pool2d(F.pad(p, (2, 2, 2, 2), mode="reflect"), 5, stride=1)  # slopes are no pattern
-    cells = F.pixel_unshuffle(fine, _GRID_CELL)  # (N, 3 * 64, H / 8, W / 8)
-    window = [min(_GRID_WINDOW // _GRID_CELL, side) for side in cells.shape[2:]]
+    return _shared(fine, 8) + 16 * _shared(fine, 2)  # which 16 times as many cells share
+
+
+def _shared(fine: Tensor, cell: int) -> Tensor:
+    """The mean square of the pattern that all cells of a window share."""
+    cells = F.pixel_unshuffle(fine, cell)  # (N, 3 * cell^2, H / cell, W / cell)
+    window = [min(_GRID_WINDOW // cell, side) for side in cells.shape[2:]]
     shared = F.avg_pool2d(cells, window, stride=[max(1, side // 2) for side in window])
-    shared = shared.view(p.shape[0], p.shape[1], _GRID_CELL**2, *shared.shape[2:])
+    shared = shared.view(fine.shape[0], fine.shape[1], cell**2, *shared.shape[2:])
     return (shared - shared.mean(2, keepdim=True)).square().mean()
 
 
