@@ -118,7 +118,7 @@ class Backend(Protocol):
         """The rest of a stage: the maps in the style, as a picture.
 
         Args:
-            maps: what `encode` returned for this stage, or the same part of each of them.
+            maps: what `encode` returned for this stage.
             stage: one of `stages`.
             own: the content's moments: what `encode` returned, merged from parts, or smoothed.
             code: as for `stylize`.

@@ -287,7 +287,7 @@ _TABLE = (
                 name="wct-slim.safetensors",
                 url=None,
                 bytes=2_414_472,
-                sha256="f6f255c5c43af6b5e01bf12171d0904f1beaac697a6ae9be8ddea5997c592c0b",
+                sha256="9909a5063c6f1a386b2587078d706476de52d61a728cd02a299b7dc0e2c009cb",
                 licence="MIT",
             ),
         ),

@@ -113,3 +113,15 @@ def test_a_picture_in_its_own_style_stays_itself(model: registry.Model) -> None:
     content = PICTURES / "astronaut.jpg"
     own = np.asarray(adain.load(model.name, device="cpu")(content, content), np.int16)
     assert np.abs(own - np.asarray(Image.open(content), np.int16)).mean() < 12, "of 255"
+
+
+def test_there_is_no_frame_along_a_pictures_border(model: registry.Model) -> None:
+    stylizer, style = adain.load(model.name, device="cpu"), PICTURES / "strokes.jpg"
+    content = np.asarray(Image.open(PICTURES / "coffee.jpg").convert("RGB").resize((256, 256)))
+    wide = np.pad(content, ((32, 32), (32, 32), (0, 0)), mode="reflect")
+    alone = np.asarray(stylizer(content, style), np.float32)
+    within = np.asarray(stylizer(wide, style), np.float32)[32:-32, 32:-32]
+    difference = np.abs(alone - within).mean(axis=2)  # also of the statistics, which are everywhere
+    border = difference.copy()
+    border[4:-4, 4:-4] = np.nan
+    assert np.nanmean(border) < 2 * difference[64:-64, 64:-64].mean()  # five times that without a margin

@@ -83,9 +83,10 @@ def test_reach_is_how_far_what_lies_beyond_a_cut_is_felt(backend: TorchBackend) 
         picture[:, :, :cut] = np.nan  # spreads to whatever is computed from it
         for name, x in backend.encode(picture, stage)[0].items():
             felt = np.isnan(x).any(axis=(0, 1, 3))  # per row
-            scale = picture.shape[2] // x.shape[2]
-            assert not felt[(cut + reach.encode) // scale :].any()
-            maps[name][:, :, : cut // scale] = np.nan
+            scale = (picture.shape[2] - picture.shape[3]) // (x.shape[2] - x.shape[3])
+            margin = (x.shape[2] * scale - picture.shape[2]) // 2  # of the map beyond the picture
+            assert not felt[(margin + cut + reach.encode) // scale :].any()
+            maps[name][:, :, : (margin + cut) // scale] = np.nan
         felt = np.isnan(backend.decode(maps, stage, own, code, 0.5)).any(axis=(0, 1, 3))
         assert felt[: cut + reach.decode - reach.multiple + 1].all()
         assert not felt[cut + reach.decode :].any()

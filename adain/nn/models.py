@@ -115,7 +115,7 @@ class StyleTransfer(nn.Module, ABC):
         """The rest of a stage, with given statistics in the place of the maps' own.
 
         Args:
-            maps: what `features` returned, or a part of it.
+            maps: what `features` returned.
             stage: one of `stages`.
             own: the arrays of `adain.moments.Moments.arrays`, with a batch dimension N or 1 in front.
             code: as for `forward`.

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-__all__ = ["crop_to", "pad_to"]
+__all__ = ["crop_to", "pad_to", "reflected"]
 
 
 def pad_to(image: Tensor, *, multiple: int = 1, minimum: int = 1) -> Tensor:
@@ -28,6 +28,11 @@ def pad_to(image: Tensor, *, multiple: int = 1, minimum: int = 1) -> Tensor:
     bottom = _target(height, multiple, minimum) - height
     right = _target(width, multiple, minimum) - width
     return F.pad(image, (0, right, 0, bottom), mode="replicate")
+
+
+def reflected(image: Tensor, rim: int) -> Tensor:
+    """`image` (N, C, H, W) continued by `rim` pixels beyond each side by reflection; sides longer than that."""
+    return F.pad(image, (rim, rim, rim, rim), mode="reflect")
 
 
 def crop_to(image: Tensor, like: Tensor) -> Tensor:

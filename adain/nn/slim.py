@@ -23,23 +23,24 @@ itself.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from adain.backend import Reach
 from adain.nn import regions
 from adain.nn.fusion import MatrixRoots, eigh_roots
 from adain.nn.models import StyleTransfer
-from adain.nn.padding import crop_to, pad_to
+from adain.nn.padding import crop_to, pad_to, reflected
 from adain.nn.slim_fusions import Covariances, Deviations, MapFusion
-from adain.nn.slim_layers import SCALES, Skip, SlimDecoder, SlimEncoder
+from adain.nn.slim_layers import MARGIN, SCALES, Skip, SlimDecoder, SlimEncoder, SpaceToDepthConv
 from adain.nn.stages import round_up
 
 __all__ = ["SMALLEST_SIDE", "SlimNetwork"]
 
-SMALLEST_SIDE = 16  # pixels: a deviation needs more than one on the deepest map
+SMALLEST_SIDE = 24  # pixels: what is reflected is longer than the reflection
 
 
 class SlimNetwork(StyleTransfer):
@@ -84,7 +85,7 @@ class SlimNetwork(StyleTransfer):
         """The statistics of the maps at every scale; see `StyleTransfer.encode_style`."""
         return {
             f"x{s}.{name}": value
-            for s, x in zip(SCALES, self.encoder(self._fit(style)), strict=True)
+            for s, x in zip(SCALES, self._encoded(style), strict=True)
             for name, value in self.fusions[s].style_statistics(x.float()).items()
         }
 
@@ -118,12 +119,13 @@ class SlimNetwork(StyleTransfer):
 
     def features(self, image: Tensor, stage: str) -> dict[str, Tensor]:
         """See `StyleTransfer.features`. What one pass leaves outside [0, 1] does not reach the next."""
-        fitted = self._fit(image.clamp(0, 1) if self.passes > 1 else image)
-        return {f"x{s}": x for s, x in zip(SCALES, self.encoder(fitted), strict=True)}
+        image = image.clamp(0, 1) if self.passes > 1 else image
+        return {f"x{s}": x for s, x in zip(SCALES, self._encoded(image), strict=True)}
 
     def moments(self, maps: Mapping[str, Tensor], stage: str, mask: Tensor) -> dict[str, Tensor]:
         """See `StyleTransfer.moments`."""
-        weights = self._fit(mask)
+        # Repeated, because a reflection could count what lies inside once more at an inner border.
+        weights = F.pad(self._fit(mask), (MARGIN,) * 4, mode="replicate")
         return {
             f"x{s}.{name}": value
             for s in SCALES
@@ -144,14 +146,13 @@ class SlimNetwork(StyleTransfer):
             mine, style = _of_map(own, s), _of_map(code, s)
             fused.append(self.fusions[s].fuse(maps[f"x{s}"], mine, style, alpha))
             flat += [mine[name] + alpha * (style[name] - mine[name]) for name in ("mean", "std")]
-        picture: Tensor = self.decoder(fused, self.decoder.modulation(torch.cat(flat, dim=1)))
-        return picture
+        return self._decoded(fused, self.decoder.modulation(torch.cat(flat, dim=1)))
 
     def forward_regions(
         self, content: Tensor, codes: Mapping[str, Tensor], masks: Tensor, alpha: float | Tensor
     ) -> Tensor:
         """Each region also modulates the decoder's layers where it is; see `StyleTransfer.forward_regions`."""
-        shares = regions.shares(self._fit(masks))
+        shares = regions.shares(self._reflected(self._fit(masks), MARGIN))
         scaled = {scale: regions.scaled(shares, scale) for scale in SCALES}
         picture = content
         for stage in self.stages:
@@ -160,7 +161,7 @@ class SlimNetwork(StyleTransfer):
                 styled, statistics = self.fusions[s].fuse_regions(x.float(), scaled[s], _of_map(codes, s), alpha)
                 fused.append(_skip(styled))
                 flat.append(statistics)
-            picture = self.decoder(fused, self._regional_modulation(torch.cat(flat, dim=2), scaled))
+            picture = self._decoded(fused, self._regional_modulation(torch.cat(flat, dim=2), scaled))
         return self._crop(picture, content)
 
     def _regional_modulation(self, flat: Tensor, shares: Mapping[int, Tensor]) -> list[tuple[Tensor, Tensor]]:
@@ -172,8 +173,21 @@ class SlimNetwork(StyleTransfer):
             for name, (gain, bias) in zip(self.decoder.names, per_region, strict=True)
         ]
 
+    def _encoded(self, image: Tensor) -> list[Tensor]:
+        """The maps of a picture of any size, and of its margin."""
+        maps: list[Tensor] = self.encoder(self._reflected(self._fit(image), MARGIN + SpaceToDepthConv.rim))
+        return maps
+
+    def _decoded(self, fused: Sequence[Skip], modulation: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+        """The picture without its margin."""
+        picture: Tensor = self.decoder(fused, modulation)
+        return picture[:, :, MARGIN:-MARGIN, MARGIN:-MARGIN]
+
     def _fit(self, image: Tensor) -> Tensor:
         return pad_to(image, multiple=SCALES[-1], minimum=SMALLEST_SIDE)
+
+    def _reflected(self, image: Tensor, rim: int) -> Tensor:
+        return reflected(image, rim)
 
     def _crop(self, image: Tensor, like: Tensor) -> Tensor:
         return crop_to(image, like)

@@ -1,8 +1,8 @@
 """The layers of the small networks this project trains: convolutions, an encoder to three scales, a decoder from them.
 
 Nothing runs at full resolution: space-to-depth by 2 comes first and depth-to-space last, so the widest maps have a
-quarter of the pixels. Zeros around a map cost nothing; a reflection is an operation of its own, and is left to the
-three convolutions next to the picture, behind which zeros would show as a rim.
+quarter of the pixels. All maps are padded by zeros, which costs nothing, where reflecting each is an operation of its
+own. What zeros do to a picture, a rim and along it a band with hardly a stroke, they do to its margin (`MARGIN`).
 """
 
 from __future__ import annotations
@@ -16,36 +16,35 @@ from torch.nn import functional as F
 
 from adain.nn.stages import convolved
 
-__all__ = ["SCALES", "Modulation", "ReflectConv", "Skip", "SlimDecoder", "SlimEncoder", "SpaceToDepthConv"]
+__all__ = ["MARGIN", "SCALES", "Modulation", "Skip", "SlimDecoder", "SlimEncoder", "SpaceToDepthConv"]
 
 SCALES = (2, 4, 8)
 """Pixels of the picture per pixel of each fused map, along each side; a style code's arrays are `x2.mean` ..."""
+
+MARGIN = 16
+"""Pixels by which a picture is reflected beyond each side before it is encoded, and which are cut off the result. Zeros
+reach further, but what they do beyond 16 pixels is not seen; with 8, a frame of 7 is, in styles of strong strokes."""
 
 Skip: TypeAlias = Callable[[Tensor], tuple[Tensor, Tensor | float]]
 """A fused map times what it is called with, a gain per channel (N, C, 1, 1), but for a shift that is returned apart:
 it is cheaper added elsewhere, and the gain multiplied into what fuses the map."""
 
 
-class ReflectConv(nn.Conv2d):
-    """A 3x3 convolution behind a reflection by 1."""
+class SpaceToDepthConv(nn.Conv2d):
+    """A picture in [0, 1], 2 x 2 pixels to a position, through a 3x3 convolution without padding.
 
-    def __init__(self, inputs: int, outputs: int, *, gain: float = 1.0) -> None:
-        super().__init__(inputs, outputs, 3)
-        _initialise(self, gain)
+    Attributes:
+        rim: pixels on each side of a picture that it sees and does not give.
+    """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) to (N, C', H, W)."""
-        return super().forward(F.pad(x, (1, 1, 1, 1), mode="reflect"))
-
-
-class SpaceToDepthConv(ReflectConv):
-    """A picture in [0, 1], 2 x 2 pixels to a position, through a `ReflectConv`."""
+    rim = 2
 
     def __init__(self, outputs: int) -> None:
-        super().__init__(4 * 3, outputs)
+        super().__init__(4 * 3, outputs, 3)
+        _initialise(self, gain=1.0)
 
     def forward(self, image: Tensor) -> Tensor:
-        """(N, 3, H, W) to (N, C, H / 2, W / 2); even sides."""
+        """(N, 3, H + 4, W + 4) to (N, C, H / 2, W / 2); even sides."""
         return super().forward(F.pixel_unshuffle(2 * image - 1, 2))
 
 
@@ -65,7 +64,10 @@ class SlimEncoder(nn.Module):
         self.to_eighth = _conv(quarter, eighth, stride=2)
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        """(N, 3, H, W) in [0, 1], sides multiples of 8, to one map per scale, finest first, after their ReLU."""
+        """(N, 3, H + 4, W + 4) in [0, 1], H and W multiples of 8, to one map of H x W per scale.
+
+        Finest first, after their ReLU.
+        """
         half = torch.relu(self.to_half(image))
         quarter = torch.relu(self.to_quarter(half))
         quarter = torch.relu(quarter + self.at_quarter(quarter))
@@ -131,14 +133,14 @@ class SlimDecoder(nn.Module):
             "at_quarter_1": _conv(quarter, quarter),
             "at_quarter_2": _conv(quarter, quarter, gain=0.5),
             "from_quarter": _conv(quarter, half),
-            "at_half": ReflectConv(half, half),
+            "at_half": _conv(half, half),
         }
         self.layers = nn.ModuleDict(layers)
         self.names = ("skip_eighth", *layers)
         channels = [eighth, *(layer.out_channels for layer in layers.values())]
         self.modulation = Modulation(2 * sum(widths), hidden, channels)
         self.skips = nn.ParameterList(nn.Parameter(torch.full((1, c, 1, 1), 0.7)) for c in (half, quarter, eighth))
-        self.to_picture = ReflectConv(half, 4 * 3, gain=0.1)  # starts as mid-grey
+        self.to_picture = _conv(half, 4 * 3, gain=0.1)  # starts as mid-grey
 
     def forward(self, skips: Sequence[Skip], modulation: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
         """A content's maps to a picture.

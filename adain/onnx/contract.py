@@ -23,7 +23,7 @@ pixel counts in the statistics; `alpha` is (batch, 1) in [0, 1]. `moments` (batc
 codes are, in the layouts that `moments_layout` and `own_layout` make of a code's. `maps` stands for one tensor per
 fused map, by its name (`fused`): (batch, channels, rows, columns), float16, of a model with several stages float32; of
 a picture with its last row and column repeated to sides that are multiples of what `reach` says, as the result has
-them then.
+them then; those of this project's own networks (`x2` ...) reach `MARGIN` of `adain.nn.slim_layers` beyond it.
 """
 
 from __future__ import annotations

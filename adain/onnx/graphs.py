@@ -127,11 +127,13 @@ class Example:
         tensor: of a size that no other axis has.
         axes: the names of those whose length is free.
         step: what heights and widths are multiples of; None: of nothing.
+        least: how many of these steps they have at least.
     """
 
     tensor: Tensor
     axes: Mapping[int, str]
     step: int | None = None
+    least: int = 1
 
 
 def examples(kind: GraphKind, network: ExportNetwork, io: Io, stage: str) -> dict[str, Example]:
@@ -145,9 +147,10 @@ def examples(kind: GraphKind, network: ExportNetwork, io: Io, stage: str) -> dic
     first = 2 * network.minimum
     second = first + multiple
     step = multiple if network.operators.portable else None
+    least = network.minimum // multiple
     every = {
-        "content": _picture(first, second, io, ("height", "width"), step),
-        "style": _picture(first + 2 * multiple, first + 3 * multiple, io, ("style_height", "style_width"), step),
+        "content": _picture(first, second, io, ("height", "width"), step, least),
+        "style": _picture(first + 2 * multiple, first + 3 * multiple, io, ("style_height", "style_width"), step, least),
         "codes": Example(torch.rand(2, 3, size), {0: "batch", 1: "styles"}),
         "weights": Example(torch.rand(2, 3), {0: "batch", 1: "styles"}),
         "masks": Example(torch.rand(2, 3, first, second), {0: "batch", 1: "styles", **_SIDES}),
@@ -157,8 +160,11 @@ def examples(kind: GraphKind, network: ExportNetwork, io: Io, stage: str) -> dic
     }
     names = signature(kind, network, stage).inputs
     if any(name in fused(shapes, stage) for name in names):
-        for name, x in network.features(torch.rand(2, 3, first, second), stage).items():
-            every[name] = Example(x.to(network.kept), {0: "batch", **_SIDES}, multiple * x.shape[2] // first)
+        maps = network.features(torch.rand(2, 3, first, second), stage)
+        smallest = min(x.shape[2] for x in maps.values())
+        least += smallest - first // multiple  # what is beyond the picture's sides
+        for name, x in maps.items():
+            every[name] = Example(x.to(network.kept), {0: "batch", **_SIDES}, x.shape[2] // smallest, least)
     return {name: every[name] for name in names}
 
 
@@ -181,8 +187,8 @@ def output_axes(kind: GraphKind, network: ExportNetwork, io: Io, stage: str) -> 
 _SIDES = {2: "height", 3: "width"}
 
 
-def _picture(height: int, width: int, io: Io, names: tuple[str, str], step: int | None) -> Example:
+def _picture(height: int, width: int, io: Io, names: tuple[str, str], step: int | None, least: int) -> Example:
     if io == "uint8":
         tensor = torch.randint(256, (2, height, width, 3), dtype=torch.uint8)
-        return Example(tensor, {0: "batch", 1: names[0], 2: names[1]}, step)
-    return Example(torch.rand(2, 3, height, width), {0: "batch", 2: names[0], 3: names[1]}, step)
+        return Example(tensor, {0: "batch", 1: names[0], 2: names[1]}, step, least)
+    return Example(torch.rand(2, 3, height, width), {0: "batch", 2: names[0], 3: names[1]}, step, least)

@@ -9,8 +9,7 @@ Each rewrite is exact but for rounding:
   16 products instead of 36. The last convolution of a decoder reads those four as channels, and writes four pixels
   of the picture as channels too, so that the widest map is never laid out pixel by pixel.
 - Where a form asks for it, convolutions of many channels are done by Winograd's algorithm (`adain.onnx.winograd`).
-- Space-to-depth, reflection by 1 and a 3x3 convolution of stride 1 are one 6x6 convolution of stride 2 on the
-  picture, reflected in blocks of 2 x 2 pixels; scaling before it goes into its weights.
+- Space-to-depth and a 3x3 convolution are one 6x6 convolution of stride 2; scaling before it goes into its weights.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from adain.nn.slim_layers import ReflectConv, SpaceToDepthConv
+from adain.nn.slim_layers import SpaceToDepthConv
 from adain.nn.vgg import Conv, Decoder, Encoder, Layer
 from adain.onnx.operators import Operators
 from adain.onnx.winograd import WinogradConv
@@ -172,7 +171,7 @@ class Ending(nn.Module):
 
 
 class GraphConv(nn.Module):
-    """A convolution, `ReflectConv` or not, from and to float32 whatever it computes in."""
+    """A convolution, from and to float32 whatever it computes in."""
 
     def __init__(self, layer: nn.Conv2d, form: Form) -> None:
         super().__init__()
@@ -181,10 +180,7 @@ class GraphConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """As the layer's."""
-        x = x.to(self.form.dtype)
-        if isinstance(self.conv, ReflectConv):
-            return nn.Conv2d.forward(self.conv, self.form.operators.reflect(x)).float()
-        convolved: Tensor = self.conv(x)
+        convolved: Tensor = self.conv(x.to(self.form.dtype))
         return convolved.float()
 
 
@@ -222,8 +218,6 @@ class GraphStem(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """See `SpaceToDepthConv.forward`."""
-        image = torch.cat([image[:, :, 2:4], image, image[:, :, -4:-2]], dim=2)
-        image = torch.cat([image[..., 2:4], image, image[..., -4:-2]], dim=3)
         convolved: Tensor = self.conv(image.to(self.form.dtype))
         return convolved.float()
 

@@ -266,6 +266,9 @@ class _Slim(SlimNetwork, ExportNetwork):
     def _crop(self, image: Tensor, like: Tensor) -> Tensor:
         return ExportNetwork._crop(self, image, like)
 
+    def _reflected(self, image: Tensor, rim: int) -> Tensor:
+        return self.operators.reflect(image, rim)
+
 
 class _Deviations(Deviations):
     def __init__(self, operators: Operators) -> None:

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from adain.nn.fusion import VARIANCE_EPS
-from adain.nn.padding import crop_to, int_max, pad_to
+from adain.nn.padding import crop_to, int_max, pad_to, reflected
 
 __all__ = ["Operators", "PortableOperators"]
 
@@ -33,9 +33,9 @@ class Operators:
         """See `adain.nn.padding.crop_to`."""
         return crop_to(image, like)
 
-    def reflect(self, x: Tensor) -> Tensor:
-        """A border of 1, reflected."""
-        return F.pad(x, (1, 1, 1, 1), mode="reflect")
+    def reflect(self, x: Tensor, rim: int = 1) -> Tensor:
+        """See `adain.nn.padding.reflected`."""
+        return reflected(x, rim)
 
     def repeat(self, x: Tensor) -> Tensor:
         """A border of 1, the edge repeated."""
@@ -87,10 +87,12 @@ class PortableOperators(Operators):
         """The picture as it is."""
         return image
 
-    def reflect(self, x: Tensor) -> Tensor:
-        """See `Operators.reflect`."""
-        x = torch.cat([x[:, :, 1:2], x, x[:, :, -2:-1]], dim=2)
-        return torch.cat([x[..., 1:2], x, x[..., -2:-1]], dim=3)
+    def reflect(self, x: Tensor, rim: int = 1) -> Tensor:
+        """See `Operators.reflect`; rows are turned over by a product, which is exact and runs everywhere."""
+        turn = torch.tensor([[float(row + column == rim - 1) for column in range(rim)] for row in range(rim)])
+        turn = turn.to(x)
+        x = torch.cat([turn @ x[:, :, 1 : rim + 1], x, turn @ x[:, :, -rim - 1 : -1]], dim=2)
+        return torch.cat([x[..., 1 : rim + 1] @ turn, x, x[..., -rim - 1 : -1] @ turn], dim=3)
 
     def repeat(self, x: Tensor) -> Tensor:
         """See `Operators.repeat`."""

@@ -42,7 +42,7 @@ def trace(
         traced = torch.export.export(
             graph(kind, network, io, stage),
             tuple(example.tensor for example in inputs.values()),
-            dynamic_shapes=(_dynamic_shapes(inputs, network),),  # of the one argument that is all of them
+            dynamic_shapes=(_dynamic_shapes(inputs),),  # of the one argument that is all of them
             strict=False,
         )
         program = torch.onnx.export(
@@ -70,7 +70,7 @@ def trace(
     return model
 
 
-def _dynamic_shapes(inputs: Mapping[str, Example], network: ExportNetwork) -> tuple[dict[int, Any], ...]:
+def _dynamic_shapes(inputs: Mapping[str, Example]) -> tuple[dict[int, Any], ...]:
     """Which axes are free, and free of what.
 
     `Dim.DYNAMIC` leaves what holds of a length to be found out. A bare `Dim` instead gave ceil-mode pooling a wrong
@@ -79,14 +79,12 @@ def _dynamic_shapes(inputs: Mapping[str, Example], network: ExportNetwork) -> tu
     """
     free: Any = torch.export.Dim.DYNAMIC
 
-    def axis(name: str, step: int | None) -> Any:
-        if step is None or name in ("batch", "styles"):
+    def axis(name: str, example: Example) -> Any:
+        if example.step is None or name in ("batch", "styles"):
             return free
-        return step * torch.export.Dim(name, min=network.minimum // network.multiple)
+        return example.step * torch.export.Dim(name, min=example.least)
 
-    return tuple(
-        {index: axis(name, example.step) for index, name in example.axes.items()} for example in inputs.values()
-    )
+    return tuple({index: axis(name, example) for index, name in example.axes.items()} for example in inputs.values())
 
 
 @contextlib.contextmanager
