@@ -268,7 +268,7 @@ _TABLE = (
                 name="adain-slim.safetensors",
                 url=None,
                 bytes=2_414_472,
-                sha256="c6946c190a306b137b0c543a2b0c0d974e00e924eaaf379face1a6fe5193c8b6",
+                sha256="cc4ad8ed11863d7a970255edb2686049832bcff104e816ba081dfe5267d07b70",
                 licence="MIT",
             ),
         ),
