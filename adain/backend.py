@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from adain.moments import Moments
 
-__all__ = ["Backend", "Core", "Maps", "Reach", "core_mask"]
+__all__ = ["Backend", "Core", "Maps", "Reach", "core_mask", "framed", "unframed"]
 
 Maps: TypeAlias = Mapping[str, NDArray[np.floating]]
 """Feature maps of a picture by name, (1, C, h, w) each, float32 or float16."""
@@ -20,29 +20,67 @@ Core: TypeAlias = tuple[int, int, int, int]
 """Part of a picture in pixels: top, left, and behind its last row and column."""
 
 
-def core_mask(size: tuple[int, int], core: Core | None) -> NDArray[np.float32]:
-    """(1, 1, H, W) for a picture of height and width `size`: 1 on `core`, 0 elsewhere; None is all of it."""
-    top, left, bottom, right = core or (0, 0, *size)
-    mask = np.zeros((1, 1, *size), np.float32)
-    mask[..., top:bottom, left:right] = 1
-    return mask
-
-
 @dataclass(frozen=True)
 class Reach:
-    """What a stage asks of the parts of a picture, in pixels.
+    """What a stage asks of a picture and of its parts, in pixels; see `framed`.
 
     Attributes:
-        multiple: what sides are padded to a multiple of; where a part may begin, and end but at the picture's end.
-        minimum: the least side that is not padded, a multiple of `multiple`.
-        encode: how far from an inner border its maps are not those of the whole picture, a multiple likewise.
+        multiple: what sides are multiples of, and where parts begin and end.
+        minimum: the least side, a multiple of `multiple`.
+        encode: how far from an inner border a part's maps are not those of the whole picture, a multiple likewise.
         decode: how far from an inner border of the maps its output is not, a multiple likewise.
+        margin: how far the picture goes on beyond each side, a multiple likewise; so do its maps and its output.
+        rim: what is seen beyond that, on each side, and has no maps.
     """
 
     multiple: int
     minimum: int
     encode: int
     decode: int
+    margin: int = 0
+    rim: int = 0
+
+    def fitting(self, height: int, width: int) -> tuple[int, int]:
+        """The sides of a picture, each at least 1, once its last row and column are repeated."""
+        fitted = (max(-(-side // self.multiple) * self.multiple, self.minimum) for side in (height, width))
+        return next(fitted), next(fitted)
+
+
+def framed(picture: NDArray[np.float32], reach: Reach) -> NDArray[np.float32]:
+    """A whole picture as a stage takes it.
+
+    Args:
+        picture: (N, 3, H, W), H and W at least 1.
+        reach: of the stage.
+
+    Returns:
+        (N, 3, H', W'): its last row and column repeated as `Reach.fitting` says, then reflected beyond each side by
+        margin and rim.
+    """
+    height, width = picture.shape[2:]
+    fitted = reach.fitting(height, width)
+    beyond = (reach.margin + reach.rim,) * 2
+    repeated = np.pad(picture, ((0, 0), (0, 0), (0, fitted[0] - height), (0, fitted[1] - width)), mode="edge")
+    return np.pad(repeated, ((0, 0), (0, 0), beyond, beyond), mode="reflect")
+
+
+def unframed(output: NDArray[np.float32], reach: Reach) -> NDArray[np.float32]:
+    """What a stage gave for a framed picture, (N, 3, H, W), without its margin."""
+    height, width = (side - reach.margin for side in output.shape[2:])
+    return output[:, :, reach.margin : height, reach.margin : width]
+
+
+def core_mask(picture: NDArray[np.float32], core: Core | None, reach: Reach) -> NDArray[np.float32]:
+    """For what `Backend.encode` is called with: 1 on the core, 0 elsewhere; None is all of it.
+
+    Returns:
+        (1, 1, h, w) float32, a number for each `multiple` x `multiple` pixels without the rim.
+    """
+    height, width = ((side - 2 * reach.rim) // reach.multiple for side in picture.shape[2:])
+    top, left, bottom, right = (0, 0, height, width) if core is None else (edge // reach.multiple for edge in core)
+    mask = np.zeros((1, 1, height, width), np.float32)
+    mask[..., top:bottom, left:right] = 1
+    return mask
 
 
 class Backend(Protocol):
@@ -99,11 +137,10 @@ class Backend(Protocol):
         """The maps that a stage fuses, and what its fusion knows of them.
 
         Args:
-            picture: (1, 3, H, W) float32, RGB in [0, 1], H and W at least 1: the content, or the output of the stage
-                before. Its last row and column are repeated up to what `reach` says.
+            picture: (1, 3, H, W) float32, RGB in [0, 1]: the content, or the output of the stage before without its
+                margin, as `framed` gives it, or a part of that with the rim around it.
             stage: one of `stages`.
-            core: the part that counts for the moments, in multiples of what `reach` says, or up to the picture's end.
-                None: all of it.
+            core: what of it counts for the moments, rim not included, in multiples of what `reach` says; None: all.
         """
         ...
 
@@ -125,7 +162,7 @@ class Backend(Protocol):
             alpha: strength in [0, 1].
 
         Returns:
-            (1, 3, H, W) float32, about [0, 1], not clipped; the sides are multiples of what `reach` says.
+            (1, 3, H, W) float32, about [0, 1], not clipped: what was encoded, with its margin and without its rim.
 
         Raises:
             InputError: the code's arrays are not this model's.

@@ -1,9 +1,9 @@
 """Large pictures in bounded memory: in tiles that overlap, each with the statistics of the whole picture.
 
-A stage of a model (see `adain.backend.Backend`) goes over the picture twice: first every tile is encoded and the
-moments of its maps are merged, then every tile is decoded with those of the whole. What a tile's inner borders spoil
-lies in the overlap and is dropped, while the picture's own borders get the network's own padding. So there is no seam,
-no tile has a style of its own, and the result is that of the whole picture at once but for rounding.
+A stage of a model (see `adain.backend.Backend`) goes over the picture and its margin twice: first every tile is encoded
+and the moments of its maps are merged, then every tile is decoded with those of the whole. What a tile's inner borders
+spoil lies in the overlap and is dropped. So there is no seam, no tile has a style of its own, and the result is that of
+the whole picture at once but for rounding.
 
 Each tile's maps are kept from the first time to the second while there is room; the other tiles are encoded again.
 
@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adain import memory
-from adain.backend import Backend, Core, Maps
+from adain.backend import Backend, Core, Maps, Reach
 from adain.errors import InputError
 from adain.images.arrays import check_rgb, from_tensor, to_tensor
 from adain.moments import Moments, merge
@@ -36,18 +36,18 @@ _BUDGET = 2 << 30  # bytes that a picture, or a tile of it, may take in the netw
 _MAPS = 6  # of the widest size that are alive at once: measured, 190 of 32 bytes a pixel with adain-slim
 _STEPS, _DARKEST = 8192, -3.0  # of 16 bits: per unit, and what 0 stands for; decoders keep well within -3 to 5
 _KEPT = 768 << 20  # bytes that the maps of a whole picture may take, between encoding and decoding
-_LARGEST = 1536  # pixels of a tile's side; for 20 megapixels, 1024 takes 10 % more time and 2048 another 0.3 GB
+_LARGEST = 1920  # pixels of a tile's side; for 20 megapixels, 1536 takes 7 % more time and 0.2 GB less
 
 Code = Mapping[str, NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
 class Tile:
-    """A part of a picture.
+    """A part of a picture and its margin, whose upper left corner is at 0, 0.
 
     Attributes:
-        window: what the network sees, in pixels of the picture.
-        core: what of that counts; the cores of all tiles are the picture, once.
+        window: what the network sees, but for the rim around it.
+        core: what of that counts; the cores of all tiles are picture and margin, once.
     """
 
     window: Core
@@ -55,7 +55,7 @@ class Tile:
 
     @property
     def inside(self) -> Core:
-        """The core in pixels of the window."""
+        """The core, from the window's corner."""
         top, left = self.window[:2]
         return self.core[0] - top, self.core[1] - left, self.core[2] - top, self.core[3] - left
 
@@ -112,23 +112,20 @@ def stylize(backend: Backend, rgb: NDArray[np.uint8], code: Code, alpha: float, 
     """
     check_rgb(rgb)
     result = np.empty_like(rgb)
-    source: _Source = _Content(rgb, backend)
+    source: _Source = _Content(rgb, backend.reach(backend.stages[0]))
     for position, stage in enumerate(backend.stages, 1):
         reach = backend.reach(stage)
-        parts = list(tiles(source.shape, side, reach.encode + reach.decode, reach.multiple))
+        shape = (source.shape[0] + 2 * reach.margin, source.shape[1] + 2 * reach.margin)
+        parts = list(tiles(shape, side, reach.encode + reach.decode, reach.multiple))
         kept, own = _encode(backend, stage, source, parts)
         last = position == len(backend.stages)
-        target = _Between(source.shape) if not last else None
+        target: _Target = _Result(result) if last else _Between(source.shape)
         for tile in parts:
-            maps = kept.pop(tile) if tile in kept else backend.encode(source.read(tile.window), stage)[0]
+            maps = kept.pop(tile) if tile in kept else backend.encode(_seen(source, tile, reach), stage)[0]
             output = backend.decode(maps, stage, own, code, alpha)
-            top, left, bottom, right = tile.inside
-            core = output[:, :, top:bottom, left:right]
-            if target is None:
-                _put(result, tile.core, core)
-            else:
-                target.write(tile.core, core)
-        if target is not None:
+            place, inside = _within(tile, reach.margin, target.shape)
+            target.write(place, output[:, :, inside[0] : inside[2], inside[1] : inside[3]])
+        if isinstance(target, _Between):
             source = target
     return result
 
@@ -137,9 +134,9 @@ def tiles(shape: tuple[int, int], side: int, overlap: int, multiple: int) -> Ite
     """Cover a picture with windows of one size.
 
     Args:
-        shape: height and width of the picture, multiples of `multiple`.
+        shape: height and width of what is covered, multiples of `multiple`.
         side: of a window, at most, in pixels; more than twice the overlap.
-        overlap: what of a window does not count along borders that are not the picture's, a multiple of `multiple`.
+        overlap: what of a window does not count along its inner borders, a multiple of `multiple`.
         multiple: of all positions and sides.
     """
     rows, columns = (_spans(length, side, overlap, multiple) for length in shape)
@@ -163,10 +160,11 @@ def _encode(backend: Backend, stage: str, source: _Source, parts: Sequence[Tile]
     """The maps of as many tiles as there is room for, and the moments of all."""
     free = memory.available()
     room = _KEPT if free is None else min(_KEPT, free // 4)
+    reach = backend.reach(stage)
     kept: dict[Tile, Maps] = {}
     own: Moments | None = None
     for tile in parts:
-        maps, part = backend.encode(source.read(tile.window), stage, tile.inside)
+        maps, part = backend.encode(_seen(source, tile, reach), stage, tile.inside)
         room -= sum(x.nbytes for x in maps.values())
         if room >= 0:
             kept[tile] = maps
@@ -175,8 +173,30 @@ def _encode(backend: Backend, stage: str, source: _Source, parts: Sequence[Tile]
     return kept, own
 
 
+def _seen(source: _Source, tile: Tile, reach: Reach) -> NDArray[np.float32]:
+    """A tile's window as `adain.backend.framed` would have it in the whole picture, and the rim around it."""
+    begins = [begin - reach.margin - reach.rim for begin in tile.window[:2]]
+    ends = [end - reach.margin + reach.rim for end in tile.window[2:]]
+    (top, left), (bottom, right) = (max(begin, 0) for begin in begins), map(min, ends, source.shape)
+    before, after = (top - begins[0], left - begins[1]), (ends[0] - bottom, ends[1] - right)
+    part = source.read((top, left, bottom, right))
+    if not any(before + after):
+        return part
+    return np.pad(part, ((0, 0), (0, 0), *zip(before, after, strict=True)), mode="reflect")
+
+
+def _within(tile: Tile, margin: int, shape: tuple[int, int]) -> tuple[Core, Core]:
+    """Of a tile's core what lies in a picture of a shape: in pixels of that, and from the window's corner."""
+    begins = [max(begin, margin) for begin in tile.core[:2]]
+    ends = [min(end, margin + side) for end, side in zip(tile.core[2:], shape, strict=True)]
+    (top, left), (bottom, right) = begins, ends
+    above, before = tile.window[:2]
+    place = top - margin, left - margin, bottom - margin, right - margin
+    return place, (top - above, left - before, bottom - above, right - before)
+
+
 class _Source(Protocol):
-    """A picture whose sides are multiples of what the network pads to.
+    """A picture whose sides fit the network.
 
     Attributes:
         shape: height and width in pixels.
@@ -184,25 +204,33 @@ class _Source(Protocol):
 
     shape: tuple[int, int]
 
-    def read(self, window: Core) -> NDArray[np.float32]:
+    def read(self, part: Core) -> NDArray[np.float32]:
         """A part of it, float32 (1, 3, h, w)."""
+        ...
+
+
+class _Target(Protocol):
+    """A picture that comes about part by part; `shape` as of a `_Source`."""
+
+    shape: tuple[int, int]
+
+    def write(self, part: Core, values: NDArray[np.float32]) -> None:
+        """Put (1, 3, h, w) where it belongs."""
         ...
 
 
 class _Content:
     """The picture itself, its last row and column repeated."""
 
-    def __init__(self, rgb: NDArray[np.uint8], backend: Backend) -> None:
-        reach = backend.reach(backend.stages[0])
-        height, width = (max(-(-side // reach.multiple) * reach.multiple, reach.minimum) for side in rgb.shape[:2])
-        self.shape = height, width
+    def __init__(self, rgb: NDArray[np.uint8], reach: Reach) -> None:
+        self.shape = reach.fitting(*rgb.shape[:2])
         self.rgb = rgb
 
-    def read(self, window: Core) -> NDArray[np.float32]:
-        top, left, bottom, right = window
-        part = to_tensor(self.rgb[top:bottom, left:right])
-        missing = bottom - top - part.shape[2], right - left - part.shape[3]
-        return np.pad(part, ((0, 0), (0, 0), (0, missing[0]), (0, missing[1])), mode="edge") if any(missing) else part
+    def read(self, part: Core) -> NDArray[np.float32]:
+        top, left, bottom, right = part
+        there = to_tensor(self.rgb[top:bottom, left:right])
+        missing = bottom - top - there.shape[2], right - left - there.shape[3]
+        return np.pad(there, ((0, 0), (0, 0), (0, missing[0]), (0, missing[1])), mode="edge") if any(missing) else there
 
 
 class _Between:
@@ -212,23 +240,29 @@ class _Between:
         self.shape = shape
         self.levels = np.empty((3, *shape), np.uint16)
 
-    def read(self, window: Core) -> NDArray[np.float32]:
-        top, left, bottom, right = window
+    def read(self, part: Core) -> NDArray[np.float32]:
+        top, left, bottom, right = part
         values = self.levels[None, :, top:bottom, left:right].astype(np.float32)
         values *= np.float32(1 / _STEPS)
         values += np.float32(_DARKEST)
         return values
 
-    def write(self, core: Core, values: NDArray[np.float32]) -> None:
-        top, left, bottom, right = core
+    def write(self, part: Core, values: NDArray[np.float32]) -> None:
+        top, left, bottom, right = part
         levels = (values[0] - np.float32(_DARKEST)) * np.float32(_STEPS)
         self.levels[:, top:bottom, left:right] = np.clip(np.rint(levels), 0, 0xFFFF)
 
 
-def _put(result: NDArray[np.uint8], core: Core, values: NDArray[np.float32]) -> None:
-    top, left, bottom, right = core
-    height, width = result[top:bottom, left:right].shape[:2]
-    result[top:bottom, left:right] = from_tensor(values[:, :, :height, :width])
+class _Result:
+    """The result in 8 bits, at the size of the content."""
+
+    def __init__(self, rgb: NDArray[np.uint8]) -> None:
+        self.shape = rgb.shape[0], rgb.shape[1]
+        self.rgb = rgb
+
+    def write(self, part: Core, values: NDArray[np.float32]) -> None:
+        top, left, bottom, right = part
+        self.rgb[top:bottom, left:right] = from_tensor(values)
 
 
 def _least(backend: Backend) -> int:

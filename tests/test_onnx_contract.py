@@ -43,7 +43,9 @@ def test_metadata_is_strings_and_comes_back() -> None:
 
 
 def test_every_field_is_in_the_metadata() -> None:
-    info = dataclasses.replace(INFO, stage="relu2_1", reach=Reach(multiple=2, minimum=4, encode=16, decode=16))
+    info = dataclasses.replace(
+        INFO, stage="relu2_1", reach=Reach(multiple=2, minimum=4, encode=16, decode=16, margin=8, rim=2)
+    )
     assert {f"adain.{field.name}" for field in dataclasses.fields(GraphInfo)} == set(info.to_metadata())
 
 

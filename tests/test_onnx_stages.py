@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from adain import tiling
+from adain.backend import core_mask, framed
 from adain.errors import WeightsError
 from adain.nn.backend import TorchBackend
 from adain.onnx.contract import GRAPHS, STAGED, GraphInfo, GraphKind, fused, moments_layout, own_layout
@@ -68,9 +69,10 @@ def test_both_backends_see_stages_alike(exports: Exports, family: str) -> None:
     made = exports(family, Options(kinds=KINDS))
     ort, nn = backend(exports, family), TorchBackend(made.model.row, made.model.files, "cpu")
     assert ort.stages == nn.stages == made.model.row.stages
-    picture, core = pixels(48, 80), (16, 0, 48, 64)
+    content, core = pixels(48, 80), (16, 0, 48, 64)
     for stage in ort.stages:
         assert ort.reach(stage) == nn.reach(stage)
+        picture = framed(content, ort.reach(stage))
         (maps, one), (expected, other) = ort.encode(picture, stage, core), nn.encode(picture, stage, core)
         assert list(maps) == list(expected)
         for name, x in expected.items():
@@ -84,11 +86,12 @@ def test_both_backends_see_stages_alike(exports: Exports, family: str) -> None:
 @every_family
 def test_layouts_are_what_networks_give_and_take(exports: Exports, family: str) -> None:
     network = TorchBackend((made := exports(family, Options(kinds=KINDS)).model).row, made.files, "cpu").network
-    image = torch.from_numpy(pixels(32, 48))
     for stage in network.stages:
+        reach = network.reach(stage)
+        image = torch.from_numpy(framed(pixels(32, 48), reach))
         maps = network.features(image, stage)
         assert list(maps) == list(fused(network.code_shapes, stage))
-        moments = network.moments(maps, stage, torch.ones_like(image[:, :1]))
+        moments = network.moments(maps, stage, torch.from_numpy(core_mask(image.numpy(), None, reach)))
         layout = moments_layout(network.code_shapes, stage)
         assert {name: tuple(array.shape[1:]) for name, array in moments.items()} == layout
         assert list(moments) == list(layout)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from adain import registry
+from adain.backend import framed, unframed
 from adain.moments import Moments, merge
 from adain.nn.backend import TorchBackend
 from adain.nn.build import build
@@ -59,17 +60,19 @@ def test_the_stages_one_by_one_are_the_whole_model(backend: TorchBackend, size: 
     code = backend.encode_style(pixels(40, 50, seed=1))
     picture = content = pixels(*size)
     for stage in backend.stages:
-        maps, own = backend.encode(picture, stage)
-        picture = backend.decode(maps, stage, own, code, 0.7)
+        maps, own = backend.encode(framed(picture, backend.reach(stage)), stage)
+        picture = unframed(backend.decode(maps, stage, own, code, 0.7), backend.reach(stage))
     np.testing.assert_allclose(picture[:, :, : size[0], : size[1]], backend.stylize(content, code, 0.7), atol=2e-3)
 
 
 def test_merged_moments_of_halves_are_those_of_the_whole(backend: TorchBackend) -> None:
-    content = pixels(331, 45)
     for stage in backend.stages:
-        reach = backend.reach(stage).encode
-        _, upper = backend.encode(content[:, :, : SPLIT + reach], stage, (0, 0, SPLIT, 45))
-        _, lower = backend.encode(content[:, :, SPLIT - reach :], stage, (reach, 0, 331 - SPLIT + reach, 45))
+        reach = backend.reach(stage)
+        content = framed(pixels(331, 45), reach)
+        height, width = (side - 2 * reach.rim for side in content.shape[2:])
+        above, below = SPLIT + reach.encode, SPLIT - reach.encode
+        _, upper = backend.encode(content[:, :, : above + 2 * reach.rim], stage, (0, 0, SPLIT, width))
+        _, lower = backend.encode(content[:, :, below:], stage, (reach.encode, 0, height - below, width))
         assert_alike(merge([upper, lower]), backend.encode(content, stage)[1])
 
 
@@ -78,15 +81,14 @@ def test_reach_is_how_far_what_lies_beyond_a_cut_is_felt(backend: TorchBackend) 
     for stage in backend.stages:
         reach = backend.reach(stage)
         cut = 2 * max(reach.encode, reach.decode)
-        picture = pixels(2 * cut, 48)
+        picture = pixels(2 * (cut + reach.rim), 48 + 2 * reach.rim)
         maps, own = backend.encode(picture, stage)
-        picture[:, :, :cut] = np.nan  # spreads to whatever is computed from it
+        picture[:, :, : cut + reach.rim] = np.nan  # spreads to whatever is computed from it
         for name, x in backend.encode(picture, stage)[0].items():
             felt = np.isnan(x).any(axis=(0, 1, 3))  # per row
-            scale = (picture.shape[2] - picture.shape[3]) // (x.shape[2] - x.shape[3])
-            margin = (x.shape[2] * scale - picture.shape[2]) // 2  # of the map beyond the picture
-            assert not felt[(margin + cut + reach.encode) // scale :].any()
-            maps[name][:, :, : (margin + cut) // scale] = np.nan
+            scale = 2 * cut // x.shape[2]
+            assert not felt[(cut + reach.encode) // scale :].any()
+            maps[name][:, :, : cut // scale] = np.nan
         felt = np.isnan(backend.decode(maps, stage, own, code, 0.5)).any(axis=(0, 1, 3))
         assert felt[: cut + reach.decode - reach.multiple + 1].all()
         assert not felt[cut + reach.decode :].any()

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pictures import photo
 
 from adain import memory, registry, tiling
-from adain.backend import Core, Maps, Reach
+from adain.backend import Core, Maps, Reach, framed, unframed
 from adain.errors import InputError
 from adain.moments import MapMoments, Moments
 
@@ -24,21 +24,23 @@ SLIM = registry.get("adain-slim").architecture
 class Blur:
     """Stands in for a network: two stages that each take the mean of 3 x 3 pixels twice, minus their picture's mean.
 
-    As with a network, a border is reflected, and what is true of a window is not of the picture.
+    As with a network, zeros beyond a border spoil what is near it, and what is true of a window is not of the picture.
     """
 
     device: str = "cpu"
     stages: tuple[str, ...] = ("first", "second")
+    margin: int = 0
+    rim: int = 0
     encoded: list[tuple[int, ...]] = field(default_factory=list)
     decoded: list[tuple[int, ...]] = field(default_factory=list)
 
     def reach(self, stage: str) -> Reach:
-        return Reach(multiple=4, minimum=8, encode=4, decode=4)
+        return Reach(multiple=4, minimum=8, encode=4, decode=4, margin=self.margin, rim=self.rim)
 
     def encode(self, picture: NDArray[np.float32], stage: str, core: Core | None = None) -> tuple[Maps, Moments]:
         self.encoded.append(picture.shape)
-        top, left, bottom, right = core or (0, 0, *picture.shape[2:])
-        maps = blurred(picture)
+        maps = blurred(picture)[:, :, self.rim : picture.shape[2] - self.rim, self.rim : picture.shape[3] - self.rim]
+        top, left, bottom, right = core or (0, 0, *maps.shape[2:])
         values = maps[0, :, top:bottom, left:right].reshape(3, -1).astype(np.float64)
         moments = MapMoments(values.shape[1], values.mean(axis=1), values.var(axis=1))
         return {"x": maps[:, :, ::2, ::2], "y": maps}, Moments({"y": moments})
@@ -54,10 +56,10 @@ class Blur:
 
     def stylize(self, content: NDArray[np.float32], code: Any, alpha: float) -> Any:
         height, width = content.shape[2:]
-        picture = np.pad(content, ((0, 0), (0, 0), (0, -height % 4), (0, -width % 4)), mode="edge")
+        picture = content
         for stage in self.stages:
-            maps, own = self.encode(picture, stage)
-            picture = self.decode(maps, stage, own, code, alpha)
+            maps, own = self.encode(framed(picture, self.reach(stage)), stage)
+            picture = unframed(self.decode(maps, stage, own, code, alpha), self.reach(stage))
         return picture[:, :, :height, :width]
 
     def stylize_regions(self, content: Any, codes: Any, masks: Any, alpha: float) -> Any:
@@ -65,7 +67,7 @@ class Blur:
 
 
 def blurred(picture: NDArray[np.float32]) -> NDArray[np.float32]:
-    wide = np.pad(picture, ((0, 0), (0, 0), (1, 1), (1, 1)), mode="reflect")
+    wide = np.pad(picture, ((0, 0), (0, 0), (1, 1), (1, 1)))
     height, width = picture.shape[2:]
     parts = [wide[:, :, y : y + height, x : x + width] for y in range(3) for x in range(3)]
     return np.asarray(sum(parts) / np.float32(9), np.float32)
@@ -93,11 +95,12 @@ def test_cores_cover_the_picture_once_and_are_far_from_inner_borders(shape: tupl
 @pytest.mark.parametrize("size", [(48, 36), (45, 61), (97, 32), (130, 7)])
 @pytest.mark.parametrize("side", [20, 24, 40])
 @pytest.mark.parametrize("kept", [0, 1, 1000])
+@pytest.mark.parametrize(("margin", "rim"), [(0, 0), (4, 0), (0, 1), (4, 2)])
 def test_tiled_and_whole_agree_to_a_level(
-    size: tuple[int, int], side: int, kept: int, monkeypatch: pytest.MonkeyPatch
+    size: tuple[int, int], side: int, kept: int, margin: int, rim: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tiling, "_KEPT", kept * side**2 * (3 + 3 / 4) * 4)  # the maps of so many tiles
-    rgb, backend, code = photo(*size), Blur(), {"mean": np.float32(0.4)}
+    rgb, backend, code = photo(*size), Blur(margin=margin, rim=rim), {"mean": np.float32(0.4)}
     tiled = tiling.stylize(backend, rgb, code, 1.0, side)
     assert len(backend.decoded) > 2, "these are no tiles"
     again = len(backend.encoded) - len(backend.decoded)

@@ -65,7 +65,7 @@ class TorchBackend:
 
     def encode(self, picture: NDArray[np.float32], stage: str, core: Core | None = None) -> tuple[Maps, Moments]:
         """See `adain.backend.Backend.encode`."""
-        mask = self._tensor(core_mask((picture.shape[2], picture.shape[3]), core))
+        mask = self._tensor(core_mask(picture, core, self.reach(stage)))
         with torch.inference_mode():
             maps = self.network.features(self._tensor(picture), stage)
             arrays = self.network.moments(maps, stage, mask)

@@ -20,7 +20,7 @@ from adain.backend import Reach
 from adain.nn import fusion, regions
 from adain.nn.fusion import MatrixRoots, eigh_roots
 from adain.nn.padding import crop_to, pad_to
-from adain.nn.stages import channel_moments, covariance_moments, round_up
+from adain.nn.stages import channel_moments, covariance_moments, per_pixel, round_up
 from adain.nn.vgg import Decoder, Encoder, tap
 
 __all__ = ["AdaINModel", "StyleTransfer", "WCTModel", "smallest_side", "stride"]
@@ -82,7 +82,7 @@ class StyleTransfer(nn.Module, ABC):
         """The maps that a stage fuses, by name.
 
         Args:
-            image: (N, 3, H, W) float, RGB in [0, 1]; padded to what `reach` says.
+            image: (N, 3, H, W) float, RGB in [0, 1], framed as `reach` says; see `adain.backend.framed`.
             stage: one of `stages`.
 
         Returns:
@@ -96,7 +96,8 @@ class StyleTransfer(nn.Module, ABC):
         Args:
             maps: what `features` returned.
             stage: likewise.
-            mask: (N, 1, H, W), what each pixel counts for, at least 0; averaged over the pixels of a map's pixel.
+            mask: (N, 1, H / m, W / m), what each m x m pixels of that image without its rim count for, at least 0; m
+                is the `multiple` of `reach`.
 
         Returns:
             `{map}.count` (N,), `{map}.mean` (N, C), `{map}.spread` (N, C), or for WCT (N, C, C), for each map; see
@@ -122,7 +123,7 @@ class StyleTransfer(nn.Module, ABC):
             alpha: as for `forward`.
 
         Returns:
-            (N, 3, H, W) of the padded sides, about [0, 1], not clipped.
+            (N, 3, H, W) of the image without its rim, about [0, 1], not clipped.
         """
 
     @abstractmethod
@@ -189,11 +190,11 @@ class AdaINModel(StyleTransfer):
 
     def features(self, image: Tensor, stage: str) -> dict[str, Tensor]:
         """See `StyleTransfer.features`."""
-        return {stage: self.encoder(self._fit(image))}
+        return {stage: self.encoder(image)}
 
     def moments(self, maps: Mapping[str, Tensor], stage: str, mask: Tensor) -> dict[str, Tensor]:
         """See `StyleTransfer.moments`."""
-        found = channel_moments(maps[stage].float(), regions.scaled(self._fit(mask), stride(self.level)))
+        found = channel_moments(maps[stage].float(), mask)
         return {f"{stage}.{name}": value for name, value in found.items()}
 
     def decode(
@@ -292,12 +293,12 @@ class WCTModel(StyleTransfer):
     def features(self, image: Tensor, stage: str) -> dict[str, Tensor]:
         """See `StyleTransfer.features`."""
         position = self.stages.index(stage)
-        return {stage: self._encoder(position)(self._fit(image), self.levels[position])}
+        return {stage: self._encoder(position)(image, self.levels[position])}
 
     def moments(self, maps: Mapping[str, Tensor], stage: str, mask: Tensor) -> dict[str, Tensor]:
         """See `StyleTransfer.moments`."""
         level = self.levels[self.stages.index(stage)]
-        found = covariance_moments(maps[stage].float(), regions.scaled(self._fit(mask), stride(level)))
+        found = covariance_moments(maps[stage].float(), per_pixel(mask, stride(max(self.levels)) // stride(level)))
         return {f"{stage}.{name}": value for name, value in found.items()}
 
     def decode(

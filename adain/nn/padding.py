@@ -35,10 +35,10 @@ def reflected(image: Tensor, rim: int) -> Tensor:
     return F.pad(image, (rim, rim, rim, rim), mode="reflect")
 
 
-def crop_to(image: Tensor, like: Tensor) -> Tensor:
-    """The upper left corner of `image` (N, C, H', W') with the height and width of `like` (..., H, W)."""
+def crop_to(image: Tensor, like: Tensor, margin: int = 0) -> Tensor:
+    """Of `image` (N, C, H', W'), the height and width of `like` (..., H, W), `margin` pixels from the upper left."""
     height, width = like.shape[-2:]
-    return image[..., :height, :width]
+    return image[..., margin : margin + height, margin : margin + width]
 
 
 def _target(side: int, multiple: int, minimum: int) -> int:

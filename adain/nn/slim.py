@@ -23,11 +23,10 @@ itself.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from adain.backend import Reach
 from adain.nn import regions
@@ -36,7 +35,7 @@ from adain.nn.models import StyleTransfer
 from adain.nn.padding import crop_to, pad_to, reflected
 from adain.nn.slim_fusions import Covariances, Deviations, MapFusion
 from adain.nn.slim_layers import MARGIN, SCALES, Skip, SlimDecoder, SlimEncoder, SpaceToDepthConv
-from adain.nn.stages import round_up
+from adain.nn.stages import per_pixel, round_up
 
 __all__ = ["SMALLEST_SIDE", "SlimNetwork"]
 
@@ -85,22 +84,23 @@ class SlimNetwork(StyleTransfer):
         """The statistics of the maps at every scale; see `StyleTransfer.encode_style`."""
         return {
             f"x{s}.{name}": value
-            for s, x in zip(SCALES, self._encoded(style), strict=True)
+            for s, x in zip(SCALES, self.encoder(self._framed(self._fit(style))), strict=True)
             for name, value in self.fusions[s].style_statistics(x.float()).items()
         }
 
     def forward(self, content: Tensor, code: Mapping[str, Tensor], alpha: float | Tensor) -> Tensor:
         """See `StyleTransfer.forward`."""
-        picture = content
-        for stage in self.stages:
-            maps = self.features(picture, stage)
+
+        def once(picture: Tensor, stage: str) -> Tensor:
+            maps = self.features(self._framed(picture), stage)
             own = {
                 f"x{s}.{name}": value
                 for s in SCALES
                 for name, value in self.fusions[s].content_statistics(maps[f"x{s}"].float()).items()
             }
-            picture = self.decode(maps, stage, own, code, alpha)
-        return self._crop(picture, content)
+            return self.decode(maps, stage, own, code, alpha)
+
+        return self._passes(content, once)
 
     @property
     def stages(self) -> tuple[str, ...]:
@@ -115,21 +115,21 @@ class SlimNetwork(StyleTransfer):
             minimum=SMALLEST_SIDE,
             encode=round_up(max(s * rows for s, rows in zip(SCALES, self.encoder.spoiled(), strict=True)), multiple),
             decode=round_up(self.decoder.spoiled(), multiple),
+            margin=MARGIN,
+            rim=SpaceToDepthConv.rim,
         )
 
     def features(self, image: Tensor, stage: str) -> dict[str, Tensor]:
         """See `StyleTransfer.features`. What one pass leaves outside [0, 1] does not reach the next."""
         image = image.clamp(0, 1) if self.passes > 1 else image
-        return {f"x{s}": x for s, x in zip(SCALES, self._encoded(image), strict=True)}
+        return {f"x{s}": x for s, x in zip(SCALES, self.encoder(image), strict=True)}
 
     def moments(self, maps: Mapping[str, Tensor], stage: str, mask: Tensor) -> dict[str, Tensor]:
         """See `StyleTransfer.moments`."""
-        # Repeated, because a reflection could count what lies inside once more at an inner border.
-        weights = F.pad(self._fit(mask), (MARGIN,) * 4, mode="replicate")
         return {
             f"x{s}.{name}": value
             for s in SCALES
-            for name, value in self.fusions[s].moments(maps[f"x{s}"].float(), regions.scaled(weights, s)).items()
+            for name, value in self.fusions[s].moments(maps[f"x{s}"].float(), per_pixel(mask, SCALES[-1] // s)).items()
         }
 
     def decode(
@@ -146,7 +146,8 @@ class SlimNetwork(StyleTransfer):
             mine, style = _of_map(own, s), _of_map(code, s)
             fused.append(self.fusions[s].fuse(maps[f"x{s}"], mine, style, alpha))
             flat += [mine[name] + alpha * (style[name] - mine[name]) for name in ("mean", "std")]
-        return self._decoded(fused, self.decoder.modulation(torch.cat(flat, dim=1)))
+        picture: Tensor = self.decoder(fused, self.decoder.modulation(torch.cat(flat, dim=1)))
+        return picture
 
     def forward_regions(
         self, content: Tensor, codes: Mapping[str, Tensor], masks: Tensor, alpha: float | Tensor
@@ -154,15 +155,17 @@ class SlimNetwork(StyleTransfer):
         """Each region also modulates the decoder's layers where it is; see `StyleTransfer.forward_regions`."""
         shares = regions.shares(self._reflected(self._fit(masks), MARGIN))
         scaled = {scale: regions.scaled(shares, scale) for scale in SCALES}
-        picture = content
-        for stage in self.stages:
+
+        def once(picture: Tensor, stage: str) -> Tensor:
             fused, flat = [], []
-            for s, x in zip(SCALES, self.features(picture, stage).values(), strict=True):
+            for s, x in zip(SCALES, self.features(self._framed(picture), stage).values(), strict=True):
                 styled, statistics = self.fusions[s].fuse_regions(x.float(), scaled[s], _of_map(codes, s), alpha)
                 fused.append(_skip(styled))
                 flat.append(statistics)
-            picture = self._decoded(fused, self._regional_modulation(torch.cat(flat, dim=2), scaled))
-        return self._crop(picture, content)
+            decoded: Tensor = self.decoder(fused, self._regional_modulation(torch.cat(flat, dim=2), scaled))
+            return decoded
+
+        return self._passes(content, once)
 
     def _regional_modulation(self, flat: Tensor, shares: Mapping[int, Tensor]) -> list[tuple[Tensor, Tensor]]:
         """A gain and a bias per pixel of each decoder layer, from a flat code per region (N, S + 1, D)."""
@@ -173,15 +176,16 @@ class SlimNetwork(StyleTransfer):
             for name, (gain, bias) in zip(self.decoder.names, per_region, strict=True)
         ]
 
-    def _encoded(self, image: Tensor) -> list[Tensor]:
-        """The maps of a picture of any size, and of its margin."""
-        maps: list[Tensor] = self.encoder(self._reflected(self._fit(image), MARGIN + SpaceToDepthConv.rim))
-        return maps
+    def _passes(self, content: Tensor, once: Callable[[Tensor, str], Tensor]) -> Tensor:
+        """Take a content through all stages, each from a picture that fits to one with a margin."""
+        picture = self._fit(content)
+        for stage in self.stages[:-1]:
+            picture = self._crop(once(picture, stage), picture, MARGIN)
+        return self._crop(once(picture, self.stages[-1]), content, MARGIN)
 
-    def _decoded(self, fused: Sequence[Skip], modulation: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
-        """The picture without its margin."""
-        picture: Tensor = self.decoder(fused, modulation)
-        return picture[:, :, MARGIN:-MARGIN, MARGIN:-MARGIN]
+    def _framed(self, image: Tensor) -> Tensor:
+        """See `adain.backend.framed`; of a picture that fits."""
+        return self._reflected(image, MARGIN + SpaceToDepthConv.rim)
 
     def _fit(self, image: Tensor) -> Tensor:
         return pad_to(image, multiple=SCALES[-1], minimum=SMALLEST_SIDE)
@@ -189,8 +193,8 @@ class SlimNetwork(StyleTransfer):
     def _reflected(self, image: Tensor, rim: int) -> Tensor:
         return reflected(image, rim)
 
-    def _crop(self, image: Tensor, like: Tensor) -> Tensor:
-        return crop_to(image, like)
+    def _crop(self, image: Tensor, like: Tensor, margin: int = 0) -> Tensor:
+        return crop_to(image, like, margin)
 
 
 def _of_map(arrays: Mapping[str, Tensor], scale: int) -> dict[str, Tensor]:

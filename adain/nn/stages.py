@@ -10,10 +10,16 @@ of a map that spoils follows from the layers, one by one: see `convolved`.
 from __future__ import annotations
 
 from torch import Tensor
+from torch.nn import functional as F
 
-__all__ = ["channel_moments", "convolved", "covariance_moments", "round_up"]
+__all__ = ["channel_moments", "convolved", "covariance_moments", "per_pixel", "round_up"]
 
 _TINY = 1e-12  # keeps a mask that is all 0 from dividing by 0
+
+
+def per_pixel(mask: Tensor, blocks: int) -> Tensor:
+    """A mask (N, 1, h, w) for the pixels of a map, of which `blocks` x `blocks` are one of the mask's."""
+    return mask if blocks == 1 else F.interpolate(mask, scale_factor=float(blocks), mode="nearest")
 
 
 def channel_moments(feature: Tensor, weights: Tensor) -> dict[str, Tensor]:

@@ -18,12 +18,14 @@ Pictures are float32 (batch, 3, height, width), RGB in [0, 1], or with `io` uint
 3). A style code is float32 (batch, D): all arrays of `adain.code.StyleCode.arrays`, flat, one after the other, in
 the order and of the shapes that the metadata's `code_layout` lists. `codes` are S of these, (batch, S, D);
 `weights` (batch, S) are their shares, at least 0 and not all 0, divided by their sum inside; `masks` (batch, S,
-height, width) say how much each style counts at each pixel of the content, `mask` (batch, 1, height, width) how much a
-pixel counts in the statistics; `alpha` is (batch, 1) in [0, 1]. `moments` (batch, M) and `own` (batch, O) are flat as
-codes are, in the layouts that `moments_layout` and `own_layout` make of a code's. `maps` stands for one tensor per
-fused map, by its name (`fused`): (batch, channels, rows, columns), float16, of a model with several stages float32; of
-a picture with its last row and column repeated to sides that are multiples of what `reach` says, as the result has
-them then; those of this project's own networks (`x2` ...) reach `MARGIN` of `adain.nn.slim_layers` beyond it.
+height, width) say how much each style counts at each pixel of the content; `alpha` is (batch, 1) in [0, 1].
+
+Where there are stages, pictures come framed as `reach` says (`adain.backend.framed`), or as parts of such, in multiples
+of what it says: `content` with the rim, `mask` (batch, 1, height, width) with a number for each multiple x multiple
+pixels without it, how much these count in the statistics, and `stylized` without it. `moments` (batch, M) and `own`
+(batch, O) are flat as codes are, in the layouts that `moments_layout` and `own_layout` make of a code's. `maps` stands
+for one tensor per fused map, by its name (`fused`): (batch, channels, rows, columns), float16, of a model with several
+stages float32.
 """
 
 from __future__ import annotations
@@ -60,7 +62,7 @@ __all__ = [
     "unflatten",
 ]
 
-CONTRACT_VERSION: Final = 1
+CONTRACT_VERSION: Final = 2
 """Counts changes that a consumer written for the version before would notice."""
 
 GraphKind = Literal["whole", "encode_style", "apply", "apply_regions", "encode_content", "decode"]

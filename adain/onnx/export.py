@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from adain import __version__, images
 from adain.atomic import write_bytes
+from adain.backend import core_mask, framed
 from adain.errors import InputError, OutputError
 from adain.images import PictureInput
 from adain.moments import Moments
@@ -209,11 +210,12 @@ def _feeds(
     for index, content in enumerate(arrays):
         style = arrays[index - 1]
         stage = network.stages[-1] if info.stage is None else info.stage
-        mask = np.ones((1, 1, *content.shape[2:]), np.float32)
+        reach = network.reach(stage)
+        seen = framed(content, reach)
         with torch.inference_mode():
             code = network.encode_style(torch.from_numpy(style))
-            maps = network.features(torch.from_numpy(content), stage)
-            moments = network.moments(maps, stage, torch.from_numpy(mask))
+            maps = network.features(torch.from_numpy(seen), stage)
+            moments = network.moments(maps, stage, torch.from_numpy(core_mask(seen, None, reach)))
         own = Moments.from_arrays({name: array[0].numpy() for name, array in moments.items()})
         flat = torch.cat([array.flatten() for array in code.values()]).numpy()
         every: dict[str, NDArray[np.generic]] = {
@@ -221,8 +223,7 @@ def _feeds(
             "style": _laid_out(style, info.io),
             "codes": flat[None, None],
             "weights": np.ones((1, 1), np.float32),
-            "masks": mask,
-            "mask": mask,
+            "masks": np.ones((1, 1, *content.shape[2:]), np.float32),
             "own": flatten_own(own, network.code_shapes, stage)[None],
             "alpha": np.full((1, 1), info.default_alpha, np.float32),
             **{name: x.to(network.kept).numpy() for name, x in maps.items()},

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from adain.onnx.contract import GRAPHS, CodeLayout, GraphKind, Io, Signature, fused, own_layout
+from adain.onnx.contract import GRAPHS, STAGED, CodeLayout, GraphKind, Io, Signature, fused, own_layout
 from adain.onnx.networks import ExportNetwork
 
 __all__ = ["Example", "Graph", "examples", "graph", "output_axes", "signature"]
@@ -128,12 +128,14 @@ class Example:
         axes: the names of those whose length is free.
         step: what heights and widths are multiples of; None: of nothing.
         least: how many of these steps they have at least.
+        beyond: how much longer they are than such a multiple.
     """
 
     tensor: Tensor
     axes: Mapping[int, str]
     step: int | None = None
     least: int = 1
+    beyond: int = 0
 
 
 def examples(kind: GraphKind, network: ExportNetwork, io: Io, stage: str) -> dict[str, Example]:
@@ -154,18 +156,19 @@ def examples(kind: GraphKind, network: ExportNetwork, io: Io, stage: str) -> dic
         "codes": Example(torch.rand(2, 3, size), {0: "batch", 1: "styles"}),
         "weights": Example(torch.rand(2, 3), {0: "batch", 1: "styles"}),
         "masks": Example(torch.rand(2, 3, first, second), {0: "batch", 1: "styles", **_SIDES}),
-        "mask": Example(torch.rand(2, 1, first, second), {0: "batch", **_SIDES}),
         "own": Example(torch.rand(2, own), {0: "batch"}),
         "alpha": Example(torch.rand(2, 1), {0: "batch"}),
     }
-    names = signature(kind, network, stage).inputs
-    if any(name in fused(shapes, stage) for name in names):
-        maps = network.features(torch.rand(2, 3, first, second), stage)
-        smallest = min(x.shape[2] for x in maps.values())
-        least += smallest - first // multiple  # what is beyond the picture's sides
+    if kind in STAGED:
+        reach = network.reach(stage)
+        beyond = 2 * reach.rim
+        every["content"] = _picture(first + beyond, second + beyond, io, ("height", "width"), multiple, least, beyond)
+        blocks = torch.rand(2, 1, first // multiple, second // multiple)
+        every["mask"] = Example(blocks, {0: "batch", **_SIDES}, 1, least)
+        maps = network.features(torch.rand(2, 3, first + beyond, second + beyond), stage)
         for name, x in maps.items():
-            every[name] = Example(x.to(network.kept), {0: "batch", **_SIDES}, x.shape[2] // smallest, least)
-    return {name: every[name] for name in names}
+            every[name] = Example(x.to(network.kept), {0: "batch", **_SIDES}, multiple * x.shape[2] // first, least)
+    return {name: every[name] for name in signature(kind, network, stage).inputs}
 
 
 def signature(kind: GraphKind, network: ExportNetwork, stage: str) -> Signature:
@@ -187,8 +190,10 @@ def output_axes(kind: GraphKind, network: ExportNetwork, io: Io, stage: str) -> 
 _SIDES = {2: "height", 3: "width"}
 
 
-def _picture(height: int, width: int, io: Io, names: tuple[str, str], step: int | None, least: int) -> Example:
+def _picture(
+    height: int, width: int, io: Io, names: tuple[str, str], step: int | None, least: int, beyond: int = 0
+) -> Example:
     if io == "uint8":
         tensor = torch.randint(256, (2, height, width, 3), dtype=torch.uint8)
-        return Example(tensor, {0: "batch", 1: names[0], 2: names[1]}, step, least)
-    return Example(torch.rand(2, 3, height, width), {0: "batch", 2: names[0], 3: names[1]}, step, least)
+        return Example(tensor, {0: "batch", 1: names[0], 2: names[1]}, step, least, beyond)
+    return Example(torch.rand(2, 3, height, width), {0: "batch", 2: names[0], 3: names[1]}, step, least, beyond)

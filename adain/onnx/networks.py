@@ -23,7 +23,7 @@ from adain.nn.models import AdaINModel, StyleTransfer, WCTModel, smallest_side, 
 from adain.nn.slim import SMALLEST_SIDE, SlimNetwork
 from adain.nn.slim_fusions import Covariances, Deviations, MapFusion
 from adain.nn.slim_layers import SCALES
-from adain.nn.stages import channel_moments, covariance_moments
+from adain.nn.stages import channel_moments, covariance_moments, per_pixel
 from adain.nn.vgg import Decoder, Encoder, tap
 from adain.onnx.layers import Form, GraphDecoder, GraphEncoder, exchange
 from adain.onnx.operators import Operators
@@ -55,8 +55,8 @@ class ExportNetwork(StyleTransfer, ABC):
     def _fit(self, image: Tensor) -> Tensor:
         return self.operators.fit(image, multiple=self.multiple, minimum=self.minimum)
 
-    def _crop(self, image: Tensor, like: Tensor) -> Tensor:
-        return self.operators.crop(image, like)
+    def _crop(self, image: Tensor, like: Tensor, margin: int = 0) -> Tensor:
+        return self.operators.crop(image, like, margin)
 
 
 def exportable(network: StyleTransfer, form: Form) -> ExportNetwork:
@@ -113,10 +113,10 @@ class _AdaIN(ExportNetwork):
         return self.reaches[stage]
 
     def features(self, image: Tensor, stage: str) -> dict[str, Tensor]:
-        return {stage: self._feature(self._fit(image))}
+        return {stage: self._feature(image)}
 
     def moments(self, maps: Mapping[str, Tensor], stage: str, mask: Tensor) -> dict[str, Tensor]:
-        found = channel_moments(maps[stage], regions.scaled(self._fit(mask), self.multiple))
+        found = channel_moments(maps[stage], mask)
         return {f"{stage}.{name}": value for name, value in found.items()}
 
     def decode(
@@ -195,12 +195,12 @@ class _WCT(ExportNetwork):
 
     def features(self, image: Tensor, stage: str) -> dict[str, Tensor]:
         position = self.stages.index(stage)
-        feature: Tensor = self._encoder(position)(self._fit(image).to(self.form.dtype), self.levels[position])
+        feature: Tensor = self._encoder(position)(image.to(self.form.dtype), self.levels[position])
         return {stage: feature.float()}
 
     def moments(self, maps: Mapping[str, Tensor], stage: str, mask: Tensor) -> dict[str, Tensor]:
-        weights = regions.scaled(self._fit(mask), stride(self.levels[self.stages.index(stage)]))
-        found = covariance_moments(maps[stage], weights)
+        level = self.levels[self.stages.index(stage)]
+        found = covariance_moments(maps[stage], per_pixel(mask, self.multiple // stride(level)))
         return {f"{stage}.{name}": value for name, value in found.items()}
 
     def decode(
@@ -263,8 +263,8 @@ class _Slim(SlimNetwork, ExportNetwork):
     def _fit(self, image: Tensor) -> Tensor:
         return ExportNetwork._fit(self, image)
 
-    def _crop(self, image: Tensor, like: Tensor) -> Tensor:
-        return ExportNetwork._crop(self, image, like)
+    def _crop(self, image: Tensor, like: Tensor, margin: int = 0) -> Tensor:
+        return ExportNetwork._crop(self, image, like, margin)
 
     def _reflected(self, image: Tensor, rim: int) -> Tensor:
         return self.operators.reflect(image, rim)

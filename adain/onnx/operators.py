@@ -29,9 +29,9 @@ class Operators:
         """See `adain.nn.padding.pad_to`."""
         return pad_to(image, multiple=multiple, minimum=minimum)
 
-    def crop(self, image: Tensor, like: Tensor) -> Tensor:
+    def crop(self, image: Tensor, like: Tensor, margin: int = 0) -> Tensor:
         """See `adain.nn.padding.crop_to`."""
-        return crop_to(image, like)
+        return crop_to(image, like, margin)
 
     def reflect(self, x: Tensor, rim: int = 1) -> Tensor:
         """See `adain.nn.padding.reflected`."""
@@ -83,9 +83,9 @@ class PortableOperators(Operators):
         """The picture as it is."""
         return image
 
-    def crop(self, image: Tensor, like: Tensor) -> Tensor:
-        """The picture as it is."""
-        return image
+    def crop(self, image: Tensor, like: Tensor, margin: int = 0) -> Tensor:
+        """The picture without its margin."""
+        return image[..., margin:-margin, margin:-margin] if margin else image
 
     def reflect(self, x: Tensor, rim: int = 1) -> Tensor:
         """See `Operators.reflect`; rows are turned over by a product, which is exact and runs everywhere."""

@@ -74,15 +74,15 @@ def _dynamic_shapes(inputs: Mapping[str, Example]) -> tuple[dict[int, Any], ...]
     """Which axes are free, and free of what.
 
     `Dim.DYNAMIC` leaves what holds of a length to be found out. A bare `Dim` instead gave ceil-mode pooling a wrong
-    shape at sizes other than the traced one. Where the graph itself does not pad, sides are multiples, and those of all
-    maps are together.
+    shape at sizes other than the traced one. Where the graph itself does not pad, sides are multiples, or that and a
+    rim, and those of all maps are together.
     """
     free: Any = torch.export.Dim.DYNAMIC
 
     def axis(name: str, example: Example) -> Any:
         if example.step is None or name in ("batch", "styles"):
             return free
-        return example.step * torch.export.Dim(name, min=example.least)
+        return example.step * torch.export.Dim(name, min=example.least) + example.beyond
 
     return tuple({index: axis(name, example) for index, name in example.axes.items()} for example in inputs.values())
 

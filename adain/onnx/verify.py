@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from adain.backend import core_mask, framed
 from adain.moments import Moments
 from adain.nn.models import StyleTransfer
 from adain.onnx.contract import (
@@ -161,14 +162,16 @@ def _inputs(case: Case, info: GraphInfo, network: StyleTransfer) -> dict[str, Te
     shape = (case.batch, case.styles)
     styles = _pictures(generator, case.batch * case.styles, _fitting(case.style, info))
     content = _pictures(generator, case.batch, _fitting(case.content, info))
-    mask = _pictures(generator, case.batch, _fitting(case.content, info))[:, :1]
     stage = network.stages[-1] if info.stage is None else info.stage
+    reach = network.reach(stage)
+    seen = torch.from_numpy(framed(content.numpy(), reach))
+    mask = _pictures(generator, case.batch, core_mask(seen.numpy(), None, reach).shape[2:])[:, :1]
     with torch.inference_mode():
         codes = _flat(network.encode_style(styles), network).reshape(*shape, -1)
-        maps = network.features(content, stage)
+        maps = network.features(seen, stage)
         own = _own(network.moments(maps, stage, mask), info, stage)
     return {
-        "content": content,
+        "content": seen if info.graph == "encode_content" else content,
         "mask": mask,
         "own": own,
         "style": styles[:: case.styles],
@@ -222,7 +225,7 @@ def _fitting(size: tuple[int, int], info: GraphInfo) -> tuple[int, int]:
     return height, width
 
 
-def _pictures(generator: np.random.Generator, count: int, size: tuple[int, int]) -> Tensor:
+def _pictures(generator: np.random.Generator, count: int, size: Sequence[int]) -> Tensor:
     """Noise in octaves, as pictures have more of what is large: smooth areas, edges and grain."""
     total = torch.zeros(count, 3, *size)
     for octave in range(6):

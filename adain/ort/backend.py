@@ -100,7 +100,7 @@ class OrtBackend:
     def encode(self, picture: NDArray[np.float32], stage: str, core: Core | None = None) -> tuple[Maps, Moments]:
         """See `adain.backend.Backend.encode`."""
         content = np.ascontiguousarray(picture, np.float32)
-        mask = core_mask((picture.shape[2], picture.shape[3]), core)
+        mask = core_mask(picture, core, self.reach(stage))
         maps = self._graph("encode_content", stage)({"content": content, "mask": mask})
         moments = unflatten(maps.pop("moments")[0], moments_layout(self._layout, stage))
         return maps, Moments.from_arrays(moments)

@@ -13,7 +13,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from adain.backend import Backend
+from adain.backend import Backend, framed, unframed
 from adain.code import StyleCode
 from adain.errors import InputError
 from adain.moments import Moments, lerp
@@ -64,8 +64,10 @@ class SmoothStylizer:
         self._time = time
         height, width = picture.shape[2:]
         for position, stage in enumerate(self._backend.stages):
-            maps, own = self._backend.encode(picture, stage)
+            reach = self._backend.reach(stage)
+            maps, own = self._backend.encode(framed(picture, reach), stage)
             before = self._smoothed.get(position)
             self._smoothed[position] = own if before is None else lerp(before, own, follow)
-            picture = self._backend.decode(maps, stage, self._smoothed[position], code.arrays, alpha)
+            output = self._backend.decode(maps, stage, self._smoothed[position], code.arrays, alpha)
+            picture = unframed(output, reach)
         return picture[:, :, :height, :width]
