@@ -59,9 +59,10 @@ def framed(picture: NDArray[np.float32], reach: Reach) -> NDArray[np.float32]:
     """
     height, width = picture.shape[2:]
     fitted = reach.fitting(height, width)
+    if fitted != (height, width):
+        picture = np.pad(picture, ((0, 0), (0, 0), (0, fitted[0] - height), (0, fitted[1] - width)), mode="edge")
     beyond = (reach.margin + reach.rim,) * 2
-    repeated = np.pad(picture, ((0, 0), (0, 0), (0, fitted[0] - height), (0, fitted[1] - width)), mode="edge")
-    return np.pad(repeated, ((0, 0), (0, 0), beyond, beyond), mode="reflect")
+    return np.pad(picture, ((0, 0), (0, 0), beyond, beyond), mode="reflect") if any(beyond) else picture
 
 
 def unframed(output: NDArray[np.float32], reach: Reach) -> NDArray[np.float32]:

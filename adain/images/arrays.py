@@ -52,8 +52,7 @@ def quantize(values: NDArray[np.floating]) -> NDArray[np.uint8]:
             )
         if low < 0 or high >= 256:
             np.clip(levels, 0, 255, out=levels)
-        # The cast is the floor. It keeps the memory order; turning planes to pixels is faster on bytes.
-        result[rows] = levels.astype(np.uint8)
+        result[rows] = levels.astype(np.uint8)  # the cast is the floor
     return result
 
 
@@ -90,7 +89,10 @@ def from_tensor(tensor: NDArray[np.floating]) -> NDArray[np.uint8]:
     """
     if tensor.ndim != 4 or tensor.shape[:2] != (1, 3) or tensor.dtype.kind != "f":
         raise InputError(f"a tensor must be float (1, 3, H, W), got {tensor.dtype} {tensor.shape}")
-    return quantize(tensor[0].transpose(1, 2, 0))
+    result = np.empty((*tensor.shape[2:], 3), np.uint8)
+    for channel, plane in enumerate(tensor[0]):
+        result[..., channel] = quantize(plane)  # at once, numpy would turn planes to pixels three bytes at a time
+    return result
 
 
 def check_rgb(rgb: NDArray[np.uint8]) -> None:
