@@ -42,8 +42,8 @@ class Reach:
 
     def fitting(self, height: int, width: int) -> tuple[int, int]:
         """The sides of a picture, each at least 1, once its last row and column are repeated."""
-        fitted = (max(-(-side // self.multiple) * self.multiple, self.minimum) for side in (height, width))
-        return next(fitted), next(fitted)
+        height, width = (max(-(-side // self.multiple) * self.multiple, self.minimum) for side in (height, width))
+        return height, width
 
 
 def framed(picture: NDArray[np.float32], reach: Reach) -> NDArray[np.float32]:

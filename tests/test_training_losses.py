@@ -69,6 +69,25 @@ def test_grid_takes_pictures_smaller_than_its_window():
     assert losses.grid(torch.rand(1, 3, 32, 40)) > 0
 
 
+@pytest.mark.parametrize("side", [2, 4, 8])
+@pytest.mark.parametrize("turned", [False, True])
+def test_blocks_sees_areas_of_one_value_where_grid_sees_nothing(side, turned):
+    values = torch.rand(2, 3, 96 // side, 96 // side, generator=torch.Generator().manual_seed(0))
+    blocky = values.repeat_interleave(side, dim=3)
+    blocky = blocky.repeat_interleave(side, dim=2) if side == 8 else blocky.repeat(1, 1, side, 1)
+    blocky = blocky.transpose(2, 3) if turned else blocky
+    noise = torch.rand(2, 3, 96, 96, generator=torch.Generator().manual_seed(0))
+    assert losses.blocks(blocky) > 0.4
+    assert losses.blocks(noise) < 0.005
+    assert losses.blocks(0.1 * blocky) == pytest.approx(losses.blocks(blocky).item(), rel=1e-4)
+
+
+def test_blocks_of_a_flat_picture_has_a_finite_gradient():
+    flat = torch.full((1, 3, 32, 40), 0.5, requires_grad=True)
+    losses.blocks(flat).backward()
+    assert torch.isfinite(flat.grad).all()
+
+
 def test_content_mse_is_the_mean_squared_error(pair):
     torch.testing.assert_close(losses.content_mse(*pair), (pair[0] - pair[1]).square().mean())
 

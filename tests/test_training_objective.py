@@ -44,7 +44,8 @@ def test_a_layer_with_a_head_is_compared_behind_it():
 
 
 def test_each_loss_that_has_a_weight_is_there():
-    weights = {"style": 1.0, "content": 1.0, "content_cosine": 1.0, "gram": 1.0, "grid": 1.0, "gamut": 1.0}
+    names = ("style", "content", "content_cosine", "gram", "grid", "blocks", "gamut")
+    weights = dict.fromkeys(names, 1.0)
     recipe = LossRecipe(**weights, style_layers=LAYERS, content_layers=("relu2_1",))
     total, parts = Objective(recipe, features)(Copy(), *torch.rand(2, 2, 3, 40, 48))
     assert set(parts) == set(weights)

@@ -21,7 +21,7 @@ the order and of the shapes that the metadata's `code_layout` lists. `codes` are
 height, width) say how much each style counts at each pixel of the content; `alpha` is (batch, 1) in [0, 1].
 
 Where there are stages, pictures come framed as `reach` says (`adain.backend.framed`), or as parts of such, in multiples
-of what it says: `content` with the rim, `mask` (batch, 1, height, width) with a number for each multiple x multiple
+of what it says: `content` with the rim, `mask` (batch, 1, rows, columns) with a number for each multiple x multiple
 pixels without it, how much these count in the statistics, and `stylized` without it. `moments` (batch, M) and `own`
 (batch, O) are flat as codes are, in the layouts that `moments_layout` and `own_layout` make of a code's. `maps` stands
 for one tensor per fused map, by its name (`fused`): (batch, channels, rows, columns), float16, of a model with several

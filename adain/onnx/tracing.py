@@ -62,7 +62,7 @@ def trace(
     passes.merge_constants(model)
     passes.strip(model)
     axes = {name: example.axes for name, example in inputs.items()} | outputs
-    for name in fused(network.code_shapes, stage):
+    for name in ("mask", *fused(network.code_shapes, stage)):  # of other lengths than the picture's
         axes[name] = {
             index: axis if axis == "batch" else f"{name}_{axis}" for index, axis in axes.get(name, {}).items()
         }

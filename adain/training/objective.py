@@ -76,6 +76,8 @@ class Objective:
             parts["total_variation"] = losses.total_variation(result)
         if self.recipe.grid:
             parts["grid"] = losses.grid(result)
+        if self.recipe.blocks:
+            parts["blocks"] = losses.blocks(result)
         if self.recipe.gamut:
             parts["gamut"] = losses.gamut(result)
         if self.recipe.identity_pixels and own:

@@ -88,6 +88,7 @@ class LossRecipe:
     gram: float = 0.0
     total_variation: float = 0.0
     grid: float = 0.0  # what repeats every 2, 4 or 8 px
+    blocks: float = 0.0  # edges at the same places of every 8 px
     gamut: float = 0.0  # values outside [0, 1]
     identity_pixels: float = 0.0
     identity_features: float = 0.0
