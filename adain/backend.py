@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from adain.moments import Moments
 
-__all__ = ["Backend", "Core", "Maps", "Reach", "core_mask", "framed", "unframed"]
+__all__ = ["Backend", "Core", "Maps", "Reach", "core_mask", "framed", "repeated", "unframed"]
 
 Maps: TypeAlias = Mapping[str, NDArray[np.floating]]
 """Feature maps of a picture by name, (1, C, h, w) each, float32 or float16."""
@@ -46,6 +46,12 @@ class Reach:
         return height, width
 
 
+def repeated(picture: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
+    """A picture (N, 3, H, W) with its last row and column repeated up to a height and a width."""
+    below, right = height - picture.shape[2], width - picture.shape[3]
+    return np.pad(picture, ((0, 0), (0, 0), (0, below), (0, right)), mode="edge") if below or right else picture
+
+
 def framed(picture: NDArray[np.float32], reach: Reach) -> NDArray[np.float32]:
     """A whole picture as a stage takes it.
 
@@ -57,12 +63,9 @@ def framed(picture: NDArray[np.float32], reach: Reach) -> NDArray[np.float32]:
         (N, 3, H', W'): its last row and column repeated as `Reach.fitting` says, then reflected beyond each side by
         margin and rim.
     """
-    height, width = picture.shape[2:]
-    fitted = reach.fitting(height, width)
-    if fitted != (height, width):
-        picture = np.pad(picture, ((0, 0), (0, 0), (0, fitted[0] - height), (0, fitted[1] - width)), mode="edge")
+    fitted = repeated(picture, *reach.fitting(*picture.shape[2:]))
     beyond = (reach.margin + reach.rim,) * 2
-    return np.pad(picture, ((0, 0), (0, 0), beyond, beyond), mode="reflect") if any(beyond) else picture
+    return np.pad(fitted, ((0, 0), (0, 0), beyond, beyond), mode="reflect") if any(beyond) else fitted
 
 
 def unframed(output: NDArray[np.float32], reach: Reach) -> NDArray[np.float32]:

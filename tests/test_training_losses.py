@@ -71,7 +71,7 @@ def test_grid_takes_pictures_smaller_than_its_window():
 
 @pytest.mark.parametrize("side", [2, 4, 8])
 @pytest.mark.parametrize("turned", [False, True])
-def test_blocks_sees_areas_of_one_value_where_grid_sees_nothing(side, turned):
+def test_blocks_sees_areas_of_one_value_and_no_noise(side, turned):
     values = torch.rand(2, 3, 96 // side, 96 // side, generator=torch.Generator().manual_seed(0))
     blocky = values.repeat_interleave(side, dim=3)
     blocky = blocky.repeat_interleave(side, dim=2) if side == 8 else blocky.repeat(1, 1, side, 1)
@@ -80,6 +80,14 @@ def test_blocks_sees_areas_of_one_value_where_grid_sees_nothing(side, turned):
     assert losses.blocks(blocky) > 0.4
     assert losses.blocks(noise) < 0.005
     assert losses.blocks(0.1 * blocky) == pytest.approx(losses.blocks(blocky).item(), rel=1e-4)
+
+
+def test_blocks_sees_what_grid_does_not_because_its_sign_changes():
+    areas = torch.rand(2, 3, 24, 24, generator=torch.Generator().manual_seed(0))
+    areas = areas.repeat_interleave(4, dim=2).repeat_interleave(4, dim=3)
+    screen = 0.5 + areas.std() * (torch.arange(96) // 4 % 2 * 2 - 1).expand(2, 3, 96, 96)
+    assert losses.grid(areas) < losses.grid(screen) / 20
+    assert losses.blocks(areas) > 0.4
 
 
 def test_blocks_of_a_flat_picture_has_a_finite_gradient():

@@ -10,7 +10,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from adain.backend import Core, Maps, Reach, core_mask
+from adain.backend import Core, Maps, Reach, core_mask, repeated
 from adain.errors import WeightsError
 from adain.moments import Moments
 from adain.onnx.contract import GraphInfo, GraphKind, flatten, flatten_own, moments_layout, unflatten
@@ -150,13 +150,10 @@ class OrtBackend:
 
 def _fitted(picture: NDArray[np.float32], info: GraphInfo) -> NDArray[np.float32]:
     """With its last row and column repeated until the graph takes it; the torch networks do the same inside."""
-    targets = [
+    height, width = (
         max(-(-side // info.size_multiple) * info.size_multiple, info.size_minimum) for side in picture.shape[2:]
-    ]
-    missing = [target - side for target, side in zip(targets, picture.shape[2:], strict=True)]
-    if not any(missing):
-        return np.ascontiguousarray(picture, np.float32)
-    return np.pad(picture, ((0, 0), (0, 0), (0, missing[0]), (0, missing[1])), mode="edge").astype(np.float32)
+    )
+    return np.ascontiguousarray(repeated(picture, height, width), np.float32)
 
 
 def _differ(one: Path, other: Path, name: str) -> WeightsError:
