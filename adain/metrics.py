@@ -6,8 +6,9 @@ The style distance is the moment distance of AdaIN's style loss (Huang & Belongi
 a root and relative to the style, so that layers of any scale can be averaged: 0 is the style's statistics,
 1 is as far from them as a feature map of zeros. The content distance compares feature maps after instance
 normalisation, which removes what a transfer of those statistics is meant to change. SSIM is Wang et al. 2004
-(doi:10.1109/TIP.2003.819861). The grid is this project's own: upsampling networks leave patterns that repeat
-every 2, 4 or 8 px (Odena et al. 2016, doi:10.23915/distill.00003), and those are lines in the spectrum.
+(doi:10.1109/TIP.2003.819861). Grid and blocks are this project's own: upsampling networks leave patterns that repeat
+every 2, 4 or 8 px (Odena et al. 2016, doi:10.23915/distill.00003), and those are lines in the spectrum; or, where
+their sign changes, more change at every so manieth pixel than between.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from adain.errors import InputError
 
 __all__ = [
     "Moments",
+    "blocks",
     "content_distance",
     "grid",
     "instance_normalize",
@@ -36,6 +38,8 @@ VARIANCE_FLOOR = 1e-5  # AdaIN's own, added before the root; features are of ord
 GRID_PERIODS = (2, 4, 8)  # px; the strides of the networks
 GRID_NEIGHBOURS = range(4, 12)  # bins beside a period's own; nearer ones the window smears the line into
 GRID_SMALLEST_SIDE = 128  # px; below, the periods are each other's neighbours
+BLOCK = 8  # px; the largest that the networks' upsampling repeats
+LEAST_CHANGE = 1e-5  # of a picture in [0, 1], below which it is flat
 SSIM_WINDOW = 11  # px, and sigma 1.5: Wang et al. 2004, section III.C
 SSIM_SIGMA = 1.5
 SSIM_K1, SSIM_K2 = 0.01, 0.03
@@ -163,6 +167,27 @@ def _line(power: Tensor, k: int) -> Tensor:
     beyond = [k + offset for offset in GRID_NEIGHBOURS if k + offset < power.shape[1]]
     above = power[:, beyond].mean(dim=1) if beyond else below  # period 2 is the end of the spectrum
     return 10 * (power[:, k - 1 : k + 2].amax(dim=1) / (below * above).sqrt()).log10()
+
+
+def blocks(picture: Tensor) -> Tensor:
+    """Measure the edges of blocks of 2, 4 or 8 px: what upsampling by repetition leaves, of whatever sign.
+
+    Args:
+        picture: (N, C, H, W) in [0, 1], sides of at least 9.
+
+    Returns:
+        (N,): the mean square of how much more or less it changes from pixel to pixel at each of 8 places, along and
+        across, than on average: 0.01 for a tenth, 0 for a flat picture. Differentiable.
+    """
+    changes = (picture[..., 1:] - picture[..., :-1]).abs(), (picture[..., 1:, :] - picture[..., :-1, :]).abs().mT
+    return torch.stack([_unevenness(each) for each in changes]).mean(dim=0)
+
+
+def _unevenness(changes: Tensor) -> Tensor:
+    """The mean square by which means of every eighth column differ from the mean of all, relative to that: (N,)."""
+    places = torch.stack([changes[..., place::BLOCK].mean(dim=(1, 2, 3)) for place in range(BLOCK)], dim=1)  # (N, 8)
+    mean = places.mean(dim=1, keepdim=True)
+    return ((places - mean) / mean.clamp_min(LEAST_CHANGE)).square().mean(dim=1)
 
 
 def _blur(picture: Tensor) -> Tensor:

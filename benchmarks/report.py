@@ -13,8 +13,8 @@ from gallery import Pair
 
 from adain.training.quality import LAYERS, Measurement
 
-METRICS = ("style_vgg", "style_deep", "content", "ssim", "grid", "style_slim", "content_slim")
-HEADINGS = "style, VGG | style, deep | content | SSIM | grid, dB | *slim*: style, deep | *slim*: content"
+METRICS = ("style_vgg", "style_deep", "content", "ssim", "grid", "blocks", "style_slim", "content_slim")
+HEADINGS = "style, VGG | style, deep | content | SSIM | grid, dB | blocks, % | *slim*: style, deep | *slim*: content"
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def markdown(sections: Sequence[Section], about: dict[str, Any]) -> str:
         "*identity* is each content in its own style.",
         "",
         f"| model | alpha | {HEADINGS} | identity: content | identity: SSIM |",
-        "|---|---|---|---|---|---|---|---|---|---|---|",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for section in sections:
         own, mean = means(section.identity), means(section.pairs)
@@ -99,7 +99,7 @@ def markdown(sections: Sequence[Section], about: dict[str, Any]) -> str:
         lines.append(_line(section.name, section.alpha, cells))
     if any(section.curve for section in sections):
         lines += ["", f"Over alpha, on {about['curve_pairs']} pairs:", ""]
-        lines += [f"| model | alpha | {HEADINGS} |", "|---|---|---|---|---|---|---|---|---|"]
+        lines += [f"| model | alpha | {HEADINGS} |", "|---|---|---|---|---|---|---|---|---|---|"]
     for section in sections:
         lines += [_line(section.name, alpha, [mean[m] for m in METRICS]) for alpha, mean in curve(section)]
     return "\n".join(lines) + "\n"

@@ -7,6 +7,7 @@ torch = pytest.importorskip("torch", reason="the metrics are measured with torch
 from adain.errors import InputError  # noqa: E402
 from adain.metrics import (  # noqa: E402
     Moments,
+    blocks,
     content_distance,
     grid,
     instance_normalize,
@@ -164,3 +165,23 @@ def test_brightness_and_contrast_do_not_change_the_grid(noise):
 def test_a_flat_picture_has_no_grid_and_a_small_one_cannot_tell(noise):
     assert grid(torch.full((1, 1, 128, 130), 0.5)).item() == pytest.approx(0, abs=0.1)
     assert grid(noise[..., :127]).isnan().all()
+
+
+@pytest.mark.parametrize("side", [2, 4, 8])
+def test_edges_of_blocks_are_told_in_each_picture_by_itself(noise, side):
+    blocky = noise[..., ::side].repeat_interleave(side, dim=3)[..., :260]
+    plain, found = blocks(torch.cat([noise[..., : blocky.shape[2], :260], blocky])).tolist()
+    assert plain < 0.001
+    assert found > 0.4
+    assert blocks(blocky.mT).item() == pytest.approx(found)
+
+
+def test_blocks_by_hand():
+    steps = torch.tensor([1.0, 1, 1, 1, 1, 1, 1, 9]).repeat(4)  # the mean is 2: seven are half of it off, one 3.5 times
+    along = steps.cumsum(0).expand(1, 1, 40, 32) / 100
+    expected = (7 * 0.5**2 + 3.5**2) / 8 / 2  # and there is no change across
+    assert blocks(torch.nn.functional.pad(along, (1, 0))).item() == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_flat_picture_has_no_blocks():
+    assert blocks(torch.full((1, 1, 40, 32), 0.5)).item() == 0

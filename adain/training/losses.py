@@ -17,6 +17,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from adain import metrics
+
 __all__ = [
     "Moments",
     "blocks",
@@ -96,24 +98,12 @@ def _shared(fine: Tensor, cell: int) -> Tensor:
 
 
 def blocks(picture: Tensor) -> Tensor:
-    """Edges of blocks of up to 8 px: what upsampling by repetition leaves, of whatever sign, where `grid` sees none.
+    """Edges of blocks of up to 8 px, of whatever sign, where `grid` sees none: `adain.metrics.blocks`.
 
     Args:
         picture: (N, 3, H, W), H and W at least 9.
-
-    Returns:
-        The mean square of how much more or less it changes from pixel to pixel at each of 8 places, along and across,
-        than on average: 0.01 for a tenth.
     """
-    p = picture.float()
-    steps = (p[..., 1:] - p[..., :-1]).abs(), (p[..., 1:, :] - p[..., :-1, :]).abs().transpose(2, 3)
-    return torch.stack([_uneven(each) for each in steps]).mean()
-
-
-def _uneven(steps: Tensor) -> Tensor:
-    """The mean square by which the means of every eighth column differ from the mean of all, relative to that."""
-    places = torch.stack([steps[..., place::8].mean((1, 2, 3)) for place in range(8)], dim=1)  # (N, 8)
-    return (places / places.mean(1, keepdim=True).clamp_min(_EPS) - 1).square().mean()
+    return metrics.blocks(picture.float()).mean()
 
 
 class _MomentsFunction(torch.autograd.Function):

@@ -59,6 +59,7 @@ class Measurement:
         content_slim: content distance without it.
         ssim: structural similarity to the content; 1 is the content.
         grid: how far a checkerboard or screen stands out, in decibels.
+        blocks: how much more it changes at some places of a lattice of 8 px than at others, in per cent.
     """
 
     style: Mapping[str, float]
@@ -66,6 +67,7 @@ class Measurement:
     content_slim: float
     ssim: float
     grid: float
+    blocks: float
 
     @property
     def style_vgg(self) -> float:
@@ -163,4 +165,5 @@ class Judge:
             content_slim=content_distances[SLIM_STRUCTURE],
             ssim=metrics.ssim(stylized.luminance, content.luminance).item(),
             grid=metrics.grid(stylized.luminance).item(),
+            blocks=100 * metrics.blocks(stylized.luminance).sqrt().item(),
         )
