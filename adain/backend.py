@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from adain.moments import Moments
 
-__all__ = ["Backend", "Core", "Maps", "Reach", "core_mask", "framed", "repeated", "unframed"]
+__all__ = ["Backend", "Core", "Maps", "Reach", "core_mask", "fitting", "framed", "repeated", "unframed"]
 
 Maps: TypeAlias = Mapping[str, NDArray[np.floating]]
 """Feature maps of a picture by name, (1, C, h, w) each, float32 or float16."""
@@ -41,9 +41,14 @@ class Reach:
     rim: int = 0
 
     def fitting(self, height: int, width: int) -> tuple[int, int]:
-        """The sides of a picture, each at least 1, once its last row and column are repeated."""
-        height, width = (max(-(-side // self.multiple) * self.multiple, self.minimum) for side in (height, width))
-        return height, width
+        """The sides of a picture once its last row and column are repeated."""
+        return fitting((height, width), self.multiple, self.minimum)
+
+
+def fitting(sides: Sequence[int], multiple: int, minimum: int) -> tuple[int, int]:
+    """Height and width, each at least 1, up to multiples of `multiple` and at least `minimum`, itself such a one."""
+    height, width = (max(-(-side // multiple) * multiple, minimum) for side in sides)
+    return height, width
 
 
 def repeated(picture: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:

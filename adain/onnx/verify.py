@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from adain.backend import core_mask, framed
+from adain.backend import core_mask, fitting, framed
 from adain.moments import Moments
 from adain.nn.models import StyleTransfer
 from adain.onnx.contract import (
@@ -221,8 +221,7 @@ def _expected(inputs: dict[str, Tensor], info: GraphInfo, network: StyleTransfer
 
 
 def _fitting(size: tuple[int, int], info: GraphInfo) -> tuple[int, int]:
-    height, width = (max(math.ceil(side / info.size_multiple) * info.size_multiple, info.size_minimum) for side in size)
-    return height, width
+    return fitting(size, info.size_multiple, info.size_minimum)
 
 
 def _pictures(generator: np.random.Generator, count: int, size: Sequence[int]) -> Tensor:

@@ -10,7 +10,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from adain.backend import Core, Maps, Reach, core_mask, repeated
+from adain.backend import Core, Maps, Reach, core_mask, fitting, repeated
 from adain.errors import WeightsError
 from adain.moments import Moments
 from adain.onnx.contract import GraphInfo, GraphKind, flatten, flatten_own, moments_layout, unflatten
@@ -92,16 +92,13 @@ class OrtBackend:
 
     def reach(self, stage: str) -> Reach:
         """See `adain.backend.Backend.reach`."""
-        graph = self._graph("decode", stage)
-        if graph.info.reach is None:
-            raise WeightsError(f"{graph.path} does not say how far its stage reaches; export {self.name} again")
-        return graph.info.reach
+        return _reach(self._graph("decode", stage))
 
     def encode(self, picture: NDArray[np.float32], stage: str, core: Core | None = None) -> tuple[Maps, Moments]:
         """See `adain.backend.Backend.encode`."""
         content = np.ascontiguousarray(picture, np.float32)
-        mask = core_mask(picture, core, self.reach(stage))
-        maps = self._graph("encode_content", stage)({"content": content, "mask": mask})
+        graph = self._graph("encode_content", stage)
+        maps = graph({"content": content, "mask": core_mask(picture, core, _reach(graph))})
         moments = unflatten(maps.pop("moments")[0], moments_layout(self._layout, stage))
         return maps, Moments.from_arrays(moments)
 
@@ -148,12 +145,17 @@ class OrtBackend:
         return graph
 
 
+def _reach(graph: Graph) -> Reach:
+    """What the file of a stage says of it."""
+    if graph.info.reach is None:
+        raise WeightsError(f"{graph.path} does not say how far its stage reaches; export {graph.info.model} again")
+    return graph.info.reach
+
+
 def _fitted(picture: NDArray[np.float32], info: GraphInfo) -> NDArray[np.float32]:
     """With its last row and column repeated until the graph takes it; the torch networks do the same inside."""
-    height, width = (
-        max(-(-side // info.size_multiple) * info.size_multiple, info.size_minimum) for side in picture.shape[2:]
-    )
-    return np.ascontiguousarray(repeated(picture, height, width), np.float32)
+    sides = fitting(picture.shape[2:], info.size_multiple, info.size_minimum)
+    return np.ascontiguousarray(repeated(picture, *sides), np.float32)
 
 
 def _differ(one: Path, other: Path, name: str) -> WeightsError:
