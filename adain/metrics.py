@@ -7,8 +7,8 @@ a root and relative to the style, so that layers of any scale can be averaged: 0
 1 is as far from them as a feature map of zeros. The content distance compares feature maps after instance
 normalisation, which removes what a transfer of those statistics is meant to change. SSIM is Wang et al. 2004
 (doi:10.1109/TIP.2003.819861). Grid and blocks are this project's own: upsampling networks leave patterns that repeat
-every 2, 4 or 8 px (Odena et al. 2016, doi:10.23915/distill.00003), and those are lines in the spectrum; or, where
-their sign changes, more change at every so manieth pixel than between.
+every 2, 4 or 8 px (Odena et al. 2016, doi:10.23915/distill.00003). Those are lines in the spectrum (grid); where their
+sign changes from place to place they are none, but the picture changes more at those pixels than between (blocks).
 """
 
 from __future__ import annotations
