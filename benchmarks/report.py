@@ -90,8 +90,7 @@ def markdown(sections: Sequence[Section], about: dict[str, Any]) -> str:
         f"{about['pairs']} pairs, shorter side {about['size']} px. Lower is better, except for SSIM;",
         "*identity* is each content in its own style.",
         "",
-        f"| model | alpha | {HEADINGS} | identity: content | identity: SSIM |",
-        "|---|---|---|---|---|---|---|---|---|---|---|---|",
+        *_head(f"| model | alpha | {HEADINGS} | identity: content | identity: SSIM |"),
     ]
     for section in sections:
         own, mean = means(section.identity), means(section.pairs)
@@ -99,10 +98,14 @@ def markdown(sections: Sequence[Section], about: dict[str, Any]) -> str:
         lines.append(_line(section.name, section.alpha, cells))
     if any(section.curve for section in sections):
         lines += ["", f"Over alpha, on {about['curve_pairs']} pairs:", ""]
-        lines += [f"| model | alpha | {HEADINGS} |", "|---|---|---|---|---|---|---|---|---|---|"]
+        lines += _head(f"| model | alpha | {HEADINGS} |")
     for section in sections:
         lines += [_line(section.name, alpha, [mean[m] for m in METRICS]) for alpha, mean in curve(section)]
     return "\n".join(lines) + "\n"
+
+
+def _head(headings: str) -> list[str]:
+    return [headings, "|---" * (headings.count("|") - 1) + "|"]
 
 
 def _line(name: str, alpha: float, cells: Sequence[float]) -> str:
