@@ -48,11 +48,6 @@ def adain_export(exports: Exports) -> Export:
 
 
 @pytest.fixture(scope="module")
-def portable(exports: Exports) -> Written:
-    return exports("small-adain", Options(portable=True, kinds=("apply",))).graphs["apply"]
-
-
-@pytest.fixture(scope="module")
 def calibration(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ...]:
     folder = tmp_path_factory.mktemp("calibration")
     for seed in range(3):
@@ -84,8 +79,10 @@ def test_float32_is_within_one_of_255() -> None:
     assert {limit.worst for (_, precision), limit in LIMITS.items() if precision == "fp32"} == {1.0}
 
 
-def test_portable_is_torchs_at_sizes_that_fit(exports: Exports, portable: Written) -> None:
-    assert_torch_agrees(exports("small-adain", Options(portable=True, kinds=("apply",))), portable)
+@pytest.mark.parametrize("name", ["small-adain", "small-slim"])
+def test_portable_is_torchs_at_sizes_that_fit(exports: Exports, name: str) -> None:
+    made = exports(name, Options(portable=True, kinds=("apply",)))
+    assert_torch_agrees(made, made.graphs["apply"])
 
 
 def test_uint8_is_torchs(exports: Exports) -> None:
@@ -193,12 +190,16 @@ def test_nothing_of_the_machine_is_in_a_file(adain_export: Export) -> None:
             assert trace not in content
 
 
-def test_a_portable_graph_has_only_operators_that_every_runtime_has(portable: Written) -> None:
+@pytest.mark.parametrize(("name", "sizes"), [("small-adain", (2, 4)), ("small-slim", (8, 24))])
+def test_a_portable_graph_has_only_operators_that_every_runtime_has(
+    exports: Exports, name: str, sizes: tuple[int, int]
+) -> None:
+    portable = exports(name, Options(portable=True, kinds=("apply",))).graphs["apply"]
     graph = onnx.load(portable.path).graph
     assert {node.op_type for node in graph.node} <= set(PORTABLE_OPERATORS.split())
     ceiled = [attribute.i for node in graph.node for attribute in node.attribute if attribute.name == "ceil_mode"]
     assert not any(ceiled)
-    assert (portable.info.size_multiple, portable.info.size_minimum) == (2, 4)
+    assert (portable.info.size_multiple, portable.info.size_minimum) == sizes
 
 
 @pytest.mark.parametrize(("name", "kind"), GRAPHS_OF_FAMILIES)

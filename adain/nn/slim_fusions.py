@@ -130,7 +130,7 @@ class Covariances(MapFusion):
 
         def scaled(scale: Tensor) -> tuple[Tensor, Tensor]:
             with torch.autocast(x.device.type, enabled=False):
-                gain = scale.float()[:, :, :, 0]  # (N, C, 1)
+                gain = scale.float().squeeze(3)  # (N, C, 1)
                 return self.mix_channels(gain * transform, x.float()), (gain * shift)[..., None]
 
         return scaled

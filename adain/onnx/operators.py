@@ -107,7 +107,7 @@ class PortableOperators(Operators):
         """See `Operators.covariance`; row by row, because flattening a map and back needs its shape."""
         rows = centred.transpose(1, 2)  # (N, H, C, W)
         total = (rows @ rows.transpose(2, 3)).sum(dim=1)  # (N, C, C)
-        return total / (self._count(centred) - 1).clamp_min(1.0)[:, 0]
+        return total / (self._count(centred) - 1).clamp_min(1.0).squeeze(1)
 
     def mix_channels(self, matrix: Tensor, x: Tensor) -> Tensor:
         """See `Operators.mix_channels`."""
