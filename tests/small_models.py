@@ -13,6 +13,7 @@ from torch import nn
 from adain.nn import build
 from adain.nn.models import StyleTransfer
 from adain.nn.newton_schulz import newton_schulz_roots
+from adain.nn.slim import SlimNetwork
 from adain.nn.slim_layers import SlimDecoder
 from adain.nn.vgg import Decoder
 from adain.onnx.contract import GraphKind
@@ -29,8 +30,8 @@ ARCHITECTURES: dict[str, Architecture | SlimArchitecture] = {
 CONTRAST = {
     "small-adain": 2.0,
     "small-wct": 0.8,
-    "small-slim": 0.06,
-    "small-slim-wct": 0.05,
+    "small-slim": 0.16,
+    "small-slim-wct": 0.13,
 }  # of the last layers: pictures spread by 0.2
 
 
@@ -91,7 +92,9 @@ def make(name: str, folder: Path) -> SmallModel:
     with torch.no_grad():
         for last in _last_layers(part):
             last.weight *= CONTRAST[name]
-            last.bias.fill_(0.0 if "slim" in name else 0.5)  # the slim networks add 0.5 themselves
+            last.bias.fill_(0.5)
+        if isinstance(part, SlimNetwork):
+            part.decoder.modulation.out.weight *= 10  # gains and floors that are seen
     file = folder / f"{name}.safetensors"
     save_file(part.state_dict(), file)
     fusion = "wct" if "wct" in name else "adain"

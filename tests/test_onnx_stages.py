@@ -112,6 +112,17 @@ def test_tiles_in_onnxruntime_are_the_whole_picture(exports: Exports, family: st
     assert whole.std() > 5
 
 
+def test_a_style_scales_no_map_between_two_convolutions(exports: Exports) -> None:
+    """Each such pass over a map of a large picture takes as long as a twentieth of all convolutions."""
+    import onnx
+
+    made = exports("small-slim", Options(kinds=KINDS))
+    nodes = onnx.load(next(made.directory.glob("*.decode.onnx")), load_external_data=False).graph.node
+    convolved = {node.output[0] for node in nodes if node.op_type == "Conv"}
+    scaled = {name for node in nodes if node.op_type == "Mul" for name in node.input} & convolved
+    assert len(scaled) == sum(node.op_type == "Resize" for node in nodes) == 2  # only what is upsampled to a skip
+
+
 def test_a_missing_graph_is_named_with_the_command_that_writes_it(exports: Exports) -> None:
     made = exports("small-adain", Options(kinds=("encode_style", "apply")))
     paths = {kind: graph.path for kind, graph in made.graphs.items()}

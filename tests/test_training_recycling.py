@@ -48,8 +48,14 @@ def network(pair: tuple[Tensor, Tensor]) -> SlimNetwork:
     made = networks.build(recipe.NetworkRecipe("adain-slim", options=OPTIONS), 0)
     assert isinstance(made, SlimNetwork)
     recycling.recycle(made, *pair, SHARE, seed=0)
-    for parameter in made.decoder.modulation.out.parameters():
+    modulation = made.decoder.modulation
+    for parameter in modulation.out.parameters():
         nn.init.normal_(parameter, std=0.1, generator=torch.Generator().manual_seed(1))
+    # The same for all styles: by as much as floors differ, what is drawn anew changes the picture.
+    floors = torch.cat([torch.full((n,), name.startswith("floor")) for name, n in modulation.channels.items()])
+    with torch.no_grad():
+        modulation.out.weight[floors] = 0
+        modulation.out.bias[floors] = 1.0
     return made
 
 

@@ -3,8 +3,8 @@
 AdaIN (Huang & Belongie 2017, arXiv 1703.06868) at relu4_1 alone leaves colour and stroke to a deep decoder. Here
 every scale of the content, from half to an eighth of the resolution, is given the style's statistics and enters the
 decoder as a skip, so detail survives and colour needs no learning. What remains, how strokes look between those
-scales, each decoder layer learns as a gain and a bias computed from means and deviations (feature-wise modulation, as
-in Dumoulin et al. 2017, arXiv 1610.07629, but from statistics instead of a style's index).
+scales, the decoder learns as gains, biases and floors of what it adds up there, computed from means and deviations
+(feature-wise modulation, as in Dumoulin et al. 2017, arXiv 1610.07629, but from statistics instead of a style's index).
 
 The finest map, whose channels are colours and edges, is given the whole covariance (WCT: Li et al. 2017, arXiv
 1705.08086): by deviations alone, channels stay as correlated as they are in the content, and its colours show through.
@@ -152,7 +152,7 @@ class SlimNetwork(StyleTransfer):
     def forward_regions(
         self, content: Tensor, codes: Mapping[str, Tensor], masks: Tensor, alpha: float | Tensor
     ) -> Tensor:
-        """Each region also modulates the decoder's layers where it is; see `StyleTransfer.forward_regions`."""
+        """Each region also modulates the decoder where it is; see `StyleTransfer.forward_regions`."""
         shares = regions.shares(self._reflected(self._fit(masks), MARGIN))
         scaled = {scale: regions.scaled(shares, scale) for scale in SCALES}
 
@@ -167,14 +167,11 @@ class SlimNetwork(StyleTransfer):
 
         return self._passes(content, once)
 
-    def _regional_modulation(self, flat: Tensor, shares: Mapping[int, Tensor]) -> list[tuple[Tensor, Tensor]]:
-        """A gain and a bias per pixel of each decoder layer, from a flat code per region (N, S + 1, D)."""
+    def _regional_modulation(self, flat: Tensor, shares: Mapping[int, Tensor]) -> dict[str, Tensor]:
+        """Gains, biases and floors per pixel, from a flat code per region (N, S + 1, D)."""
         count = flat.shape[1]
-        per_region = self.decoder.modulation(flat.flatten(0, 1))  # (N * (S + 1), C, 1, 1) twice per layer
-        return [
-            (_blend(gain, count, shares[_scale(name)]), _blend(bias, count, shares[_scale(name)]))
-            for name, (gain, bias) in zip(self.decoder.names, per_region, strict=True)
-        ]
+        per_region = self.decoder.modulation(flat.flatten(0, 1))  # (N * (S + 1), C, 1, 1) each
+        return {name: _blend(values, count, shares[_scale(name)]) for name, values in per_region.items()}
 
     def _passes(self, content: Tensor, once: Callable[[Tensor, str], Tensor]) -> Tensor:
         """Take a content through all stages, each from a picture that fits to one with a margin."""
@@ -212,6 +209,6 @@ def _blend(values: Tensor, count: int, shares: Tensor) -> Tensor:
     return regions.blend(values.reshape(-1, count, values.shape[1]), shares)
 
 
-def _scale(layer: str) -> int:
-    """Of the map that a decoder layer makes: 4 for `at_quarter_1` and `from_quarter`."""
-    return {"half": 2, "quarter": 4, "eighth": 8}[layer.split("_")[1]]
+def _scale(name: str) -> int:
+    """Of the map that is modulated: 4 for `gain_skip_quarter` and `bias_from_quarter`."""
+    return {"half": 2, "quarter": 4, "eighth": 8}[name.split("_")[-1]]

@@ -7,7 +7,7 @@ own. What zeros do to a picture, a rim and along it a band with hardly a stroke,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 import torch
@@ -85,7 +85,7 @@ _CAUTION = 0.1  # of the optimizer's steps: a batch shows few styles, and what i
 
 
 class Modulation(nn.Module):
-    """Means and deviations of all maps to a gain and a bias per channel of each decoder layer.
+    """Means and deviations of all maps to gains, biases and floors, per channel, of what a decoder adds up.
 
     They differ by orders of magnitude from channel to channel. As they are, they drive the hidden units into where a
     ReLU is zero within a few hundred steps; so `center` and `spread`, over pictures met in training, are part of it.
@@ -93,36 +93,46 @@ class Modulation(nn.Module):
     Args:
         inputs: how many numbers those are.
         hidden: width of the one hidden layer.
-        channels: of each modulated layer.
+        channels: how many each of them is of, by its name; a gain's begins with `gain`.
     """
 
-    def __init__(self, inputs: int, hidden: int, channels: Sequence[int]) -> None:
+    def __init__(self, inputs: int, hidden: int, channels: Mapping[str, int]) -> None:
         super().__init__()
-        self.channels = tuple(channels)
+        self.channels = dict(channels)
         self.center: Tensor
         self.spread: Tensor
         self.register_buffer("center", torch.zeros(inputs))
         self.register_buffer("spread", torch.ones(inputs))
         self.hidden = nn.Linear(inputs, hidden)
-        self.out = nn.Linear(hidden, 2 * sum(channels))
+        self.out = nn.Linear(hidden, sum(channels.values()))
         nn.init.normal_(self.out.weight, std=0.1)  # gains near 1 and biases near 0 to begin with
         nn.init.zeros_(self.out.bias)
 
-    def forward(self, code: Tensor) -> list[tuple[Tensor, Tensor]]:
-        """(N, inputs) to (gain, bias) per layer, (N, C, 1, 1) each."""
+    def forward(self, code: Tensor) -> dict[str, Tensor]:
+        """(N, inputs) to what `channels` names, (N, C, 1, 1) each."""
         standard = (code - self.center) / self.spread
-        gains, biases = (_CAUTION * self.out(torch.relu(self.hidden(standard)))).chunk(2, dim=1)
-        pairs = zip(gains.split(self.channels, 1), biases.split(self.channels, 1), strict=True)
-        return [(1 + gain[:, :, None, None], bias[:, :, None, None]) for gain, bias in pairs]
+        values = _CAUTION * self.out(torch.relu(self.hidden(standard)))[:, :, None, None]
+        named = zip(self.channels, values.split(tuple(self.channels.values()), 1), strict=True)
+        return {name: 1 + value if name.startswith("gain") else value for name, value in named}
 
 
 class SlimDecoder(nn.Module):
     """Fused maps to a picture, coarse to fine, each finer map added as a skip.
 
+    The style's gains and biases enter where skips do and nowhere else. There they cost nothing: a gain of a skip goes
+    into what fuses it, and the others are of a map a quarter as large. Between two convolutions they would be passes
+    over the whole map, and keep a runtime from joining what is there. What is added up is rectified at the style's own
+    floor instead of 0, which is a bias of the next convolution, too.
+
     Args:
         widths: channels of the maps, finest first.
-        hidden: width of the hidden layer between means and deviations and the layers' gains.
+        hidden: width of the modulation's hidden layer.
+
+    Attributes:
+        at_least: (N, C, H, W) and a floor (N, C, 1, 1) or (N, C, H, W) to the greater of both.
     """
+
+    at_least: Callable[[Tensor, Tensor], Tensor] = staticmethod(torch.maximum)
 
     def __init__(self, widths: Sequence[int], hidden: int) -> None:
         super().__init__()
@@ -136,13 +146,24 @@ class SlimDecoder(nn.Module):
             "at_half": _conv(half, half),
         }
         self.layers = nn.ModuleDict(layers)
-        self.names = ("skip_eighth", *layers)
-        channels = [eighth, *(layer.out_channels for layer in layers.values())]
+        channels = {
+            "gain_skip_eighth": eighth,
+            "bias_skip_eighth": eighth,
+            "gain_from_eighth": quarter,
+            "bias_from_eighth": quarter,
+            "gain_skip_quarter": quarter,
+            "gain_from_quarter": half,
+            "bias_from_quarter": half,
+            "gain_skip_half": half,
+            "floor_eighth": eighth,
+            "floor_quarter": quarter,
+            "floor_half": half,
+        }
         self.modulation = Modulation(2 * sum(widths), hidden, channels)
         self.skips = nn.ParameterList(nn.Parameter(torch.full((1, c, 1, 1), 0.7)) for c in (half, quarter, eighth))
-        self.to_picture = _conv(half, 4 * 3, gain=0.1)  # starts as mid-grey
+        self.to_picture = _conv(half, 4 * 3, gain=0.1, bias=0.5)  # starts as mid-grey
 
-    def forward(self, skips: Sequence[Skip], modulation: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+    def forward(self, skips: Sequence[Skip], modulation: Mapping[str, Tensor]) -> Tensor:
         """A content's maps to a picture.
 
         Args:
@@ -152,27 +173,25 @@ class SlimDecoder(nn.Module):
         Returns:
             (N, 3, H, W), around [0, 1].
         """
-        modulated_by = dict(zip(self.names, modulation, strict=True))
+        layers = self.layers
+        half, quarter, eighth = (
+            skip(scale * modulation[f"gain_skip_{name}"])
+            for skip, scale, name in zip(skips, self.skips, ("half", "quarter", "eighth"), strict=True)
+        )
 
-        def layer(name: str, x: Tensor, shift: Tensor | float = 0.0) -> Tensor:
-            gain, bias = modulated_by[name]
-            modulated: Tensor = self.layers[name](x) * gain + (bias + shift)
-            return modulated
-
-        def up(name: str, x: Tensor, index: int) -> Tensor:
+        def up(name: str, x: Tensor, skipped: Tensor, shift: Tensor | float) -> Tensor:
             """Upsampled, and a skip added; its shift on the smaller map."""
-            skipped, shift = skips[index](self.skips[index])
-            return torch.relu(_up(layer(name, x, shift)) + skipped)
+            modulated = layers[name](x) * modulation[f"gain_{name}"] + (modulation[f"bias_{name}"] + shift)
+            return _up(modulated) + skipped
 
-        gain, bias = modulated_by["skip_eighth"]
-        skipped, shift = skips[2](self.skips[2] * gain)
-        x = torch.relu(skipped + (bias + shift))
-        x = torch.relu(x + layer("at_eighth", x))
-        x = up("from_eighth", x, 1)
-        x = torch.relu(x + layer("at_quarter_2", torch.relu(layer("at_quarter_1", x))))
-        x = up("from_quarter", x, 0)
-        x = torch.relu(layer("at_half", x))
-        return F.pixel_shuffle(self.to_picture(x), 2) + 0.5
+        skipped, shift = eighth
+        x = self.at_least(skipped + (modulation["bias_skip_eighth"] + shift), modulation["floor_eighth"])
+        x = torch.relu(x + layers["at_eighth"](x))
+        x = self.at_least(up("from_eighth", x, *quarter), modulation["floor_quarter"])
+        x = torch.relu(x + layers["at_quarter_2"](torch.relu(layers["at_quarter_1"](x))))
+        x = self.at_least(up("from_quarter", x, *half), modulation["floor_half"])
+        x = torch.relu(layers["at_half"](x))
+        return F.pixel_shuffle(self.to_picture(x), 2)
 
     def spoiled(self) -> int:
         """Pixels of the picture along an inner border that the padding of the maps there spoils."""
@@ -182,19 +201,19 @@ class SlimDecoder(nn.Module):
         return 2 * convolved(at_half)
 
 
-def _conv(inputs: int, outputs: int, *, stride: int = 1, gain: float = 1.0) -> nn.Conv2d:
+def _conv(inputs: int, outputs: int, *, stride: int = 1, gain: float = 1.0, bias: float = 0.0) -> nn.Conv2d:
     """3x3 within zeros, (N, C, H, W) to (N, C', H / stride, W / stride); even sides where the stride is 2."""
     conv = nn.Conv2d(inputs, outputs, 3, stride, padding=1)
-    _initialise(conv, gain)
+    _initialise(conv, gain, bias)
     return conv
 
 
 @torch.no_grad()
-def _initialise(conv: nn.Conv2d, gain: float) -> None:
+def _initialise(conv: nn.Conv2d, gain: float, bias: float = 0.0) -> None:
     nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
     conv.weight *= gain
     assert conv.bias is not None
-    nn.init.zeros_(conv.bias)
+    nn.init.constant_(conv.bias, bias)
 
 
 def _up(x: Tensor) -> Tensor:

@@ -258,6 +258,7 @@ class _Slim(SlimNetwork, ExportNetwork):
         vars(self).update(vars(network))  # whatever its constructor was called with
         self.fusions = {scale: _over(form.operators, each) for scale, each in network.fusions.items()}
         exchange(self, form)
+        self.decoder.at_least = form.operators.at_least
         self._set(form, multiple=SCALES[-1], minimum=SMALLEST_SIDE)
 
     def _fit(self, image: Tensor) -> Tensor:

@@ -45,6 +45,10 @@ class Operators:
         """Maximum of 2 x 2, an odd last row or column included."""
         return F.max_pool2d(x, 2, ceil_mode=True)
 
+    def at_least(self, x: Tensor, floor: Tensor) -> Tensor:
+        """The greater of both."""
+        return torch.maximum(x, floor)
+
     def moments(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """A map minus its mean, its mean, and its standard deviation as `adain.nn.fusion.mean_std` defines it.
 
@@ -102,6 +106,10 @@ class PortableOperators(Operators):
     def pool(self, x: Tensor) -> Tensor:
         """Maximum of 2 x 2; both sides are even."""
         return F.max_pool2d(x, 2)
+
+    def at_least(self, x: Tensor, floor: Tensor) -> Tensor:
+        """See `Operators.at_least`; WebGPU in onnxruntime has no Max."""
+        return torch.relu(x - floor) + floor
 
     def covariance(self, centred: Tensor) -> Tensor:
         """See `Operators.covariance`; row by row, because flattening a map and back needs its shape."""

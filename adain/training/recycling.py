@@ -1,9 +1,9 @@
 """Dormant units of a small network, drawn anew (ReDo: Sokar et al. 2023, arXiv 2302.12902).
 
-A ReLU that is zero for every picture has no gradient and stays so. Nothing tells: the losses go on falling while a
-network works with a part of what it costs. So units that are hardly ever active are given new incoming weights, scaled
-so that half of what they see activates them, and outgoing weights of zero, so that the network's function hardly
-changes and the new units are used as they prove useful.
+A ReLU that is zero for every picture has no gradient and stays so, and so does what is never above its style's floor.
+Nothing tells: the losses go on falling while a network works with a part of what it costs. So units that are hardly
+ever active are given new incoming weights, scaled so that half of what they see activates them, and outgoing weights of
+zero, so that the network's function hardly changes and the new units are used as they prove useful.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Layer = nn.Conv2d | nn.Linear
 
 @dataclass(frozen=True)
 class _Units:
-    """The units behind one ReLU.
+    """The units behind one ReLU or floor.
 
     Args:
         name: by which `recycle` counts them.
@@ -33,7 +33,7 @@ class _Units:
         used_by: the layers that see them.
         watched: the layer whose input they are; or the encoder, whose last output they are.
         scale: of an encoder's map, which also the decoder's skip and modulation use.
-        modulated: the decoder's layers whose gain and bias are these units'.
+        modulated: what the modulation makes of a style for them.
     """
 
     name: str
@@ -70,10 +70,13 @@ def recycle(network: SlimNetwork, content: Tensor, style: Tensor, share: float, 
         if not units.made_by.weight.requires_grad:
             continue
         _center(modulation, _seen(network, content, style, modulation, before=True))
-        active = _seen(network, content, style, units.watched, before=units.watched is not network.encoder) > 0
-        dormant = active.float().mean(0) < share
+        seen = _seen(network, content, style, units.watched, before=units.watched is not network.encoder)
+        active = seen > seen.amin(1, keepdim=True)  # 0 or the floor
+        dormant = active.float().mean((0, 1)) < share
         counts[units.name] = int(dormant.sum())
         if counts[units.name]:
+            for layer in units.used_by:
+                _unheeded(layer, dormant, _seen(network, content, style, layer, before=True))
             _silence(network, units, dormant)
             _draw(units.made_by, dormant, generator)
             drawn = _seen(network, content, style, units.made_by)
@@ -89,20 +92,24 @@ def _groups(network: SlimNetwork) -> Iterator[_Units]:
     yield _Units("eighth", e.to_eighth, [], e, scale=8)
     yield _Units("modulation", d.modulation.hidden, [d.modulation.out], d.modulation.out)
 
-    def decoding(made_by: str, used_by: Sequence[str], refined_by: str | None = None) -> _Units:
+    def decoding(
+        made_by: str, used_by: Sequence[str], refined_by: str | None = None, modulated: Sequence[str] = ()
+    ) -> _Units:
         users = [layers.get(name, d.to_picture) for name in used_by]
-        refining, modulated = (None, [made_by]) if refined_by is None else (layers[refined_by], [made_by, refined_by])
+        refining = None if refined_by is None else layers[refined_by]
         return _Units(made_by, layers[made_by], users, users[-1], refining, modulated=modulated)
 
     yield decoding("at_eighth", ["from_eighth"])
-    yield decoding("from_eighth", ["at_quarter_1", "from_quarter"], "at_quarter_2")
+    entering = ("gain_from_eighth", "bias_from_eighth", "floor_quarter")
+    yield decoding("from_eighth", ["at_quarter_1", "from_quarter"], "at_quarter_2", entering)
     yield decoding("at_quarter_1", ["at_quarter_2"])
-    yield decoding("from_quarter", ["at_half"])
+    entering = ("gain_from_quarter", "bias_from_quarter", "floor_half")
+    yield decoding("from_quarter", ["at_half"], modulated=entering)
     yield decoding("at_half", ["to_picture"])
 
 
 def _seen(network: SlimNetwork, content: Tensor, style: Tensor, module: nn.Module, *, before: bool = False) -> Tensor:
-    """What a module gives, or is given if `before`, for these pictures: (positions, channels)."""
+    """What a module gives, or is given if `before`: (pictures, positions, channels), or (1, pictures, numbers)."""
     seen: list[Tensor] = []
 
     def given(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
@@ -116,12 +123,12 @@ def _seen(network: SlimNetwork, content: Tensor, style: Tensor, module: nn.Modul
         network(content, network.encode_style(style), 1.0)
     finally:
         handle.remove()
-    return torch.cat([x.movedim(1, -1).flatten(0, -2) for x in seen]).float()
+    return torch.cat([x[None] if x.dim() == 2 else x.flatten(2).mT for x in seen]).float()
 
 
 def _center(modulation: Modulation, codes: Tensor) -> None:
-    """`center` and `spread` of these codes (N, D); what is silenced then leaves its mean in the bias."""
-    hidden = modulation.hidden
+    """`center` and `spread` of these codes (1, N, D); what is silenced then leaves its mean in the bias."""
+    codes, hidden = codes.flatten(0, 1), modulation.hidden
     of_raw = hidden.weight / modulation.spread
     hidden.bias.add_(of_raw @ (codes.mean(0) - modulation.center))
     spread = codes.std(0)
@@ -133,9 +140,7 @@ def _center(modulation: Modulation, codes: Tensor) -> None:
 
 
 def _silence(network: SlimNetwork, units: _Units, dormant: Tensor) -> None:
-    """Nothing that sees the units heeds them, and nothing but the layer that makes them makes them."""
-    for layer in units.used_by:
-        layer.weight[:, dormant] = 0
+    """Nothing but the layer that makes the units makes them, and skips and modulation do not heed them."""
     if units.refined_by is not None:
         _zero_rows(units.refined_by, dormant)
     modulation = network.decoder.modulation
@@ -145,12 +150,15 @@ def _silence(network: SlimNetwork, units: _Units, dormant: Tensor) -> None:
         start = 2 * sum(network.widths[:index])  # mean and deviation of each map in turn
         for offset in (start, start + len(dormant)):
             modulation.hidden.weight[:, offset : offset + len(dormant)][:, dormant] = 0
-    names = network.decoder.names
-    for name in units.modulated:
-        start = sum(modulation.channels[: names.index(name)])
-        rows = torch.zeros(sum(modulation.channels), dtype=torch.bool)
-        rows[start : start + len(dormant)] = dormant.to(rows.device)
-        _zero_rows(modulation.out, torch.cat([rows, rows]))  # gains, then biases
+    rows = [dormant if name in units.modulated else dormant.new_zeros(n) for name, n in modulation.channels.items()]
+    _zero_rows(modulation.out, torch.cat(rows))
+
+
+def _unheeded(layer: Layer, columns: Tensor, inputs: Tensor) -> None:
+    """What these columns made of their mean, a floor's, stays as a bias."""
+    weight = layer.weight[:, columns]
+    layer.get_parameter("bias").add_(weight.reshape(*weight.shape[:2], -1).sum(-1) @ inputs.mean((0, 1))[columns])
+    layer.weight[:, columns] = 0
 
 
 def _zero_rows(layer: Layer, rows: Tensor) -> None:
@@ -164,7 +172,7 @@ def _draw(layer: Layer, rows: Tensor, generator: torch.Generator) -> None:
 
 
 def _standardise(layer: Layer, rows: Tensor, outputs: Tensor) -> None:
-    """Mean 0 and deviation 1 of what the rows give, of which these are examples (positions, channels)."""
-    mean, std = outputs.mean(0)[rows], outputs.std(0)[rows].clamp(min=1e-6)
+    """Mean 0 and deviation 1 of what the rows give, of which these are examples (pictures, positions, channels)."""
+    mean, std = outputs.mean((0, 1))[rows], outputs.std((0, 1))[rows].clamp(min=1e-6)
     layer.weight[rows] /= std.reshape(-1, *[1] * (layer.weight.dim() - 1))
     layer.get_parameter("bias")[rows] = -mean / std
