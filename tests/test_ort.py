@@ -72,6 +72,34 @@ def test_threads_leave_the_cores_alone_when_a_run_is_over(adain_files: files.Gra
 # The same pictures as torch's
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="says how much memory is taken: Linux")
+def test_sessions_take_turns_in_one_arena() -> None:
+    taken = subprocess.run([sys.executable, "-c", _TAKEN], capture_output=True, text=True, check=True)
+    one, another = map(int, taken.stdout.split())
+    assert another < 0.3 * one
+
+
+# Memory, in kB, that a model takes for a picture, and what the same model, loaded again, takes beside that.
+_TAKEN = """
+from pathlib import Path
+import numpy as np
+import adain
+
+def taken():
+    return int(Path("/proc/self/status").read_text().split("VmRSS:")[1].split()[0])
+
+picture = np.zeros((1024, 1024, 3), np.uint8)
+models = [adain.load("adain-slim", device="cpu") for _ in range(2)]
+codes = [model.encode_style(picture[:64, :64]) for model in models]
+before = taken()
+for model, code in zip(models, codes):
+    model(picture, code)
+    now = taken()
+    print(now - before)
+    before = now
+"""
+
+
 def test_pictures_and_codes_are_torchs(made: Export) -> None:
     ours = OrtBackend(made.model.row, graph_files(made), "cpu")
     torchs = TorchBackend(made.model.row, made.model.files, "cpu")

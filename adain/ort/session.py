@@ -5,6 +5,9 @@
 - The arena is on (without it a picture takes 30 % longer) and keeps what the largest picture so far took, no more. A
   large picture's memory is given back after it, unless the one before had its size, as in a video: of 750 MB that
   adain-slim takes for 2000 x 2000 pixels, 165 stay.
+- On the CPU all sessions of the process share one arena, because they take turns: with one each, what one keeps is idle
+  while another runs. 20 megapixels in tiles take 1.5 GB instead of 1.9 (encoding and decoding are two graphs), and two
+  pictures of 4K followed by one of 18 megapixels 1.7 instead of 3.0. It keeps that when a session is gone, too.
 - On CUDA, convolutions are chosen by heuristics, because to try them all for each new size takes seconds, and the
   arena extends by what is asked for, not by powers of two.
 - TF32 is off on CUDA: with 10 bits of mantissa the roots of matrices that WCT takes diverge, and float32 graphs are
@@ -19,6 +22,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import logging
 import os
 from collections.abc import Mapping
@@ -123,7 +128,10 @@ def _session(path: Path, device: str, threads: int | None) -> onnxruntime.Infere
     options.intra_op_num_threads = _threads(threads)
     options.add_session_config_entry("session.force_spinning_stop", "1")
     providers: list[Any] = [_CPU]
-    if device != "cpu":
+    if device == "cpu":
+        _share_arena()
+        options.add_session_config_entry("session.use_env_allocators", "1")
+    else:
         providers.insert(0, (_CUDA, _cuda_options(device)))
     try:
         session = onnxruntime.InferenceSession(path, options, providers=providers)
@@ -135,6 +143,16 @@ def _session(path: Path, device: str, threads: int | None) -> onnxruntime.Infere
             "what it logged says why; or use device cpu or auto"
         )
     return session
+
+
+@functools.cache
+def _share_arena() -> None:
+    """Make the arena that sessions with `session.use_env_allocators` share."""
+    cpu = onnxruntime.OrtMemoryInfo(
+        "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
+    )
+    with contextlib.suppress(RuntimeError):  # one that somebody else made in this process serves as well
+        onnxruntime.create_and_register_allocator(cpu, onnxruntime.OrtArenaCfg(0, -1, -1, -1))  # its defaults
 
 
 def _cuda_options(device: str) -> dict[str, str]:
