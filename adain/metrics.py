@@ -2,17 +2,20 @@
 
 Pure functions on torch tensors; which network's features go in is for the caller (`adain.training.quality`).
 
-The style distance is the moment distance of AdaIN's style loss (Huang & Belongie 2017, arXiv:1703.06868) with
-a root and relative to the style, so that layers of any scale can be averaged: 0 is the style's statistics,
-1 is as far from them as a feature map of zeros. The content distance compares feature maps after instance
+The style distance is the moment distance of AdaIN's style loss (Huang & Belongie 2017, arXiv:1703.06868) with a
+root and relative to the style, so that layers of any scale can be averaged: 0 is the style's statistics, 1 is
+as far from them as a feature map of zeros. The content distance compares feature maps after instance
 normalisation, which removes what a transfer of those statistics is meant to change. SSIM is Wang et al. 2004
-(doi:10.1109/TIP.2003.819861). Grid and blocks are this project's own: upsampling networks leave patterns that repeat
-every 2, 4 or 8 px (Odena et al. 2016, doi:10.23915/distill.00003). Those are lines in the spectrum (grid); where their
-sign changes from place to place they are none, but the picture changes more at those pixels than between (blocks).
+(doi:10.1109/TIP.2003.819861). The distance of colours is the Wasserstein distance of two normal distributions,
+sliced (Rabin et al. 2011, doi:10.1007/978-3-642-24785-9_37). Grid and blocks are this project's own: upsampling
+networks leave patterns that repeat every 2, 4 or 8 px (Odena et al. 2016, doi:10.23915/distill.00003). Those
+are lines in the spectrum (grid); where their sign changes from place to place they are none, but the picture
+changes more at those pixels than between (blocks).
 """
 
 from __future__ import annotations
 
+from itertools import product
 from typing import NamedTuple
 
 import torch
@@ -24,6 +27,8 @@ from adain.errors import InputError
 __all__ = [
     "Moments",
     "blocks",
+    "color_distance",
+    "color_moments",
     "content_distance",
     "grid",
     "instance_normalize",
@@ -38,6 +43,8 @@ VARIANCE_FLOOR = 1e-5  # AdaIN's own, added before the root; features are of ord
 GRID_PERIODS = (2, 4, 8)  # px; the strides of the networks
 GRID_NEIGHBOURS = range(4, 12)  # bins beside a period's own; nearer ones the window smears the line into
 GRID_SMALLEST_SIDE = 128  # px; below, the periods are each other's neighbours
+COLOR_DIRECTIONS = [d for d in product((-1, 0, 1), repeat=3) if d > (0, 0, 0)]  # a cube's 13 axes, of RGB
+LEAST_COLOR = 1e-4  # of a picture in [0, 1]; far below what 8 bits hold
 BLOCK = 8  # px; the largest that the networks' upsampling repeats
 LEAST_CHANGE = 1e-5  # of a picture in [0, 1], below which it is flat
 SSIM_WINDOW = 11  # px, and sigma 1.5: Wang et al. 2004, section III.C
@@ -77,6 +84,35 @@ def style_distance(picture: Moments, style: Moments) -> Tensor:
     difference = (picture.mean - style.mean).square().sum(1) + (picture.std - style.std).square().sum(1)
     size = style.mean.square().sum(1) + style.std.square().sum(1)
     return (difference / size).sqrt()
+
+
+def color_moments(rgb: Tensor) -> Moments:
+    """Reduce a picture (N, 3, H, W) to the mean and deviation of its colours along each of `COLOR_DIRECTIONS`."""
+    directions = F.normalize(rgb.new_tensor(COLOR_DIRECTIONS), dim=1)  # (D, 3)
+    pixels = rgb.flatten(2)  # (N, 3, H * W)
+    mean = pixels.mean(2)
+    centred = pixels - mean[..., None]
+    covariance = centred @ centred.mT / pixels.shape[2]
+    variance = ((directions @ covariance) * directions).sum(2)
+    return Moments(mean @ directions.T, (variance.clamp_min(0) + VARIANCE_FLOOR).sqrt())
+
+
+def color_distance(picture: Moments, style: Moments) -> Tensor:
+    """Measure how far a picture's colours are from the style's, as distributions of mean and covariance.
+
+    The distance of features leaves out how channels vary together: a picture in blue that has kept an orange corner
+    may have all of a blue style's means and deviations.
+
+    Args:
+        picture: `color_moments` of the picture.
+        style: of the style.
+
+    Returns:
+        (N,) in units of the pictures' values: 0 is the style's colours, and what moves all by a vector is its length.
+    """
+    squared = (picture.mean - style.mean).square() + (picture.std - style.std).square()
+    # Over all directions a vector's component is on average a third of its square. The root's slope at 0 is infinite.
+    return (3 * squared.mean(1) + LEAST_COLOR**2).sqrt()
 
 
 def instance_normalize(features: Tensor) -> Tensor:

@@ -13,8 +13,10 @@ from gallery import Pair
 
 from adain.training.quality import LAYERS, Measurement
 
-METRICS = ("style_vgg", "style_deep", "content", "ssim", "grid", "blocks", "style_slim", "content_slim")
-HEADINGS = "style, VGG | style, deep | content | SSIM | grid, dB | blocks, % | *slim*: style, deep | *slim*: content"
+METRICS = ("style_vgg", "style_deep", "color", "content", "ssim", "grid", "blocks", "style_slim", "content_slim")
+HEADINGS = (
+    "style, VGG | style, deep | colour | content | SSIM | grid, dB | blocks, % | *slim*: style, deep | *slim*: content"
+)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ from adain.errors import InputError  # noqa: E402
 from adain.metrics import (  # noqa: E402
     Moments,
     blocks,
+    color_distance,
+    color_moments,
     content_distance,
     grid,
     instance_normalize,
@@ -53,6 +55,35 @@ def test_style_distance_by_hand():
     style = Moments(torch.tensor([[3.0, 0.0]]), torch.tensor([[0.0, 4.0]]))  # size 5
     picture = Moments(torch.tensor([[3.0, 1.0]]), torch.tensor([[2.0, 2.0]]))  # off by (0, 1), (2, -2): 3
     torch.testing.assert_close(style_distance(picture, style), torch.tensor([3 / 5]))
+
+
+@pytest.fixture
+def colors() -> torch.Tensor:
+    return torch.rand(2, 3, 24, 17, generator=torch.Generator().manual_seed(3))
+
+
+def test_colors_moved_by_a_vector_are_as_far_as_it_is_long(colors):
+    moved = colors + torch.tensor([0.3, -0.4, 1.2])[:, None, None]
+    distance = color_distance(color_moments(moved), color_moments(colors))
+    torch.testing.assert_close(distance, torch.full((2,), 1.3), rtol=1e-4, atol=0)
+
+
+def test_the_same_colors_at_other_places_are_at_no_distance(colors):
+    assert color_distance(color_moments(colors.flip(2, 3)), color_moments(colors)).max() < 2e-4
+
+
+def test_color_distance_of_normal_distributions_by_hand():
+    # Along all directions deviations of 1 and of 3: as far as moved by 2 in each of R, G and B.
+    noise = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(4))
+    distance = color_distance(color_moments(3 * noise), color_moments(noise))
+    torch.testing.assert_close(distance, torch.tensor([2 * 3**0.5]), rtol=0.02, atol=0)
+
+
+def test_color_distance_sees_which_channels_vary_together(colors):
+    together = torch.cat([colors[:, :1], colors[:, :1], colors[:, 2:]], dim=1)
+    against = torch.cat([colors[:, :1], 1 - colors[:, :1], colors[:, 2:]], dim=1)  # each channel as before but for 0.5
+    torch.testing.assert_close(moments(against).std, moments(together).std)
+    assert (color_distance(color_moments(against), color_moments(together)) > 0.2).all()
 
 
 def test_style_distance_does_not_depend_on_the_scale_of_the_layer(features):

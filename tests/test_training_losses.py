@@ -96,6 +96,19 @@ def test_blocks_of_a_flat_picture_has_a_finite_gradient():
     assert torch.isfinite(flat.grad).all()
 
 
+def test_color_is_0_with_a_finite_gradient_where_colors_are_the_styles():
+    picture = torch.rand(2, 3, 16, 24, requires_grad=True)
+    losses.color(picture, picture.detach().flip(3)).backward()
+    assert losses.color(picture, picture.flip(3)) < 1e-3
+    assert torch.isfinite(picture.grad).all()
+
+
+def test_color_falls_as_the_colors_come_closer():
+    content, style = torch.rand(2, 2, 3, 16, 24)
+    further, nearer = (losses.color(style.lerp(0.3 * content, share), style) for share in (0.8, 0.3))
+    assert further > 1.5 * nearer
+
+
 def test_content_mse_is_the_mean_squared_error(pair):
     torch.testing.assert_close(losses.content_mse(*pair), (pair[0] - pair[1]).square().mean())
 

@@ -22,6 +22,7 @@ from adain import metrics
 __all__ = [
     "Moments",
     "blocks",
+    "color",
     "content_cosine",
     "content_mse",
     "distillation",
@@ -130,6 +131,21 @@ class _MomentsFunction(torch.autograd.Function):
         dtype = features.dtype
         gradient: Tensor = torch.addcmul(offset[..., None, None].to(dtype), features, slope[..., None, None].to(dtype))
         return gradient
+
+
+def color(picture: Tensor, style: Tensor) -> Tensor:
+    """How far the colours are from the style's, of which moments of features see no covariance.
+
+    Args:
+        picture: (N, 3, H, W).
+        style: (N, 3, H', W').
+
+    Returns:
+        The mean of `adain.metrics.color_distance`.
+    """
+    with torch.autocast(picture.device.type, enabled=False):  # a variance is a small difference of large numbers
+        found, wanted = metrics.color_moments(picture.float()), metrics.color_moments(style.float())
+        return metrics.color_distance(found, wanted).mean()
 
 
 def content_mse(features: Tensor, target: Tensor) -> Tensor:

@@ -55,7 +55,7 @@ class Objective:
         own = self.identity_count(content.shape[0])
         style = torch.cat([content[:own], style[own:]])
         result = network(content, network.encode_style(style), 1.0).float()
-        parts = self.picture_losses(result, content, own)
+        parts = self.picture_losses(result, content, style, own)
         parts.update(self.feature_losses(result, content, style, own))
         if self.recipe.cycle:
             back = network(result, network.encode_style(content), 1.0)
@@ -69,9 +69,11 @@ class Objective:
         """How many samples of a batch have their own content as the style."""
         return int(self.recipe.identity_fraction * batch + 0.5)
 
-    def picture_losses(self, result: Tensor, content: Tensor, own: int) -> dict[str, Tensor]:
+    def picture_losses(self, result: Tensor, content: Tensor, style: Tensor, own: int) -> dict[str, Tensor]:
         """Losses on pixels alone."""
         parts = {}
+        if self.recipe.color:
+            parts["color"] = losses.color(result, style)
         if self.recipe.total_variation:
             parts["total_variation"] = losses.total_variation(result)
         if self.recipe.grid:

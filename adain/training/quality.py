@@ -42,11 +42,13 @@ class Traits:
         moments: statistics per layer.
         structure: the instance-normalised relu4_1 with and without its head, (1, C, H/8, W/8) each.
         luminance: (1, 1, H, W) in [0, 1].
+        colors: mean and deviation of the colours in several directions.
     """
 
     moments: Mapping[str, Moments]
     structure: Mapping[str, Tensor]
     luminance: Tensor
+    colors: Moments
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class Measurement:
 
     Attributes:
         style: style distance per layer; 0 is the style's own statistics.
+        color: distance of the colours, of which 1 is from black to pure red; 0 is the style's own.
         content: content distance through the head; 0 is the content's own structure.
         content_slim: content distance without it.
         ssim: structural similarity to the content; 1 is the content.
@@ -63,6 +66,7 @@ class Measurement:
     """
 
     style: Mapping[str, float]
+    color: float
     content: float
     content_slim: float
     ssim: float
@@ -139,6 +143,7 @@ class Judge:
             moments={layer: metrics.moments(features[layer]) for layer in LAYERS},
             structure={layer: metrics.instance_normalize(features[layer]) for layer in (STRUCTURE, SLIM_STRUCTURE)},
             luminance=metrics.luminance(image),
+            colors=metrics.color_moments(image),
         )
 
     @torch.inference_mode()
@@ -161,6 +166,7 @@ class Judge:
             style={
                 layer: metrics.style_distance(stylized.moments[layer], style.moments[layer]).item() for layer in LAYERS
             },
+            color=metrics.color_distance(stylized.colors, style.colors).item(),
             content=content_distances[STRUCTURE],
             content_slim=content_distances[SLIM_STRUCTURE],
             ssim=metrics.ssim(stylized.luminance, content.luminance).item(),

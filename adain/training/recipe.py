@@ -86,6 +86,7 @@ class LossRecipe:
     content_cosine: float = 1.0  # 1 - cosine of instance-normalised features
     style: float = 3.0  # moments: see style_form
     gram: float = 0.0
+    color: float = 0.0  # mean and covariance of colours against the style's
     total_variation: float = 0.0
     grid: float = 0.0  # what repeats every 2, 4 or 8 px
     blocks: float = 0.0  # edges at the same places of every 8 px
