@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from adain.errors import InputError
@@ -42,6 +44,10 @@ def test_every_recipe_in_the_package_is_valid(name):
             "'wct' is not read by task 'adain'; leave it out, got \\['pixels'\\]",
         ),
         ({**PHASES, "task": "wct", "losses": {"style": 2}}, "'losses' is not read by task 'wct'"),
+        ({"task": "wct", "phases": [{"iterations": 1, "losses": {"style": 2}}]}, "phases\\[0\\].losses' is for task"),
+        ({"phases": [{"iterations": 1, "losses": {"stile": 2}}]}, "unknown key 'phases.losses.stile'"),
+        ({"phases": [{"iterations": 1, "losses": {"style_layers": ["relu9_1"]}}]}, "relu9_1"),
+        ({"phases": [{"iterations": 1, "losses": {"adversarial": 1}}]}, "losses.adversarial' is of the whole run"),
         ({**PHASES, "task": "wct", "wct": {"feature_layers": []}}, "wct.feature_layers"),
         ({**PHASES, "task": "wct", "wct": {"level_weights": [1, 2]}}, "wct.level_weights"),
         ({**PHASES, "task": "wct", "wct": {"feature_levels": 0}}, "wct.feature_levels"),
@@ -98,10 +104,21 @@ def test_phases_follow_one_another_and_count_samples():
     assert [first for _, first in schedule.steps(phases, 3)] == [11]
 
 
-def test_learning_rate_warms_up_and_decays():
+def test_learning_rate_warms_up_and_decays_evenly():
     optimizer = recipes.OptimizerRecipe(learning_rate=1.0, final_learning_rate=0.1, warmup=10)
-    rates = [schedule.learning_rate(optimizer, step, 100) for step in range(100)]
+    rates = [schedule.learning_rate(optimizer, step, 110) for step in range(110)]
     assert rates[0] == pytest.approx(0.1)
     assert max(rates) == pytest.approx(1.0)
     assert rates[-1] == pytest.approx(0.1)
-    assert rates[10:] == sorted(rates[10:], reverse=True)
+    drops = [before - after for before, after in pairwise(rates[10:])]
+    assert drops == pytest.approx([0.9 / 99] * 99)
+
+
+def test_a_phase_has_the_losses_of_the_recipe_but_for_its_own():
+    own = {"style": 7, "style_layer_weights": [1, 1, 1, 2, 2]}
+    recipe = recipes.parse(
+        {"losses": {"style": 3.0, "grid": 5.0}, "phases": [{"iterations": 1}, {"iterations": 1, "losses": own}]}
+    )
+    first, second = map(recipe.losses_in, recipe.phases)
+    assert first == recipe.losses
+    assert (second.style, second.grid, second.style_layer_weights) == (7.0, 5.0, (1.0, 1.0, 1.0, 2.0, 2.0))

@@ -281,6 +281,17 @@ def test_a_source_that_cannot_be_opened_is_an_error(folder, name):
         data.open_pictures([name], folder)
 
 
+def test_a_phase_weighs_its_own_losses(folder):
+    phase = {"iterations": 1, "batch": 2, "crop": 32, "content_side": [32, 48], "style_side": [40, 48]}
+    trainer = trainer_of(folder, "run", recipe_of(phases=[phase, {**phase, "losses": {"style": 0, "grid": 9}}]))
+    content, style = torch.rand(2, 3, 32, 32), torch.rand(2, 3, 32, 32)
+    features = LossNetwork([(Encoder((4, 6, 8, 8, 8), 3), LAYERS)])
+    task = tasks.make(trainer.recipe, trainer.network, features, {}, torch.device("cpu"))
+    named = [set(task.loss(trainer.network, content, style, step)[1]) for step in range(2)]
+    assert "style" in named[0] - named[1]
+    assert "grid" in named[1] - named[0]
+
+
 def test_a_quick_phase_looks_through_the_quick_layers_and_the_next_one_does_not(folder):
     phases = [
         {"iterations": 1, "batch": 2, "crop": 32, "content_side": [32, 48], "style_side": [40, 48], "quick": quick}

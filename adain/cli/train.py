@@ -48,9 +48,8 @@ def train(
 ) -> None:
     """Train by RECIPE: a TOML file, or the name of one in the package.
 
-    Those are adain-slim, adain-slim-polish (its last part, against exact layers), wct-slim (from adain-slim, with
-    WCT), wct-levels (one VGG-like encoder and five decoders for WCT) and adain-slim-finetune, which starts from the
-    weights that ship and continues on your own pictures:
+    Those are adain-slim, wct-slim (from adain-slim, with WCT), wct-levels (one VGG-like encoder and five decoders for
+    WCT) and adain-slim-finetune, which starts from the weights that ship and continues on your own pictures:
 
     \b
       adain train adain-slim-finetune -o my-run --teachers vgg_normalised.pth

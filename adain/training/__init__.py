@@ -9,7 +9,6 @@ Needs the `torch` extra. `adain train RECIPE -o RUN` does all of it; a recipe is
 - `wct-levels`: WCT as in its paper, one VGG-like encoder distilled from VGG-19 and a decoder for each of five levels
   (task "wct"). The encoder alone is task "distill" with network `encoder-slim`; its result may be another run's
   `network.init`.
-- `adain-slim-polish`: the last part of what ships as `adain-slim`, from the first.
 - `adain-slim-finetune`: from the weights that ship, on your folders of pictures.
 
 Fine-tuning is any recipe with `network.init`, a model's name or a safetensors file; `network.freeze` keeps

@@ -76,6 +76,7 @@ class Phase:
     style_side: tuple[int, ...] = (128, 256)
     recycle: float = 0.0  # draw anew, first, the small networks' units that are active at less than this share
     quick: bool = False  # losses through the deepest of several distilled encoders alone: a quarter of the cost
+    losses: Mapping[str, Any] = field(default_factory=dict)  # keys of the recipe's `losses` that are otherwise here
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ class WCTRecipe:
 
 @dataclass(frozen=True)
 class OptimizerRecipe:
-    """Adam with warm-up and cosine decay over the whole run, gradient clipping, an average of the weights."""
+    """Adam with warm-up and linear decay over the whole run, gradient clipping, an average of the weights."""
 
     learning_rate: float = 1e-3
     final_learning_rate: float = 1e-6
@@ -172,6 +173,14 @@ class Recipe:
     wct: WCTRecipe = WCTRecipe()
     optimizer: OptimizerRecipe = OptimizerRecipe()
     run: RunRecipe = RunRecipe()
+
+    def losses_in(self, phase: Phase) -> LossRecipe:
+        """The losses with what is otherwise in a phase.
+
+        Raises:
+            InputError: the phase names an unknown one, or a value of the wrong type.
+        """
+        return parsing.build(LossRecipe, {**vars(self.losses), **phase.losses}, "phases.losses")
 
 
 def names() -> list[str]:

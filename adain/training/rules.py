@@ -14,6 +14,7 @@ __all__ = ["LAYERS", "check"]
 
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 _UNUSED = {"adain": "wct", "wct": "losses", "distill": "losses"}  # the table of losses a task does not read
+_OF_A_RUN = ("adversarial", "distilled_heads", "identity_fraction")  # losses that a phase cannot have otherwise
 
 
 def check(recipe: Recipe) -> None:
@@ -27,6 +28,13 @@ def check(recipe: Recipe) -> None:
         _phase(phase, f"phases[{i}]")
         where, rule = f"phases[{i}].recycle", "is for the small networks of task 'adain'"
         _require(phase.recycle == 0 or recipe.task == "adain", where, rule, phase.recycle)
+        where, rule = f"phases[{i}].losses", "is for task 'adain'"
+        _require(not phase.losses or recipe.task == "adain", where, rule, phase.losses)
+        losses = recipe.losses_in(phase)
+        _losses(losses)
+        for name in _OF_A_RUN:
+            same = getattr(losses, name) == getattr(recipe.losses, name)
+            _require(same, f"{where}.{name}", "is of the whole run: set it under [losses]", getattr(losses, name))
     fraction = recipe.losses.identity_fraction
     some = fraction == 0 or any(fraction * phase.batch >= 0.5 for phase in recipe.phases)
     _require(some, "losses.identity_fraction", "is less than half a picture of each phase's batch", fraction)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 from adain.training.recipe import OptimizerRecipe, Phase
 
-__all__ = ["ema_decay", "first_sample", "learning_rate", "phase_at", "recycled_share", "steps", "total_iterations"]
+__all__ = ["ema_decay", "first_sample", "learning_rate", "phase_index", "recycled_share", "steps", "total_iterations"]
 
 
 def total_iterations(phases: tuple[Phase, ...]) -> int:
@@ -18,16 +17,16 @@ def total_iterations(phases: tuple[Phase, ...]) -> int:
 def steps(phases: tuple[Phase, ...], start: int = 0) -> Iterator[tuple[Phase, int]]:
     """For each step from `start` on: its phase, and the index of its first sample over the whole run."""
     for step in range(start, total_iterations(phases)):
-        yield phase_at(phases, step), first_sample(phases, step)
+        yield phases[phase_index(phases, step)], first_sample(phases, step)
 
 
-def phase_at(phases: tuple[Phase, ...], step: int) -> Phase:
-    """The phase that `step` (from 0) belongs to."""
-    for phase in phases:
+def phase_index(phases: tuple[Phase, ...], step: int) -> int:
+    """Which phase `step` (from 0) belongs to."""
+    for index, phase in enumerate(phases):
         if step < phase.iterations:
-            return phase
+            return index
         step -= phase.iterations
-    return phases[-1]
+    return len(phases) - 1
 
 
 def recycled_share(phases: tuple[Phase, ...], step: int) -> float:
@@ -49,12 +48,15 @@ def first_sample(phases: tuple[Phase, ...], step: int) -> int:
 
 
 def learning_rate(optimizer: OptimizerRecipe, step: int, total: int) -> float:
-    """Linear warm-up, then a cosine from `learning_rate` down to `final_learning_rate` at the last step."""
+    """Linear warm-up, then a line from `learning_rate` down to `final_learning_rate` at the last step.
+
+    A line and not a cosine (Defazio et al. 2023, arXiv 2310.07831), which leaves next to nothing of it to the last
+    phases, whose losses are those that count.
+    """
     if step < optimizer.warmup:
         return optimizer.learning_rate * (step + 1) / optimizer.warmup
     progress = (step - optimizer.warmup) / max(1, total - 1 - optimizer.warmup)
-    swing = 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
-    return optimizer.final_learning_rate + (optimizer.learning_rate - optimizer.final_learning_rate) * swing
+    return optimizer.learning_rate + (optimizer.final_learning_rate - optimizer.learning_rate) * min(1.0, progress)
 
 
 def ema_decay(optimizer: OptimizerRecipe, step: int) -> float:

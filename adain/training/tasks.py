@@ -17,8 +17,8 @@ from adain.training.heads import make_heads
 from adain.training.loss_network import QUICK
 from adain.training.objective import Features, Objective, StyleNetwork, loss_layers
 from adain.training.precision import MixedNetwork, autocast
-from adain.training.recipe import LossRecipe, Recipe
-from adain.training.schedule import phase_at
+from adain.training.recipe import LossRecipe, Phase, Recipe
+from adain.training.schedule import phase_index
 
 __all__ = ["AdaINTask", "AutoencoderTask", "Task", "layers", "make"]
 
@@ -60,14 +60,14 @@ class AdaINTask:
             rate = recipe.optimizer.discriminator_learning_rate
             self._adversary = Adversary(rate, seed=recipe.seed, device=device)
         self._phases = recipe.phases
-        self._objective = Objective(recipe.losses, features, heads, self._adversary)
-        self._quick_objective = Objective(_quick(recipe.losses), features, heads, self._adversary)
+        self._objectives = [
+            Objective(_seen_in(recipe, phase), features, heads, self._adversary) for phase in recipe.phases
+        ]
         self.trained: list[nn.Parameter] = []
 
     def loss(self, network: nn.Module, content: Tensor, style: Tensor, step: int) -> tuple[Tensor, dict[str, Tensor]]:
         """See `Task.loss`."""
-        quick = phase_at(self._phases, step).quick
-        objective = self._quick_objective if quick else self._objective
+        objective = self._objectives[phase_index(self._phases, step)]
         return objective(MixedNetwork(network, self._device, self._precision), content, style)
 
     def after_step(self) -> dict[str, Tensor]:
@@ -126,8 +126,11 @@ class AutoencoderTask:
         self._heads.load_state_dict(state["heads"])
 
 
-def _quick(losses: LossRecipe) -> LossRecipe:
-    """The same losses on the quick layers."""
+def _seen_in(recipe: Recipe, phase: Phase) -> LossRecipe:
+    """The losses of a phase, on the quick layers if it is a quick one."""
+    losses = recipe.losses_in(phase)
+    if not phase.quick:
+        return losses
     style, content = ([QUICK + layer for layer in of] for of in (losses.style_layers, losses.content_layers))
     return dataclasses.replace(losses, style_layers=tuple(style), content_layers=tuple(content))
 
@@ -155,4 +158,6 @@ def make(
 
 def layers(recipe: Recipe) -> tuple[str, ...]:
     """The layers of the loss network that the recipe's task needs."""
-    return loss_layers(recipe.losses) if recipe.task == "adain" else wct_layers(recipe.wct)
+    if recipe.task != "adain":
+        return wct_layers(recipe.wct)
+    return tuple(sorted({layer for phase in recipe.phases for layer in loss_layers(recipe.losses_in(phase))}))
