@@ -21,6 +21,7 @@ from adain.errors import InputError, OutputError
 from adain.images import PictureInput
 from adain.moments import Moments
 from adain.nn.models import StyleTransfer
+from adain.onnx import cpu
 from adain.onnx.contract import (
     STAGED,
     GraphInfo,
@@ -195,6 +196,9 @@ def _graph(network: ExportNetwork, info: GraphInfo, options: Options) -> onnx.Mo
     if info.precision == "int8":
         content = ("content", *fused(network.code_shapes, info.stage or network.stages[-1]))
         model = quantized(model, list(_feeds(network, info, options.calibration)), content)
+    if info.precision == "fp32" and not options.portable:
+        cpu.shuffles_as_convolutions(model)
+        cpu.blocked_residuals(model)
     model.graph.name = file_name(info.model, info.graph, info.stage).removesuffix(".onnx")
     model.producer_name, model.producer_version = "adain", info.adain_version
     onnx.helper.set_model_props(model, info.to_metadata())
