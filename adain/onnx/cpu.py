@@ -71,10 +71,8 @@ def blocked_residuals(model: onnx.ModelProto) -> None:
         nodes.append(
             helper.make_node("Conv", [node.output[0], ones.name], [blocked], f"{node.name}_blocked", group=channels)
         )
-    # Into a list of their own first: they are the graph's, and would go with it.
-    copies = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
     del graph.node[:]
-    graph.node.extend(copies)
+    graph.node.extend(nodes)
 
 
 def _convolves(node: onnx.NodeProto, makers: dict[str, onnx.NodeProto]) -> bool:

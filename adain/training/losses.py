@@ -18,6 +18,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from adain import metrics
+from adain.nn.fusion import mean_covariance
 
 __all__ = [
     "Moments",
@@ -64,10 +65,7 @@ def projected_moments(features: Tensor, head: nn.Conv2d) -> Moments:
         Mean and standard deviation of its output, each (N, C') float32, as `moments` has them.
     """
     with torch.autocast(features.device.type, enabled=False):  # a variance is a small difference of large numbers
-        flat = features.float().flatten(2)  # (N, C, P)
-        mean = flat.mean(2)
-        centred = flat - mean[..., None]
-        covariance = centred @ centred.transpose(1, 2) / max(1, flat.shape[2] - 1)  # (N, C, C)
+        mean, covariance = mean_covariance(features.float())
         matrix = head.weight.flatten(1)  # (C', C)
         variance = ((matrix @ covariance) * matrix).sum(2)  # the diagonal of W S W^T
         return F.linear(mean, matrix, head.bias), (variance.clamp_min(0.0) + _EPS).sqrt()
