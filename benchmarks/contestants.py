@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import multiprocessing
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -195,6 +196,17 @@ class Contestant:
         if isinstance(answer, Exception):
             raise click.ClickException(f"{self.name}: {answer}")
         return answer
+
+
+@contextlib.contextmanager
+def contestants(entries: Sequence[Entry], threads: int) -> Iterator[list[Contestant]]:
+    """Those entries' processes, in their order, which end with the block."""
+    with contextlib.ExitStack() as closing:
+        started = []
+        for entry in entries:
+            started.append(Contestant(entry, threads))
+            closing.callback(started[-1].close)
+        yield started
 
 
 class Runner:

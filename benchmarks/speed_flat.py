@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import click
-from contestants import Contestant, Entry
-from turns import Player, play, ratio
+from contestants import Entry, contestants
+from turns import Player, Ratio, play, ratio
 
 from adain import registry
 from adain.atomic import write_text
@@ -64,9 +64,7 @@ def report(document: dict[str, Any]) -> str:
     ]
     for model, sizes in document["models"].items():
         for size, row in sizes.items():
-            found = row["ratio"]
-            spread = f"{found['median']:.2f} ({found['low']:.2f} to {found['high']:.2f})"
-            lines.append(f"| {model} | {size} | {median(row['per_megapixel']):.0f} | {spread} |")
+            lines.append(f"| {model} | {size} | {median(row['per_megapixel']):.0f} | {Ratio(**row['ratio'])} |")
     return "\n".join(lines) + "\n"
 
 
@@ -79,7 +77,6 @@ def report(document: dict[str, Any]) -> str:
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("runs/speed-flat"), show_default=True)
 def main(models: tuple[str, ...], sizes: str, threads: int, rounds: int, rest: float, output: Path) -> None:
     """Measure what a megapixel costs at several sizes."""
-    contestants: list[Contestant] = []
     try:
         asked = sorted(map(parse_size, sizes.split(",")), key=lambda size: size[0] * size[1])
         entries = [Entry(registry.get(model).name, output / "random-weights") for model in models]
@@ -92,24 +89,18 @@ def main(models: tuple[str, ...], sizes: str, threads: int, rounds: int, rest: f
             "models": {},
         }
         for entry in entries:
-            players = []
-            for size in asked:
-                contestants.append(Contestant(entry, threads))
-                contestants[-1].prepare(*size, 512)
-                players.append(Sized(contestants[-1], size))
-            with click.progressbar(length=rounds * len(players), label=entry.name, file=sys.stderr) as bar:
-                found = measure(players, rounds, rest, lambda name, bar=bar: bar.update(1))
+            with contestants([entry] * len(asked), threads) as each:
+                for contestant, size in zip(each, asked, strict=True):
+                    contestant.prepare(*size, 512)
+                players = [Sized(contestant, size) for contestant, size in zip(each, asked, strict=True)]
+                with click.progressbar(length=rounds * len(players), label=entry.name, file=sys.stderr) as bar:
+                    found = measure(players, rounds, rest, lambda name, bar=bar: bar.update(1))
             document["models"][entry.name] = found
-            while contestants:
-                contestants.pop().close()
             write_text(output / "flat.json", json.dumps(document, indent=1) + "\n")
             write_text(output / "flat.md", report(document))
         click.echo(report(document))
     except AdainError as error:
         raise click.ClickException(str(error)) from error
-    finally:
-        for contestant in contestants:
-            contestant.close()
 
 
 if __name__ == "__main__":

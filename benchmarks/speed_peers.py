@@ -16,8 +16,8 @@ from typing import Any
 
 import click
 import numpy as np
-from contestants import PEERS, RANDOM_TOO, Contestant, Entry
-from turns import play, ratio
+from contestants import PEERS, RANDOM_TOO, Contestant, Entry, contestants
+from turns import Ratio, play, ratio
 
 from adain import registry
 from adain.atomic import write_text
@@ -111,9 +111,7 @@ def report(document: dict[str, Any]) -> str:
                 lines.append(f"| {size} | {name} | {median(taken):.1f} ({percentile(taken, 95):.1f}) | {len(taken)} |")
             for their, each in found["ratios"].items():
                 for our, r in each.items():
-                    ratios.append(
-                        f"| {size} | {their} | {our} | {r['median']:.2f} ({r['low']:.2f} to {r['high']:.2f}) |"
-                    )
+                    ratios.append(f"| {size} | {their} | {our} | {Ratio(**r)} |")
         lines += [*ratios, ""]
     random = [name for name, weights in document["weights"].items() if weights == "random"]
     if random:
@@ -161,32 +159,27 @@ def main(
     output: Path,
 ) -> None:
     """Race models against peers."""
-    contestants: list[Contestant] = []
     try:
         asked = sorted(map(parse_size, sizes.split(",")), key=lambda size: size[0] * size[1])
         mine, theirs = entries(ours, peers, output.absolute(), weights_dir)
         output.mkdir(parents=True, exist_ok=True)
-        for entry in (*theirs, *mine):  # peers first: what is random is theirs
-            contestants.append(Contestant(entry, threads))
-        split = len(theirs)
-        document: dict[str, Any] = {
-            "format": FORMAT,
-            "machine": describe(),
-            "threads": threads,
-            "options": {"rounds": rounds, "times": times, "rest": rest, "style_size": style_size},
-            "weights": {each.name: each.weights for each in contestants},
-            "sizes": [],
-        }
-        options = {"rounds": rounds, "times": times, "rest": rest}
-        for size in asked:
-            document["sizes"].append(race(contestants[split:], contestants[:split], size, options, style_size))
-            save(document, output)
+        with contestants([*theirs, *mine], threads) as everyone:  # peers first: what is random is theirs
+            split = len(theirs)
+            document: dict[str, Any] = {
+                "format": FORMAT,
+                "machine": describe(),
+                "threads": threads,
+                "options": {"rounds": rounds, "times": times, "rest": rest, "style_size": style_size},
+                "weights": {each.name: each.weights for each in everyone},
+                "sizes": [],
+            }
+            options = {"rounds": rounds, "times": times, "rest": rest}
+            for size in asked:
+                document["sizes"].append(race(everyone[split:], everyone[:split], size, options, style_size))
+                save(document, output)
         click.echo(report(document))
     except AdainError as error:
         raise click.ClickException(str(error)) from error
-    finally:
-        for contestant in contestants:
-            contestant.close()
 
 
 if __name__ == "__main__":

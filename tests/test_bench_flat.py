@@ -42,9 +42,10 @@ def flat(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     if not FOLDER.is_dir():
         pytest.skip("benchmarks/ is part of the repository only")
     monkeypatch.syspath_prepend(str(FOLDER))
+    import contestants
     import speed_flat
 
-    monkeypatch.setattr(speed_flat, "Contestant", Contestant)
+    monkeypatch.setattr(contestants, "Contestant", Contestant)
     monkeypatch.setattr(Contestant, "turns", [])
     monkeypatch.setattr(Contestant, "closed", 0)
     return speed_flat
