@@ -19,6 +19,7 @@ from adain.nn import fusion
 from adain.nn.backend import TorchBackend, choose_device
 from adain.nn.build import build, load
 from adain.nn.models import AdaINModel, StyleTransfer, WCTModel
+from adain.nn.newton_schulz import newton_schulz_roots
 from adain.nn.padding import crop_to, pad_to
 from adain.nn.vgg import Decoder, Encoder
 
@@ -197,6 +198,16 @@ def test_padding_repeats_the_edge_and_is_cropped_away(size: tuple[int, int], mul
     assert all(new - old < max(multiple, minimum) * 2 for new, old in zip(padded.shape, image.shape, strict=True))
     assert torch.equal(crop_to(padded, image), image)
     assert torch.equal(padded[:, :, -1, -1], image[:, :, -1, -1])
+
+
+@every_model
+def test_it_compiles_to_one_graph(model: registry.Model) -> None:
+    """What a CUDA graph can be of; `fullgraph` raises where there would be several."""
+    net = build(model, roots=newton_schulz_roots(dtype=torch.float64)).eval().requires_grad_(False)
+    content = torch.from_numpy(pixels(40, 48))
+    code = net.encode_style(torch.from_numpy(pixels(33, 35, 1)))
+    compiled = torch.compile(net, backend="eager", fullgraph=True, dynamic=False)
+    torch.testing.assert_close(compiled(content, code, 0.7), net(content, code, 0.7))
 
 
 @pytest.mark.parametrize("device", ["gpu", "cuda:", "cuda:x", "cuda:-1", "cudax", "", "mps"])

@@ -48,5 +48,8 @@ def _target(side: int, multiple: int, minimum: int) -> int:
 
 
 def int_max(a: int, b: int) -> int:
-    """`max`, also for the symbolic sizes of an export, which `max` would turn into a condition."""
-    return cast(int, torch.sym_max(a, b))
+    """`max`, also for the symbolic sizes of an export, which `max` would turn into a condition.
+
+    Not `torch.sym_max` of plain ones: where older versions of `torch.compile` meet that, they end a graph.
+    """
+    return max(a, b) if isinstance(a, int) and isinstance(b, int) else cast(int, torch.sym_max(a, b))
