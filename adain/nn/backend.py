@@ -15,7 +15,9 @@ from adain.backend import Core, Maps, Reach, core_mask
 from adain.errors import DeviceError, InputError
 from adain.moments import Moments
 from adain.nn.build import load
+from adain.nn.fusion import MatrixRoots, eigh_roots
 from adain.nn.models import StyleTransfer
+from adain.nn.newton_schulz import newton_schulz_roots
 from adain.registry import Model
 
 __all__ = ["TorchBackend", "choose_device"]
@@ -40,7 +42,7 @@ class TorchBackend:
         chosen = choose_device(device)  # before the weights: it fails faster
         self.name = model.name
         self.device = str(chosen)
-        self.network: StyleTransfer = load(model, files).to(chosen)
+        self.network: StyleTransfer = load(model, files, roots=_roots(chosen)).to(chosen)
         self.stages = self.network.stages
 
     def encode_style(self, style: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
@@ -120,6 +122,15 @@ class TorchBackend:
                 f"the style code does not fit {self.name}: it has {shapes}, not {expected}; "
                 "encode the style with this model"
             )
+
+
+def _roots(device: torch.device) -> MatrixRoots:
+    """What takes roots of covariances there.
+
+    On CUDA an eigendecomposition waits for the stream, and so can be no part of a CUDA graph; and products in float64
+    stay what they are where somebody allows TF32.
+    """
+    return newton_schulz_roots(dtype=torch.float64) if device.type == "cuda" else eigh_roots
 
 
 def choose_device(device: str) -> torch.device:
