@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from peers.checkout import digest, modules_of, to_rgb, to_tensor
+from torch import Tensor, nn
 
 PARTS = ("content_encoder", "style_encoder", "modulator", "decoder")
 
@@ -33,12 +34,25 @@ class MicroAST:
 
     @torch.inference_mode()
     def encode(self, style: NDArray[np.uint8]) -> Any:
-        """The first two steps of their `TestNet.forward`."""
-        features = self.net.style_encoder(to_tensor(style))
-        return features, *self.net.modulator(features)
+        """See `features`."""
+        return self.features(to_tensor(style))
 
     @torch.inference_mode()
     def stylize(self, content: NDArray[np.uint8], code: Any, alpha: float) -> NDArray[np.uint8]:
+        """See `picture`."""
+        return to_rgb(self.picture(to_tensor(content), code, alpha), like=content)
+
+    def features(self, style: Tensor) -> Any:
+        """The first two steps of their `TestNet.forward`."""
+        features = self.net.style_encoder(style)
+        return features, *self.net.modulator(features)
+
+    def picture(self, content: Tensor, code: Any, alpha: float) -> Tensor:
         """The rest of their `TestNet.forward`."""
-        features = self.net.content_encoder(to_tensor(content))
-        return to_rgb(self.net.decoder(features, *code, alpha), like=content)
+        decoded: Tensor = self.net.decoder(self.net.content_encoder(content), *code, alpha)
+        return decoded
+
+    @property
+    def networks(self) -> list[nn.Module]:
+        """To move to a device."""
+        return [self.net]

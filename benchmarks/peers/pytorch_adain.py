@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from peers.checkout import digest, modules_of, to_rgb, to_tensor
-from torch import nn
+from torch import Tensor, nn
 
 FILES = ("vgg_normalised.pth", "decoder.pth")
 USED = 31  # modules of their encoder, up to relu4_1
@@ -52,16 +52,31 @@ class PytorchAdaIN:
 
     @torch.no_grad()
     def encode(self, style: NDArray[np.uint8]) -> Any:
-        """`style_f = vgg(style)`."""
-        return self.vgg(to_tensor(style))
+        """See `features`."""
+        return self.features(to_tensor(style))
 
     @torch.no_grad()
     def stylize(self, content: NDArray[np.uint8], code: Any, alpha: float) -> NDArray[np.uint8]:
+        """See `picture`."""
+        return to_rgb(self.picture(to_tensor(content), code, alpha), like=content)
+
+    def features(self, style: Tensor) -> Tensor:
+        """`style_f = vgg(style)`."""
+        found: Tensor = self.vgg(style)
+        return found
+
+    def picture(self, content: Tensor, code: Tensor, alpha: float) -> Tensor:
         """The rest of `style_transfer`."""
-        content_f = self.vgg(to_tensor(content))
+        content_f = self.vgg(content)
         feat = self._adain(content_f, code)
         feat = feat * alpha + content_f * (1 - alpha)
-        return to_rgb(self.decoder(feat), like=content)
+        decoded: Tensor = self.decoder(feat)
+        return decoded
+
+    @property
+    def networks(self) -> list[nn.Module]:
+        """To move to a device."""
+        return [self.vgg, self.decoder]
 
 
 @torch.no_grad()
