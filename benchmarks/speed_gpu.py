@@ -13,7 +13,7 @@ import copy
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from peers.checkout import to_tensor
 from peers.microast import MicroAST
 from peers.pytorch_adain import RANDOM, PytorchAdaIN
 from torch import Tensor, nn
-from turns import Ratio, play, ratio
+from turns import play, ratio
 
 from adain import load, registry
 from adain.atomic import write_text
@@ -85,7 +85,7 @@ def ours(name: str, device: torch.device, *, compiled: bool) -> Ways:
         yield f"{name}, {_lower(device)} compiled", _in_half(lambda content: graph(content, code, alpha), device)
 
 
-def in_onnxruntime(name: str, folder: Path | None, device: torch.device) -> Ways:
+def in_onnxruntime(name: str, folder: Path | None, device: torch.device) -> tuple[str, Picture]:
     """A model's graph, which reads and writes the card's memory where torch has it."""
     row = registry.get(name)
     graphs = files.locate(row, folder)
@@ -113,7 +113,7 @@ def in_onnxruntime(name: str, folder: Path | None, device: torch.device) -> Ways
         session.run_with_iobinding(binding)
         return stylized
 
-    yield f"{name}, {info.precision} onnxruntime", apply
+    return f"{name}, {info.precision} onnxruntime", apply
 
 
 def theirs(peer: Peer, device: torch.device) -> Ways:
@@ -238,8 +238,7 @@ def report(document: dict[str, Any]) -> str:
             speed = f"{median(taken):.2f} ({percentile(taken, 95):.2f}) | {1e3 / median(taken):.0f}"
             lines.append(f"| {size} | {name} | {speed} | {times} | {off} |")
             if name.partition(",")[0] in PEERS:
-                each = ratio(taken, found["ways"][fastest]["milliseconds"])
-                ratios.append(f"| {size} | {name} | {Ratio(**asdict(each))} |")
+                ratios.append(f"| {size} | {name} | {ratio(taken, found['ways'][fastest]['milliseconds'])} |")
     lines += ratios
     if document["random"]:
         lines += ["", f"With random weights of the exact shape: {', '.join(document['random'])}."]
@@ -282,15 +281,15 @@ def main(
         output.mkdir(parents=True, exist_ok=True)
         others = [_peer(name, checkout, output / "random-weights") for name, checkout in checkouts]
         networks = [
-            [*ours(model, on, compiled=compiled)]
-            + [way for folder in (None, *graphs) for way in in_onnxruntime(model, folder, on)]
+            [*ours(model, on, compiled=compiled), *(in_onnxruntime(model, folder, on) for folder in (None, *graphs))]
             for model in models
         ]
         networks += [list(theirs(peer, on)) for peer in others]
+        machine = describe()
         document: dict[str, Any] = {
             "format": FORMAT,
-            "machine": describe(),
-            "card": torch.cuda.get_device_name(on) if on.type == "cuda" else describe()["processor"],
+            "machine": machine,
+            "card": torch.cuda.get_device_name(on) if on.type == "cuda" else machine["processor"],
             "bandwidth": bandwidth(on),
             "rounds": rounds,
             "fastest": f"{models[0]}, {_lower(on)}{' compiled' if compiled else ''}",

@@ -22,6 +22,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # several processes, whose threads woul
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 
 
 @pytest.fixture(scope="session")
@@ -30,6 +31,15 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("the folder ../shared with real pictures and networks is not here")
     return SHARED
+
+
+@pytest.fixture
+def benchmarks(monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the scripts that measure, from which they can be imported."""
+    if not BENCHMARKS.is_dir():
+        pytest.skip("benchmarks/ is part of the repository only")
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    return BENCHMARKS
 
 
 @pytest.fixture(autouse=True)

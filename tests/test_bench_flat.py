@@ -10,8 +10,6 @@ from typing import Any, ClassVar
 import pytest
 from click.testing import CliRunner
 
-FOLDER = Path(__file__).resolve().parents[1] / "benchmarks"
-
 
 class Contestant:
     """Of a machine that becomes slower and slower; a megapixel takes 100 ms, of more than one 120."""
@@ -38,10 +36,7 @@ class Contestant:
 
 
 @pytest.fixture
-def flat(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    if not FOLDER.is_dir():
-        pytest.skip("benchmarks/ is part of the repository only")
-    monkeypatch.syspath_prepend(str(FOLDER))
+def flat(benchmarks: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     import contestants
     import speed_flat
 

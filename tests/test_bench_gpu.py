@@ -10,14 +10,9 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-FOLDER = Path(__file__).resolve().parents[1] / "benchmarks"
-
 
 @pytest.fixture
-def gpu(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    if not FOLDER.is_dir():
-        pytest.skip("benchmarks/ is part of the repository only")
-    monkeypatch.syspath_prepend(str(FOLDER))
+def gpu(benchmarks: Path) -> ModuleType:
     import speed_gpu
 
     return speed_gpu

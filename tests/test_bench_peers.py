@@ -12,24 +12,16 @@ from numpy.typing import NDArray
 
 from adain.bench.machine import describe
 
-FOLDER = Path(__file__).resolve().parents[1] / "benchmarks"
-
 
 @pytest.fixture
-def racing(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    if not FOLDER.is_dir():
-        pytest.skip("benchmarks/ is part of the repository only")
-    monkeypatch.syspath_prepend(str(FOLDER))
+def racing(benchmarks: Path) -> ModuleType:
     import speed_peers
 
     return speed_peers
 
 
 @pytest.fixture
-def turns(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    if not FOLDER.is_dir():
-        pytest.skip("benchmarks/ is part of the repository only")
-    monkeypatch.syspath_prepend(str(FOLDER))
+def turns(benchmarks: Path) -> ModuleType:
     import turns
 
     return turns
@@ -75,7 +67,9 @@ def test_a_ratio_has_its_spread(turns: ModuleType) -> None:
     assert str(found) == "3.00 (2.00 to 4.00)"
 
 
-def test_a_race_follows_its_schema_and_says_what_is_random(racing: ModuleType, tmp_path: Path) -> None:
+def test_a_race_follows_its_schema_and_says_what_is_random(
+    racing: ModuleType, benchmarks: Path, tmp_path: Path
+) -> None:
     jsonschema = pytest.importorskip("jsonschema", reason="comparing with the schema needs the extra test")
     mine, theirs = Player("adain-vgg19 onnx fp32", 1, []), Player("pytorch-adain", 2, [])
     options = {"rounds": 2, "times": 1, "rest": 0.0}
@@ -88,7 +82,7 @@ def test_a_race_follows_its_schema_and_says_what_is_random(racing: ModuleType, t
         "sizes": [racing.race([mine], [theirs], (32, 24), options, 32)],
     }
     racing.save(document, tmp_path)
-    schema = json.loads((FOLDER / "peers" / "schema.json").read_text())
+    schema = json.loads((benchmarks / "peers" / "schema.json").read_text())
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.validate(json.loads((tmp_path / "peers.json").read_text()), schema)
     report = (tmp_path / "peers.md").read_text()
