@@ -109,6 +109,15 @@ def test_color_falls_as_the_colors_come_closer():
     assert further > 1.5 * nearer
 
 
+def test_noise_is_of_its_seed_and_there_in_each_octave():
+    flat = torch.full((1, 3, 128, 72), 0.5)
+    noise = 255 * (losses.noisy(flat, 1) - flat)
+    assert torch.equal(losses.noisy(flat, 1), losses.noisy(flat, 1))
+    assert not torch.equal(losses.noisy(flat, 1), losses.noisy(flat, 2))
+    for cell, octaves in ((1, 4), (2, 3 + 1 / 4), (4, 2 + 5 / 16), (8, 1 + 21 / 64)):  # what means of cells leave
+        assert torch.nn.functional.avg_pool2d(noise, cell).var().item() == pytest.approx(octaves, rel=0.3)
+
+
 def test_content_mse_is_the_mean_squared_error(pair):
     torch.testing.assert_close(losses.content_mse(*pair), (pair[0] - pair[1]).square().mean())
 

@@ -34,6 +34,7 @@ __all__ = [
     "hinge_discriminator",
     "hinge_generator",
     "moments",
+    "noisy",
     "projected_moments",
     "reconstruction_l1",
     "reconstruction_mse",
@@ -45,6 +46,8 @@ __all__ = [
 
 Moments = tuple[Tensor, Tensor]  # mean and standard deviation per channel, each (N, C)
 _GRID_WINDOW = 64  # px; a pattern's sign differs between areas of different tone, a small window sees any texture
+_NOISE = 1 / 255  # in [0, 1]
+_NOISE_CELLS = (1, 2, 4, 8)  # px
 _EPS = 1e-5  # added to the variance, as pytorch-AdaIN does
 
 
@@ -144,6 +147,27 @@ def color(picture: Tensor, style: Tensor) -> Tensor:
     with torch.autocast(picture.device.type, enabled=False):  # a variance is a small difference of large numbers
         found, wanted = metrics.color_moments(picture.float()), metrics.color_moments(style.float())
         return metrics.color_distance(found, wanted).mean()
+
+
+def noisy(picture: Tensor, seed: int) -> Tensor:
+    """A picture with noise as sensors and compression leave it.
+
+    What a network makes strokes of flickers in a film, and is a mesh where a picture is smooth.
+
+    Args:
+        picture: (N, 3, H, W).
+        seed: of the noise.
+
+    Returns:
+        (N, 3, H, W): the picture and, of cells of 1, 2, 4 and 8 px, normal noise of a deviation of 1/255 each.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    height, width = picture.shape[2:]
+    noise = torch.zeros_like(picture)
+    for cell in _NOISE_CELLS:
+        drawn = torch.randn(*picture.shape[:2], -(-height // cell), -(-width // cell), generator=generator)
+        noise += F.interpolate(drawn.to(noise), scale_factor=cell)[..., :height, :width]
+    return picture + _NOISE * noise
 
 
 def content_mse(features: Tensor, target: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from adain.training import losses
 from adain.training.adversary import Adversary
@@ -19,6 +20,7 @@ from adain.training.recipe import LossRecipe
 
 __all__ = ["Features", "Objective", "StyleNetwork", "loss_layers", "weighted"]
 
+_AROUND = 24  # pixels of a content reflected beyond each side: as far as borders are seen, a multiple of all strides
 T = TypeVar("T", Tensor, losses.Moments)
 Loss = Callable[[T, T], Tensor]
 Features = Callable[[Tensor, Iterable[str]], dict[str, Tensor]]  # the loss network
@@ -50,13 +52,25 @@ class Objective:
     heads: Mapping[str, nn.Conv2d] = field(default_factory=dict)
     adversary: Adversary | None = None
 
-    def __call__(self, network: StyleNetwork, content: Tensor, style: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """The total, and the losses by name (detached scalars) before weighting; pictures as everywhere."""
+    def __call__(
+        self, network: StyleNetwork, content: Tensor, style: Tensor, seed: int
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """The total, and the losses by name (detached scalars) before weighting; pictures as everywhere.
+
+        Args:
+            network: what is trained.
+            content: (N, 3, H, W).
+            style: (N, 3, H, W).
+            seed: of the noise that `stability` adds.
+        """
         own = self.identity_count(content.shape[0])
         style = torch.cat([content[:own], style[own:]])
-        result = network(content, network.encode_style(style), 1.0).float()
+        code = network.encode_style(style)
+        result = network(content, code, 1.0).float()
         parts = self.picture_losses(result, content, style, own)
         parts.update(self.feature_losses(result, content, style, own))
+        if self.recipe.stability:
+            parts["stability"] = losses.reconstruction_mse(_disturbed(network, content, code, seed), result)
         if self.recipe.cycle:
             back = network(result, network.encode_style(content), 1.0)
             parts["cycle"] = losses.reconstruction_l1(back, content)
@@ -135,6 +149,12 @@ class Objective:
         if self.recipe.style_form == "mse":
             return losses.style_moments_mse(found, wanted)
         return losses.style_moments_relative(found, wanted, root=self.recipe.style_form == "relative_root")
+
+
+def _disturbed(network: StyleNetwork, content: Tensor, code: Mapping[str, Tensor], seed: int) -> Tensor:
+    """The result of a content with noise, and with more of it around: what a network does at a border is a frame."""
+    wider = F.pad(losses.noisy(content, seed), (_AROUND,) * 4, mode="reflect")
+    return network(wider, code, 1.0)[..., _AROUND:-_AROUND, _AROUND:-_AROUND]
 
 
 def weighted(

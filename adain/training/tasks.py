@@ -55,6 +55,7 @@ class AdaINTask:
         self, recipe: Recipe, features: Features, heads: Mapping[str, nn.Conv2d], device: torch.device
     ) -> None:
         self._device, self._precision = device, recipe.optimizer.precision
+        self._seed = recipe.seed
         self._adversary: Adversary | None = None
         if recipe.losses.adversarial:
             rate = recipe.optimizer.discriminator_learning_rate
@@ -68,7 +69,7 @@ class AdaINTask:
     def loss(self, network: nn.Module, content: Tensor, style: Tensor, step: int) -> tuple[Tensor, dict[str, Tensor]]:
         """See `Task.loss`."""
         objective = self._objectives[phase_index(self._phases, step)]
-        return objective(MixedNetwork(network, self._device, self._precision), content, style)
+        return objective(MixedNetwork(network, self._device, self._precision), content, style, self._seed + step)
 
     def after_step(self) -> dict[str, Tensor]:
         """A step of the discriminator, if there is one."""
