@@ -12,8 +12,8 @@ from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from adain.nn.padding import crop_to, reflected
 from adain.training import losses
 from adain.training.adversary import Adversary
 from adain.training.recipe import LossRecipe
@@ -153,8 +153,8 @@ class Objective:
 
 def _disturbed(network: StyleNetwork, content: Tensor, code: Mapping[str, Tensor], seed: int) -> Tensor:
     """The result of a content with noise, and with more of it around: what a network does at a border is a frame."""
-    wider = F.pad(losses.noisy(content, seed), (_AROUND,) * 4, mode="reflect")
-    return network(wider, code, 1.0)[..., _AROUND:-_AROUND, _AROUND:-_AROUND]
+    wider = reflected(losses.noisy(content, seed), _AROUND)
+    return crop_to(network(wider, code, 1.0), content, _AROUND)
 
 
 def weighted(
