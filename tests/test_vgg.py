@@ -12,7 +12,7 @@ from test_fusion import picture
 from torch import nn
 
 from adain import registry
-from adain.nn import checkpoints
+from adain.nn import checkpoints, padding
 from adain.nn.build import build, parts
 from adain.nn.models import smallest_side
 from adain.nn.vgg import Conv, Decoder, Encoder, decoder_layers
@@ -112,3 +112,19 @@ def test_the_exact_vgg19_reconstructs_a_photograph(shared: Path, level: int, dec
         reconstruction = decoder(encoder(image)).clamp(0, 1)
     psnr = -10 * math.log10((reconstruction - image).square().mean().item())
     assert psnr > decibels - 1  # decoding a JPEG and scaling it differ between versions of Pillow
+
+
+@pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
+@pytest.mark.parametrize("size", [(7, 9), (4, 3), (2, 2)])
+def test_the_rim_for_cuda_is_a_reflection_and_so_is_its_gradient(
+    size: tuple[int, int], layout: torch.memory_format
+) -> None:
+    ours, torchs = (torch.rand(2, 5, *size).contiguous(memory_format=layout).requires_grad_() for _ in range(2))
+    torchs.data.copy_(ours.data)
+    rimmed, reflected = padding._Rim.apply(ours), padding.reflected(torchs, 1)
+    torch.testing.assert_close(rimmed, reflected, rtol=0, atol=0)
+    assert rimmed.is_contiguous(memory_format=torch.channels_last)
+    towards = torch.rand_like(reflected)
+    rimmed.backward(towards)
+    reflected.backward(towards)
+    torch.testing.assert_close(ours.grad, torchs.grad)

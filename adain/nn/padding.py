@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-__all__ = ["crop_to", "pad_to", "reflected"]
+__all__ = ["crop_to", "pad_to", "reflected", "rimmed"]
 
 
 def pad_to(image: Tensor, *, multiple: int = 1, minimum: int = 1) -> Tensor:
@@ -33,6 +34,40 @@ def pad_to(image: Tensor, *, multiple: int = 1, minimum: int = 1) -> Tensor:
 def reflected(image: Tensor, rim: int) -> Tensor:
     """`image` (N, C, H, W) continued by `rim` pixels beyond each side by reflection; sides longer than that."""
     return F.pad(image, (rim, rim, rim, rim), mode="reflect")
+
+
+def rimmed(x: Tensor) -> Tensor:
+    """`reflected` by 1, as each layer of VGG-19 is padded.
+
+    On CUDA, torch's own turns what is channels last into channels first, and adds gradients up by atomics.
+    """
+    if x.is_cuda and x.is_contiguous(memory_format=torch.channels_last):
+        rim: Tensor = _Rim.apply(x)
+        return rim
+    return reflected(x, 1)
+
+
+class _Rim(torch.autograd.Function):
+    """`reflected` by 1, channels last before and after."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        count, channels, height, width = x.shape
+        y = x.new_empty(count, height + 2, width + 2, channels).permute(0, 3, 1, 2)  # channels last
+        y[..., 1:-1, 1:-1] = x
+        y[..., 1:-1, 0], y[..., 1:-1, -1] = x[..., 1], x[..., -2]
+        y[..., 0, :], y[..., -1, :] = y[..., 2, :], y[..., -3, :]
+        return y
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        total = gradient.clone()
+        total[..., 2, :] += total[..., 0, :]
+        total[..., -3, :] += total[..., -1, :]
+        total[..., 2] += total[..., 0]
+        total[..., -3] += total[..., -1]
+        return total[..., 1:-1, 1:-1]
 
 
 def crop_to(image: Tensor, like: Tensor, margin: int = 0) -> Tensor:

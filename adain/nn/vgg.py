@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from adain.nn.padding import rimmed
 from adain.nn.stages import convolved
 
 __all__ = [
@@ -105,7 +106,7 @@ class _Stack(nn.Module):
         if layer == "up":
             return F.interpolate(x, scale_factor=2.0, mode="nearest")
         if layer.kernel == 3:
-            x = F.pad(x, (1, 1, 1, 1), mode="reflect")
+            x = rimmed(x)
         x = self.get_submodule(layer.name)(x)
         return torch.relu(x) if layer.relu else x
 
