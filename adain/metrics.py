@@ -15,7 +15,6 @@ changes more at those pixels than between (blocks).
 
 from __future__ import annotations
 
-from itertools import product
 from typing import NamedTuple
 
 import torch
@@ -43,7 +42,6 @@ VARIANCE_FLOOR = 1e-5  # AdaIN's own, added before the root; features are of ord
 GRID_PERIODS = (2, 4, 8)  # px; the strides of the networks
 GRID_NEIGHBOURS = range(4, 12)  # bins beside a period's own; nearer ones the window smears the line into
 GRID_SMALLEST_SIDE = 128  # px; below, the periods are each other's neighbours
-COLOR_DIRECTIONS = [d for d in product((-1, 0, 1), repeat=3) if d > (0, 0, 0)]  # a cube's 13 axes, of RGB
 LEAST_COLOR = 1e-4  # of a picture in [0, 1]; far below what 8 bits hold
 BLOCK = 8  # px; the largest that the networks' upsampling repeats
 LEAST_CHANGE = 1e-5  # of a picture in [0, 1], below which it is flat
@@ -87,8 +85,10 @@ def style_distance(picture: Moments, style: Moments) -> Tensor:
 
 
 def color_moments(rgb: Tensor) -> Moments:
-    """Reduce a picture (N, 3, H, W) to the mean and deviation of its colours along each of `COLOR_DIRECTIONS`."""
-    directions = F.normalize(rgb.new_tensor(COLOR_DIRECTIONS), dim=1)  # (D, 3)
+    """Reduce a picture (N, 3, H, W) to the mean and deviation of its colours along a cube's 13 axes."""
+    numbers = torch.arange(14, 27, device=rgb.device)  # in base 3, all beyond that of (0, 0, 0)
+    axes = torch.stack((numbers // 9, numbers // 3 % 3, numbers % 3), dim=1) - 1
+    directions = F.normalize(axes.to(rgb.dtype), dim=1)  # (13, 3)
     pixels = rgb.flatten(2)  # (N, 3, H * W)
     mean = pixels.mean(2)
     centred = pixels - mean[..., None]

@@ -35,7 +35,7 @@ def save_to_train_on(folder: Path) -> Path:
     """Three pictures of 64 x 48 in `content` and three in `style`; returns the folder."""
     random = np.random.default_rng(0)
     for name in ("content", "style"):
-        (folder / name).mkdir()
+        (folder / name).mkdir(parents=True)
         for i in range(3):
             coarse = random.integers(0, 256, (6, 8, 3), dtype=np.uint8)
             Image.fromarray(coarse).resize((64, 48)).save(folder / name / f"{i}.png")

@@ -11,7 +11,7 @@ from pictures import save_to_train_on
 
 from adain.nn.slim import SlimNetwork
 from adain.nn.vgg import Encoder
-from adain.training import data, networks
+from adain.training import data, networks, tasks
 from adain.training import recipe as recipes
 from adain.training.loss_network import LossNetwork
 from adain.training.trainer import Datasets, Trainer
@@ -19,7 +19,7 @@ from adain.training.trainer import Datasets, Trainer
 OPTIONS = {"widths": [4, 6, 8], "hidden": 8}
 
 
-def trainer(folder: Path, **network: object) -> Trainer:
+def trainer(folder: Path, device: str = "cpu", **network: object) -> Trainer:
     save_to_train_on(folder)
     sides = {"crop": 48, "content_side": [48, 48], "style_side": [48, 48]}
     recipe = recipes.parse(
@@ -27,7 +27,13 @@ def trainer(folder: Path, **network: object) -> Trainer:
             "task": "adain",
             "phases": [{"iterations": 6, "batch": 3, **sides}],
             "network": {"options": OPTIONS, **network},
-            "losses": {"style_form": "relative_root", "style_layers": ["relu1_1"], "content_layers": ["relu1_1"]},
+            "losses": {
+                "style_form": "relative_root",
+                "style_layers": ["relu1_1"],
+                "content_layers": ["relu1_1"],
+                "color": 1.0,
+                "stability": 10.0,
+            },
             "optimizer": {"warmup": 0, "learning_rate": 2e-3, "precision": "bf16", "loss_precision": "fp32"},
             "run": {"workers": 0, "metrics_every": 1, "sample_every": 9},
         }
@@ -39,7 +45,7 @@ def trainer(folder: Path, **network: object) -> Trainer:
         features=LossNetwork([(Encoder((4, 6), 1), ("relu1_1",))]),
         datasets=Datasets(data.open_pictures([folder / "content"]), data.open_pictures([folder / "style"])),
         run_dir=folder / "run",
-        device=torch.device("cpu"),
+        device=torch.device(device),
     )
 
 
@@ -53,6 +59,25 @@ def test_training_lowers_the_loss_and_leaves_what_is_frozen(tmp_path: Path, name
     same = {key for key, value in run.network.state_dict().items() if torch.equal(value, before[key])}
     fixed = ("encoder.", "decoder.modulation.center", "decoder.modulation.spread")
     assert same == {key for key in before if key.startswith(fixed)}
+
+
+@pytest.mark.parametrize("name", ["adain-slim", "wct-slim"])
+def test_a_replayed_step_is_that_of_one_kernel_after_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("CUDA graphs need a GPU")
+    trainer(tmp_path / "replayed", "cuda", name=name).run()
+    monkeypatch.setattr(tasks, "Recorded", lambda module, pictures: module)
+    trainer(tmp_path / "plain", "cuda", name=name).run()
+    replayed, plain = (
+        [json.loads(line) for line in (tmp_path / run / "run" / "metrics.jsonl").read_text().splitlines()]
+        for run in ("replayed", "plain")
+    )
+    for one, other in zip(replayed, plain, strict=True):
+        del one["seconds_per_step"], other["seconds_per_step"]
+        assert one == pytest.approx(other, rel=2e-2)
+    assert replayed[0]["gradient_norm"] == pytest.approx(plain[0]["gradient_norm"], rel=1e-3)
 
 
 def test_covariances_and_their_roots_are_float32_whatever_the_network_runs_in() -> None:

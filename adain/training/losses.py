@@ -161,12 +161,13 @@ def noisy(picture: Tensor, seed: int) -> Tensor:
     Returns:
         (N, 3, H, W): the picture and, of cells of 1, 2, 4 and 8 px, normal noise of a deviation of 1/255 each.
     """
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator(picture.device).manual_seed(seed)
     height, width = picture.shape[2:]
     noise = torch.zeros_like(picture)
     for cell in _NOISE_CELLS:
-        drawn = torch.randn(*picture.shape[:2], -(-height // cell), -(-width // cell), generator=generator)
-        noise += F.interpolate(drawn.to(noise), scale_factor=cell)[..., :height, :width]
+        shape = *picture.shape[:2], -(-height // cell), -(-width // cell)
+        drawn = torch.randn(shape, generator=generator, device=picture.device)
+        noise += F.interpolate(drawn, scale_factor=cell)[..., :height, :width]
     return picture + _NOISE * noise
 
 

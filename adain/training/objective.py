@@ -53,7 +53,7 @@ class Objective:
     adversary: Adversary | None = None
 
     def __call__(
-        self, network: StyleNetwork, content: Tensor, style: Tensor, seed: int
+        self, network: StyleNetwork, content: Tensor, style: Tensor, noisy: Tensor | None = None
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """The total, and the losses by name (detached scalars) before weighting; pictures as everywhere.
 
@@ -61,7 +61,7 @@ class Objective:
             network: what is trained.
             content: (N, 3, H, W).
             style: (N, 3, H, W).
-            seed: of the noise that `stability` adds.
+            noisy: the content with noise (`losses.noisy`); `stability` needs it.
         """
         own = self.identity_count(content.shape[0])
         style = torch.cat([content[:own], style[own:]])
@@ -70,7 +70,8 @@ class Objective:
         parts = self.picture_losses(result, content, style, own)
         parts.update(self.feature_losses(result, content, style, own))
         if self.recipe.stability:
-            parts["stability"] = losses.reconstruction_mse(_disturbed(network, content, code, seed), result)
+            assert noisy is not None
+            parts["stability"] = losses.reconstruction_mse(_with_more_around(network, noisy, code), result)
         if self.recipe.cycle:
             back = network(result, network.encode_style(content), 1.0)
             parts["cycle"] = losses.reconstruction_l1(back, content)
@@ -151,10 +152,9 @@ class Objective:
         return losses.style_moments_relative(found, wanted, root=self.recipe.style_form == "relative_root")
 
 
-def _disturbed(network: StyleNetwork, content: Tensor, code: Mapping[str, Tensor], seed: int) -> Tensor:
-    """The result of a content with noise, and with more of it around: what a network does at a border is a frame."""
-    wider = reflected(losses.noisy(content, seed), _AROUND)
-    return crop_to(network(wider, code, 1.0), content, _AROUND)
+def _with_more_around(network: StyleNetwork, content: Tensor, code: Mapping[str, Tensor]) -> Tensor:
+    """The result of a content that goes on beyond its sides: what a network does at a border is a frame."""
+    return crop_to(network(reflected(content, _AROUND), code, 1.0), content, _AROUND)
 
 
 def weighted(

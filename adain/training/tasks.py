@@ -11,13 +11,15 @@ from torch import Tensor, nn
 
 from adain.errors import InputError
 from adain.nn.build import wct_model
+from adain.training import losses
 from adain.training.adversary import Adversary
 from adain.training.autoencoding import Autoencoding, wct_layers
 from adain.training.heads import make_heads
 from adain.training.loss_network import QUICK
 from adain.training.objective import Features, Objective, StyleNetwork, loss_layers
 from adain.training.precision import MixedNetwork, autocast
-from adain.training.recipe import LossRecipe, Phase, Recipe
+from adain.training.recipe import LossRecipe, Phase, Precision, Recipe
+from adain.training.recorded import Recorded
 from adain.training.schedule import phase_index
 
 __all__ = ["AdaINTask", "AutoencoderTask", "Task", "layers", "make"]
@@ -64,12 +66,22 @@ class AdaINTask:
         self._objectives = [
             Objective(_seen_in(recipe, phase), features, heads, self._adversary) for phase in recipe.phases
         ]
+        self._recorded: tuple[int, Recorded] | None = None  # of the phase under way
         self.trained: list[nn.Parameter] = []
 
     def loss(self, network: nn.Module, content: Tensor, style: Tensor, step: int) -> tuple[Tensor, dict[str, Tensor]]:
         """See `Task.loss`."""
-        objective = self._objectives[phase_index(self._phases, step)]
-        return objective(MixedNetwork(network, self._device, self._precision), content, style, self._seed + step)
+        phase = phase_index(self._phases, step)
+        whole = _Whole(network, self._objectives[phase], self._device, self._precision)
+        pictures: tuple[Tensor, ...] = content, style
+        if whole.objective.recipe.stability:
+            pictures = *pictures, losses.noisy(content, self._seed + step)
+        if self._device.type != "cuda" or self._adversary is not None:  # which learns between two passes
+            total, parts = whole(*pictures)
+            return total, parts
+        if self._recorded is None or self._recorded[0] != phase:
+            self._recorded = phase, Recorded(whole, pictures)
+        return self._recorded[1](*pictures)
 
     def after_step(self) -> dict[str, Tensor]:
         """A step of the discriminator, if there is one."""
@@ -127,13 +139,26 @@ class AutoencoderTask:
         self._heads.load_state_dict(state["heads"])
 
 
+class _Whole(nn.Module):
+    """A network and what it is trained for, as one module of pictures."""
+
+    def __init__(self, network: nn.Module, objective: Objective, device: torch.device, precision: Precision) -> None:
+        super().__init__()
+        self.network, self.objective = network, objective
+        self._device, self._precision = device, precision
+
+    def forward(self, content: Tensor, style: Tensor, *noisy: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """See `Objective`."""
+        return self.objective(MixedNetwork(self.network, self._device, self._precision), content, style, *noisy)
+
+
 def _seen_in(recipe: Recipe, phase: Phase) -> LossRecipe:
     """The losses of a phase, on the quick layers if it is a quick one."""
-    losses = recipe.losses_in(phase)
+    seen = recipe.losses_in(phase)
     if not phase.quick:
-        return losses
-    style, content = ([QUICK + layer for layer in of] for of in (losses.style_layers, losses.content_layers))
-    return dataclasses.replace(losses, style_layers=tuple(style), content_layers=tuple(content))
+        return seen
+    style, content = ([QUICK + layer for layer in of] for of in (seen.style_layers, seen.content_layers))
+    return dataclasses.replace(seen, style_layers=tuple(style), content_layers=tuple(content))
 
 
 def make(
