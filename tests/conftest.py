@@ -98,7 +98,8 @@ def exports(tmp_path_factory: pytest.TempPathFactory) -> Exports:
         pytest.importorskip(extra, reason="exporting needs the extra torch")
     from small_models import Exports
 
-    return Exports(tmp_path_factory.mktemp("exports"))
+    folder = tmp_path_factory.getbasetemp()
+    return Exports(folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder)
 
 
 @pytest.fixture

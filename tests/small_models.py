@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import pickle
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import torch
+from filelock import FileLock, Timeout
 from safetensors.torch import save_file
 from torch import nn
 
@@ -19,6 +25,8 @@ from adain.nn.vgg import Decoder
 from adain.onnx.contract import GraphKind
 from adain.onnx.export import Options, Written, export
 from adain.registry import Architecture, Model, SlimArchitecture, WeightFile
+
+T = TypeVar("T")
 
 ARCHITECTURES: dict[str, Architecture | SlimArchitecture] = {
     "small-adain": Architecture(widths=(6, 8), levels=(2,), encoder_per_level=False, keys="own"),
@@ -57,26 +65,42 @@ class Export:
 
 
 class Exports:
-    """Exports on demand, each graph made once: tracing one takes seconds."""
+    """Exports on demand, each graph made once, whichever test process asks first: tracing one takes seconds.
+
+    Args:
+        folder: of all processes.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._made: dict[tuple[str, str], Export] = {}
 
     def __call__(self, name: str, options: Options) -> Export:
         """The graphs of one of `ARCHITECTURES`; in their directory there may be more than were asked for."""
-        key = name, repr(replace(options, kinds=("apply",)))
-        if key not in self._made:
-            directory = self.folder / str(len(self._made))
-            directory.mkdir()
-            self._made[key] = Export(make(name, directory), directory, {})
-        made = self._made[key]
-        missing = tuple(kind for kind in options.graphs if kind not in made.graphs)
-        if missing:
-            network = build.load(made.model.row, made.model.files, roots=newton_schulz_roots())
-            written = export(made.model.row, network, made.model.files, made.directory, replace(options, kinds=missing))
-            made.graphs.update({each.info.graph: each for each in written})
-        return replace(made, graphs={kind: made.graphs[kind] for kind in options.graphs})
+        key = f"{name} {replace(options, kinds=('apply',))}"
+        directory = self.folder / hashlib.sha256(key.encode()).hexdigest()[:8]
+        directory.mkdir(exist_ok=True)
+        model = _once(directory / "model", lambda: make(name, directory))
+
+        def graph(kind: GraphKind) -> Written:
+            network = build.load(model.row, model.files, roots=newton_schulz_roots())
+            return export(model.row, network, model.files, directory, replace(options, kinds=(kind,)))[-1]
+
+        for kind in options.graphs:
+            with suppress(Timeout):  # another process is at it; here it goes on with the next
+                _once(directory / kind, partial(graph, kind), wait=0)
+        return Export(
+            model, directory, {kind: _once(directory / kind, partial(graph, kind)) for kind in options.graphs}
+        )
+
+
+def _once(path: Path, make: Callable[[], T], wait: float = -1) -> T:
+    """What `make` made, in this process or another; `wait` at most so many seconds for that one."""
+    record = path.with_suffix(".pickle")
+    with FileLock(path.with_suffix(".lock"), timeout=wait):
+        if not record.exists():
+            record.write_bytes(pickle.dumps(make()))
+        made: T = pickle.loads(record.read_bytes())
+    return made
 
 
 def make(name: str, folder: Path) -> SmallModel:
