@@ -11,7 +11,8 @@
 - On CUDA, convolutions are chosen by heuristics, because to try them all for each new size takes seconds, and the
   arena extends by what is asked for, not by powers of two.
 - TF32 is off on CUDA: with 10 bits of mantissa the roots of matrices that WCT takes diverge, and float32 graphs are
-  to give the same picture everywhere. For speed there are float16 graphs.
+  to give the same picture everywhere. The same option keeps float16 convolutions off the tensor cores, so that on CUDA
+  a float16 graph is smaller and no faster.
 - No IO binding: pictures come from the host and go back to it, and codes are small, so that binding would do the same
   two copies.
 - Threads: as many as the caller says, else as OMP_NUM_THREADS says if it is set, else as the process may use cores.
