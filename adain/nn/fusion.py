@@ -39,6 +39,8 @@ __all__ = [
     "wct_with",
 ]
 
+_NARROW = 64  # channels; one product per picture of so few leaves most of a card idle, one per row of it does not
+
 MatrixRoots = Callable[[Tensor], tuple[Tensor, Tensor]]
 """From regularised covariances (N, C, C) to (C^-1/2, C^1/2), each (N, C, C)."""
 
@@ -96,8 +98,12 @@ def mean_covariance(feature: Tensor) -> tuple[Tensor, Tensor]:
     pixels = feature.flatten(2)  # (N, C, H*W)
     mean = pixels.mean(dim=2, keepdim=True)  # (N, C, 1)
     centred = pixels - mean
-    covariance = centred @ centred.transpose(1, 2) / int_max(pixels.shape[2] - 1, 1)  # (N, C, C)
-    return mean.squeeze(2), covariance
+    if feature.is_cuda and feature.shape[1] <= _NARROW:
+        rows = centred.view_as(feature).transpose(1, 2)  # (N, H, C, W)
+        products = (rows @ rows.transpose(2, 3)).sum(dim=1)
+    else:
+        products = centred @ centred.transpose(1, 2)
+    return mean.squeeze(2), products / int_max(pixels.shape[2] - 1, 1)
 
 
 def regularized(covariance: Tensor) -> Tensor:

@@ -136,8 +136,13 @@ class Covariances(MapFusion):
         return scaled
 
     def mix_channels(self, matrix: Tensor, x: Tensor) -> Tensor:
-        """(N, C, C) times each pixel of (N, C, H, W)."""
-        return (matrix @ x.flatten(2)).view_as(x)
+        """(N, C, C) times each pixel of (N, C, H, W); channels last if those are."""
+        if not x.is_contiguous(memory_format=torch.channels_last):
+            return (matrix @ x.flatten(2)).view_as(x)
+        pixels, transposed = x.permute(0, 2, 3, 1), matrix.transpose(1, 2)  # (N, H, W, C)
+        if x.is_cuda:  # a product per row, for the derivative's sake: see `mean_covariance`
+            return (pixels @ transposed[:, None]).permute(0, 3, 1, 2)
+        return (pixels.flatten(1, 2) @ transposed).view_as(pixels).permute(0, 3, 1, 2)
 
     def fuse_regions(
         self, x: Tensor, shares: Tensor, styles: Statistics, alpha: float | Tensor

@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -69,8 +70,7 @@ class Pictures:
     problems: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Batch:
+class Batch(NamedTuple):
     """Content and style crops (N, 3, H, W) uint8; `problems` names pictures that had to be replaced."""
 
     content: Tensor
@@ -208,8 +208,13 @@ class _Keys:
         return schedule.total_iterations(self._phases) - self._start
 
 
-def loader(dataset: PairDataset, phases: tuple[Phase, ...], *, start: int = 0, workers: int = 1) -> Iterator[Batch]:
-    """Batches from step `start` to the end of the last phase, decoded in low-priority worker processes."""
+def loader(
+    dataset: PairDataset, phases: tuple[Phase, ...], *, start: int = 0, workers: int = 1, pinned: bool = False
+) -> Iterator[Batch]:
+    """Batches from step `start` to the end of the last phase, decoded in low-priority worker processes.
+
+    `pinned`: in memory that a GPU reads by itself.
+    """
     return iter(
         DataLoader(
             dataset,
@@ -218,6 +223,7 @@ def loader(dataset: PairDataset, phases: tuple[Phase, ...], *, start: int = 0, w
             collate_fn=_collate,
             worker_init_fn=_init_worker if workers else None,
             prefetch_factor=4 if workers else None,
+            pin_memory=pinned,
         )
     )
 

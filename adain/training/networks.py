@@ -19,6 +19,7 @@ from adain.nn.build import parts, slim_model
 from adain.nn.newton_schulz import newton_schulz_roots
 from adain.nn.vgg import Decoder, Encoder
 from adain.registry import Architecture, Model, SlimArchitecture
+from adain.training.floors import at_least
 from adain.training.recipe import NetworkRecipe, Task
 
 __all__ = ["NETWORKS", "Kind", "build"]
@@ -44,7 +45,9 @@ def _slim(
     passes: int = _SLIM.passes,
 ) -> nn.Module:
     shape = SlimArchitecture(widths=tuple(widths), hidden=hidden, covariances=tuple(covariances), passes=passes)
-    return slim_model(parts(shape)["model"].children(), shape, _constant_roots)
+    network = slim_model(parts(shape)["model"].children(), shape, _constant_roots)
+    network.decoder.at_least = at_least
+    return network
 
 
 def _constant_roots(covariance: Tensor) -> tuple[Tensor, Tensor]:

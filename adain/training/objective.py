@@ -18,7 +18,7 @@ from adain.training import losses
 from adain.training.adversary import Adversary
 from adain.training.recipe import LossRecipe
 
-__all__ = ["Features", "Objective", "StyleNetwork", "loss_layers", "weighted"]
+__all__ = ["Features", "Objective", "StyleNetwork", "loss_layers", "watched", "weighted"]
 
 _AROUND = 24  # pixels of a content reflected beyond each side: as far as borders are seen, a multiple of all strides
 T = TypeVar("T", Tensor, losses.Moments)
@@ -61,7 +61,7 @@ class Objective:
             network: what is trained.
             content: (N, 3, H, W).
             style: (N, 3, H, W).
-            noisy: the content with noise (`losses.noisy`); `stability` needs it.
+            noisy: the `watched` contents with noise (`losses.noisy`); `stability` needs them.
         """
         own = self.identity_count(content.shape[0])
         style = torch.cat([content[:own], style[own:]])
@@ -71,7 +71,9 @@ class Objective:
         parts.update(self.feature_losses(result, content, style, own))
         if self.recipe.stability:
             assert noisy is not None
-            parts["stability"] = losses.reconstruction_mse(_with_more_around(network, noisy, code), result)
+            watching = {name: watched(array) for name, array in code.items()}
+            with_noise = _with_more_around(network, noisy, watching)
+            parts["stability"] = losses.reconstruction_mse(with_noise, watched(result))
         if self.recipe.cycle:
             back = network(result, network.encode_style(content), 1.0)
             parts["cycle"] = losses.reconstruction_l1(back, content)
@@ -155,6 +157,11 @@ class Objective:
 def _with_more_around(network: StyleNetwork, content: Tensor, code: Mapping[str, Tensor]) -> Tensor:
     """The result of a content that goes on beyond its sides: what a network does at a border is a frame."""
     return crop_to(network(reflected(content, _AROUND), code, 1.0), content, _AROUND)
+
+
+def watched(samples: Tensor) -> Tensor:
+    """Those of a batch that `stability` is taken on: of all of them, its pass is a fifth of a step."""
+    return samples[::2]
 
 
 def weighted(

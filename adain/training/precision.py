@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor, nn
 
+from adain.training.loss_network import LossNetwork
 from adain.training.recipe import Precision
 
 __all__ = ["MixedFeatures", "MixedNetwork", "autocast"]
@@ -40,13 +41,17 @@ class MixedNetwork:
 
 
 class MixedFeatures:
-    """A loss network under autocast; statistics are taken in float32 by the losses."""
+    """A loss network in a precision; statistics are taken in float32 by the losses.
 
-    def __init__(self, network: nn.Module, device: torch.device, precision: Precision) -> None:
-        self._network, self._device, self._precision = network, device, precision
+    Its weights are frozen, so they are rounded once. Autocast does that in every pass, a kernel per weight.
+    """
+
+    def __init__(self, network: LossNetwork, precision: Precision) -> None:
+        self._dtype = _DTYPES[precision] or torch.float32
+        network.encoders.to(self._dtype)
+        self._network = network
 
     def __call__(self, picture: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
         """Features of pictures (N, 3, H, W) by layer."""
-        with autocast(self._device, self._precision):
-            features: dict[str, Tensor] = self._network(picture, layers)
+        features: dict[str, Tensor] = self._network(picture.to(self._dtype), layers)
         return features

@@ -16,7 +16,7 @@ from adain.training.adversary import Adversary
 from adain.training.autoencoding import Autoencoding, wct_layers
 from adain.training.heads import make_heads
 from adain.training.loss_network import QUICK
-from adain.training.objective import Features, Objective, StyleNetwork, loss_layers
+from adain.training.objective import Features, Objective, StyleNetwork, loss_layers, watched
 from adain.training.precision import MixedNetwork, autocast
 from adain.training.recipe import LossRecipe, Phase, Precision, Recipe
 from adain.training.recorded import Recorded
@@ -75,7 +75,7 @@ class AdaINTask:
         whole = _Whole(network, self._objectives[phase], self._device, self._precision)
         pictures: tuple[Tensor, ...] = content, style
         if whole.objective.recipe.stability:
-            pictures = *pictures, losses.noisy(content, self._seed + step)
+            pictures = *pictures, losses.noisy(watched(content), self._seed + step)
         if self._device.type != "cuda" or self._adversary is not None:  # which learns between two passes
             total, parts = whole(*pictures)
             return total, parts

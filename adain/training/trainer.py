@@ -19,6 +19,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.optim import swa_utils
 
 from adain.errors import AdainError, InputError
 from adain.nn.slim import SlimNetwork
@@ -91,7 +92,7 @@ class Trainer:
         self.total = schedule.total_iterations(recipe.phases)
         self._stop = False
         frozen: LossNetwork = features.to(device, memory_format=layout)  # type: ignore[call-overload]
-        self._features: Features = MixedFeatures(frozen, device, recipe.optimizer.loss_precision)
+        self._features: Features = MixedFeatures(frozen, recipe.optimizer.loss_precision)
         self._task = tasks.make(recipe, self.network, self._features, frozen.heads, device)
         self._trained = [p for p in self.network.parameters() if p.requires_grad]
         if not self._trained:
@@ -99,8 +100,13 @@ class Trainer:
         self._trained += self._task.trained
         o = recipe.optimizer
         self._optimizer = torch.optim.AdamW(
-            self._trained, lr=o.learning_rate, betas=(o.betas[0], o.betas[1]), weight_decay=o.weight_decay
+            self._trained,
+            lr=o.learning_rate,
+            betas=(o.betas[0], o.betas[1]),
+            weight_decay=o.weight_decay,
+            fused=device.type == "cuda",
         )
+        self._bad_steps = torch.zeros((), dtype=torch.int64, device=device)
         self._scaler = torch.amp.GradScaler(device.type, enabled=o.precision == "fp16")
 
     def stop(self) -> None:
@@ -179,7 +185,8 @@ class Trainer:
         dataset = data.PairDataset(
             self.datasets.content, self.datasets.style, seed=self.recipe.seed, flip=self.recipe.data.flip
         )
-        return data.loader(dataset, self.recipe.phases, start=self.step, workers=self.recipe.run.workers)
+        pinned = self.device.type == "cuda"
+        return data.loader(dataset, self.recipe.phases, start=self.step, workers=self.recipe.run.workers, pinned=pinned)
 
     def _train_step(self, batch: data.Batch) -> dict[str, Tensor]:
         optimizer = self.recipe.optimizer
@@ -208,31 +215,35 @@ class Trainer:
         self.average.load_state_dict(self.network.state_dict())
         self._optimizer.state.clear()  # its moments are of other weights
 
-    _bad_steps = 0
-
     def _finite(self, norm: Tensor) -> bool:
-        if bool(torch.isfinite(norm)):
-            self._bad_steps = 0
-            return True
-        self._bad_steps += 1
-        if self._bad_steps >= MAX_BAD_STEPS:
+        """Whether to take a step.
+
+        On CUDA always: there the optimizer's kernels look whether to, and nothing waits for them to have looked. But
+        a discriminator learns only where there was a step.
+        """
+        bad = ~torch.isfinite(norm)
+        self._bad_steps = (self._bad_steps + 1) * bad  # in a row
+        waiting = self.device.type != "cuda" or bool(self.recipe.losses.adversarial)
+        if waiting or self.step % MAX_BAD_STEPS == 0:
+            self._check_bad_steps()
+        if waiting:
+            return not bool(bad)
+        self._optimizer.found_inf = bad.float()  # type: ignore[attr-defined]
+        return True
+
+    def _check_bad_steps(self) -> None:
+        if int(self._bad_steps) >= MAX_BAD_STEPS:
             raise AdainError(
                 f"training diverged: {MAX_BAD_STEPS} steps without a finite gradient up to step {self.step}; "
                 "lower optimizer.learning_rate or raise optimizer.warmup, and resume from the last checkpoint"
             )
-        return False
 
     def _floats(self, pictures: Tensor) -> Tensor:
-        return pictures.to(self.device).contiguous(memory_format=self.layout).float() / 255
+        return pictures.to(self.device, non_blocking=True).contiguous(memory_format=self.layout).float() / 255
 
-    @torch.no_grad()
     def _update_average(self, decay: float) -> None:
-        average, current = self.average.state_dict(), self.network.state_dict()
-        for name, tensor in average.items():
-            if tensor.is_floating_point():
-                tensor.lerp_(current[name], 1 - decay)
-            else:
-                tensor.copy_(current[name])
+        average, current = (list(network.state_dict().values()) for network in (self.average, self.network))
+        swa_utils.get_ema_multi_avg_fn(decay)(average, current, None)  # type: ignore[no-untyped-call]
 
     def _made(self, name: str) -> Path:
         path = self.run_dir / name

@@ -1,0 +1,87 @@
+"""What makes a training step cheap or long, against what it stands for."""
+
+from __future__ import annotations
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="training needs the torch extra")
+from torch import nn  # noqa: E402
+
+from adain.nn import fusion  # noqa: E402
+from adain.nn.slim_fusions import Covariances  # noqa: E402
+from adain.nn.vgg import Encoder  # noqa: E402
+from adain.training.floors import at_least  # noqa: E402
+from adain.training.loss_network import LossNetwork  # noqa: E402
+from adain.training.precision import MixedFeatures, autocast  # noqa: E402
+
+LAST = torch.channels_last
+OPTIONS = {"lr": 1e-2, "betas": (0.9, 0.999), "weight_decay": 0.0}
+
+
+def layer(seed: int = 0) -> nn.Conv2d:
+    torch.manual_seed(seed)
+    return nn.Conv2d(5, 12, 3).to(memory_format=LAST)
+
+
+def test_a_gradient_that_is_not_finite_is_skipped_where_it_is():
+    def run(guarded: bool) -> nn.Conv2d:
+        conv = layer()
+        taken = torch.optim.AdamW(conv.parameters(), **OPTIONS, fused=True)
+        for seed in range(5):
+            torch.manual_seed(seed)
+            taken.zero_grad()
+            conv(torch.randn(4, 5, 6, 6)).square().sum().backward()
+            if guarded and seed in (0, 3):
+                conv.weight.grad[2] = float("nan")
+            if guarded:
+                taken.found_inf = conv.weight.grad.sum().isnan().float()
+            if guarded or seed not in (0, 3):
+                taken.step()
+        return conv
+
+    left_out, skipped = run(False), run(True)
+    for one, other in zip(left_out.parameters(), skipped.parameters(), strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_a_floor_has_the_derivative_of_a_maximum_and_leaves_the_layout():
+    x = torch.randn(2, 6, 5, 7).to(memory_format=LAST)
+    floor, gradient = torch.randn(2, 6, 1, 1), torch.randn(2, 6, 5, 7).to(memory_format=LAST)
+    both = []
+    for function in (at_least, torch.maximum):
+        inputs = [x.clone().requires_grad_(), floor.clone().requires_grad_()]
+        result = function(*inputs)
+        both.append((result, *torch.autograd.grad(result, inputs, gradient)))
+    for own, torchs in zip(*both, strict=True):
+        torch.testing.assert_close(own, torchs)
+    assert both[0][1].is_contiguous(memory_format=LAST)
+
+
+def test_rounded_weights_are_what_autocast_makes_of_them():
+    torch.manual_seed(0)
+    picture, layers = torch.rand(1, 3, 32, 32), ("relu1_1", "relu2_1")
+    encoder = Encoder((8, 16), 2)
+    network = LossNetwork([(encoder, layers)], heads={"relu2_1": nn.Conv2d(16, 4, 1)})
+    with torch.no_grad(), autocast(torch.device("cpu"), "bf16"):
+        expected = network(picture, layers)
+    found = MixedFeatures(network, "bf16")(picture, layers)
+    assert all(torch.equal(found[name], expected[name]) for name in layers)
+    assert found["relu2_1"].dtype == torch.bfloat16
+    assert network.heads["relu2_1"].weight.dtype == torch.float32
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, LAST])
+def test_channels_are_mixed_in_the_layout_they_have(layout):
+    x, matrix = torch.randn(2, 6, 5, 7).to(memory_format=layout), torch.randn(2, 6, 6)
+    mixed = Covariances(fusion.eigh_roots).mix_channels(matrix, x)
+    torch.testing.assert_close(mixed, torch.einsum("nij,njhw->nihw", matrix, x))
+    assert mixed.is_contiguous(memory_format=layout)
+
+
+@pytest.mark.parametrize("channels", [8, 96])
+def test_a_covariance_by_rows_is_that_of_the_whole_map(channels):
+    if not torch.cuda.is_available():
+        pytest.skip("only CUDA has it by rows")
+    x = 3 + torch.randn(2, channels, 9, 11, device="cuda").to(memory_format=LAST)
+    for found, expected in zip(fusion.mean_covariance(x), fusion.mean_covariance(x.cpu()), strict=True):
+        torch.testing.assert_close(found.cpu(), expected, rtol=1e-4, atol=1e-5)
