@@ -36,6 +36,8 @@ def test_every_recipe_in_the_package_is_valid(name):
         ({"phases": [{"batch": 2}]}, "'phases\\[0\\].iterations' is missing"),
         ({"phases": [{"iterations": 1, "crop": 256}]}, "phases\\[0\\].content_side"),
         ({**PHASES, "optimizer": {"ema": 1}}, "optimizer.ema"),
+        ({**PHASES, "optimizer": {"decay": 1.5}}, "optimizer.decay"),
+        ({**PHASES, "optimizer": {"name": "sgd"}}, "optimizer.name"),
         ({**PHASES, "task": "wtc"}, "'task' must be one of 'adain', 'wct', 'distill'"),
         ({**PHASES, "losses": {"adversarial": -1}}, "losses.adversarial"),
         ({**PHASES, "losses": {"identity_fraction": 0.05}}, "identity_fraction' is less than half a picture"),
@@ -112,6 +114,15 @@ def test_learning_rate_warms_up_and_decays_evenly():
     assert rates[-1] == pytest.approx(0.1)
     drops = [before - after for before, after in pairwise(rates[10:])]
     assert drops == pytest.approx([0.9 / 99] * 99)
+
+
+def test_a_longer_run_has_the_same_learning_rates_until_they_fall():
+    optimizer = recipes.OptimizerRecipe(learning_rate=1.0, final_learning_rate=0.1, warmup=10, decay=0.25)
+    short, long = ([schedule.learning_rate(optimizer, step, total) for step in range(total)] for total in (111, 211))
+    assert short[:86] == long[:86]
+    assert short[10:86] == [1.0] * 76
+    drops = [before - after for before, after in pairwise(short[85:])]
+    assert drops == pytest.approx([0.9 / 25] * 25)
 
 
 def test_a_phase_has_the_losses_of_the_recipe_but_for_its_own():

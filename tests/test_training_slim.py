@@ -56,9 +56,10 @@ def trainer(folder: Path, device: str = "cpu", optimizer: dict[str, str] | None 
     )
 
 
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
 @pytest.mark.parametrize("name", ["adain-slim", "wct-slim"])
-def test_training_lowers_the_loss_and_leaves_what_is_frozen(tmp_path: Path, name: str) -> None:
-    run = trainer(tmp_path, name=name, freeze=["encoder"])
+def test_training_lowers_the_loss_and_leaves_what_is_frozen(tmp_path: Path, name: str, optimizer: str) -> None:
+    run = trainer(tmp_path, optimizer={"name": optimizer}, name=name, freeze=["encoder"])
     before = {key: value.clone() for key, value in run.network.state_dict().items()}
     run.run()
     lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]

@@ -12,6 +12,7 @@ from adain.nn.slim_fusions import Covariances  # noqa: E402
 from adain.nn.vgg import Encoder  # noqa: E402
 from adain.training.floors import at_least  # noqa: E402
 from adain.training.loss_network import LossNetwork  # noqa: E402
+from adain.training.muon import Muon  # noqa: E402
 from adain.training.precision import MixedFeatures, autocast  # noqa: E402
 
 LAST = torch.channels_last
@@ -23,10 +24,64 @@ def layer(seed: int = 0) -> nn.Conv2d:
     return nn.Conv2d(5, 12, 3).to(memory_format=LAST)
 
 
-def test_a_gradient_that_is_not_finite_is_skipped_where_it_is():
+def stepped(optimizer: type[torch.optim.AdamW], steps: int = 3) -> nn.Conv2d:
+    conv = layer()
+    taken = optimizer(conv.parameters(), **OPTIONS)
+    for seed in range(steps):
+        torch.manual_seed(seed)
+        taken.zero_grad()
+        conv(torch.randn(4, 5, 6, 6)).square().sum().backward()
+        taken.step()
+    return conv
+
+
+def test_muon_goes_as_far_along_all_singular_vectors():
+    conv = layer()
+    before = conv.weight.detach().clone()
+    conv(torch.randn(4, 5, 6, 6)).square().sum().backward()
+    gradient = conv.weight.grad.clone()
+    Muon(conv.parameters(), **OPTIONS).step()
+    step = (before - conv.weight.detach()).flatten(1)
+    u, s, v = torch.linalg.svd(step, full_matrices=False)
+    along = OPTIONS["lr"] * 0.2 * 45**0.5
+    assert ((s > 0.6 * along) & (s < 1.25 * along)).all()
+    assert torch.equal(conv.weight.grad, gradient)  # as it was: what clips and scales it goes on with it
+    u, _, v = torch.linalg.svd(gradient.flatten(1), full_matrices=False)
+    cosines = torch.diagonal(u.mT @ step @ v.mT) / s.mean()
+    assert (cosines > 0.6).all()
+
+
+def test_muon_leaves_biases_to_adamw():
+    # The first bias step depends on the gradient alone.
+    muon, adamw = stepped(Muon, 1), stepped(torch.optim.AdamW, 1)
+    torch.testing.assert_close(muon.bias, adamw.bias)
+    assert not torch.allclose(muon.weight, adamw.weight)
+
+
+def test_muon_goes_on_from_its_state_in_the_same_bits():
+    def run(stop: int | None) -> nn.Conv2d:
+        conv = layer()
+        optimizer = Muon(conv.parameters(), **OPTIONS)
+        for seed in range(4):
+            if seed == stop:
+                state = optimizer.state_dict()
+                optimizer = Muon(conv.parameters(), **OPTIONS)
+                optimizer.load_state_dict(state)
+            torch.manual_seed(seed)
+            optimizer.zero_grad()
+            conv(torch.randn(4, 5, 6, 6)).square().sum().backward()
+            optimizer.step()
+        return conv
+
+    whole, resumed = run(None), run(2)
+    assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), resumed.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("optimizer", [Muon, torch.optim.AdamW])
+def test_a_gradient_that_is_not_finite_is_skipped_where_it_is(optimizer):
     def run(guarded: bool) -> nn.Conv2d:
         conv = layer()
-        taken = torch.optim.AdamW(conv.parameters(), **OPTIONS, fused=True)
+        taken = optimizer(conv.parameters(), **OPTIONS, fused=True)
         for seed in range(5):
             torch.manual_seed(seed)
             taken.zero_grad()

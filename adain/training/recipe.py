@@ -127,11 +127,13 @@ class WCTRecipe:
 
 @dataclass(frozen=True)
 class OptimizerRecipe:
-    """Adam with warm-up and linear decay over the whole run, gradient clipping, an average of the weights."""
+    """What takes the steps, with warm-up and linear decay, gradient clipping, an average of the weights."""
 
+    name: Literal["adamw", "muon"] = "adamw"  # muon: matrices and convolutions by `adain.training.muon`
     learning_rate: float = 1e-3
     final_learning_rate: float = 1e-6
     warmup: int = 200  # iterations
+    decay: float = 1.0  # share of the run, at its end, over which the learning rate falls
     betas: tuple[float, ...] = (0.9, 0.999)
     weight_decay: float = 0.0
     clip_norm: float = 1.0  # of the gradient; 0: not clipped

@@ -80,6 +80,7 @@ def _wct(wct: WCTRecipe) -> None:
 
 def _optimizer(optimizer: OptimizerRecipe) -> None:
     _require(len(optimizer.betas) == 2, "optimizer.betas", "must be two numbers", optimizer.betas)
+    _require(0 <= optimizer.decay <= 1, "optimizer.decay", "must be in [0, 1]", optimizer.decay)
     _require(0 <= optimizer.ema < 1, "optimizer.ema", "must be in [0, 1)", optimizer.ema)
 
 

@@ -48,15 +48,17 @@ def first_sample(phases: tuple[Phase, ...], step: int) -> int:
 
 
 def learning_rate(optimizer: OptimizerRecipe, step: int, total: int) -> float:
-    """Linear warm-up, then a line from `learning_rate` down to `final_learning_rate` at the last step.
+    """Linear warm-up, then `learning_rate`, then a line down to `final_learning_rate` at the last step.
 
     A line and not a cosine (Defazio et al. 2023, arXiv 2310.07831), which leaves next to nothing of it to the last
-    phases, whose losses are those that count.
+    phases, whose losses are those that count. Over a part of the run it is as good (Hagele et al. 2024, arXiv
+    2405.18392), and up to there a longer run has the same steps.
     """
     if step < optimizer.warmup:
         return optimizer.learning_rate * (step + 1) / optimizer.warmup
-    progress = (step - optimizer.warmup) / max(1, total - 1 - optimizer.warmup)
-    return optimizer.learning_rate + (optimizer.final_learning_rate - optimizer.learning_rate) * min(1.0, progress)
+    falling = max(1.0, optimizer.decay * (total - 1 - optimizer.warmup))
+    fallen = min(1.0, max(0.0, 1 - (total - 1 - step) / falling))
+    return optimizer.learning_rate + (optimizer.final_learning_rate - optimizer.learning_rate) * fallen
 
 
 def ema_decay(optimizer: OptimizerRecipe, step: int) -> float:

@@ -25,6 +25,7 @@ from adain.errors import AdainError, InputError
 from adain.nn.slim import SlimNetwork
 from adain.training import checkpoint, data, recycling, report, schedule, tasks
 from adain.training.loss_network import LossNetwork
+from adain.training.muon import Muon
 from adain.training.objective import Features
 from adain.training.precision import MixedFeatures
 from adain.training.recipe import Recipe, as_dict, fingerprint, parse
@@ -99,7 +100,8 @@ class Trainer:
             raise InputError("nothing to train: network.freeze freezes every parameter")
         self._trained += self._task.trained
         o = recipe.optimizer
-        self._optimizer = torch.optim.AdamW(
+        kind = Muon if o.name == "muon" else torch.optim.AdamW
+        self._optimizer = kind(
             self._trained,
             lr=o.learning_rate,
             betas=(o.betas[0], o.betas[1]),
