@@ -7,10 +7,11 @@ root and relative to the style, so that layers of any scale can be averaged: 0 i
 as far from them as a feature map of zeros. The content distance compares feature maps after instance
 normalisation, which removes what a transfer of those statistics is meant to change. SSIM is Wang et al. 2004
 (doi:10.1109/TIP.2003.819861). The distance of colours is the Wasserstein distance of two normal distributions,
-sliced (Rabin et al. 2011, doi:10.1007/978-3-642-24785-9_37). Grid and blocks are this project's own: upsampling
-networks leave patterns that repeat every 2, 4 or 8 px (Odena et al. 2016, doi:10.23915/distill.00003). Those
-are lines in the spectrum (grid); where their sign changes from place to place they are none, but the picture
-changes more at those pixels than between (blocks).
+sliced (Rabin et al. 2011, doi:10.1007/978-3-642-24785-9_37). Grid, blocks and hatching are this project's own:
+upsampling networks leave patterns that repeat every 2, 4 or 8 px (Odena et al. 2016, doi:10.23915/distill.00003).
+Those are lines in the spectrum (grid); where their sign changes from place to place they are none, but the picture
+changes more at those pixels than between (blocks). A network that looks for statistics can also make lines of any
+other period out of a content's noise (hatching).
 """
 
 from __future__ import annotations
@@ -30,10 +31,12 @@ __all__ = [
     "color_moments",
     "content_distance",
     "grid",
+    "hatching",
     "instance_normalize",
     "luminance",
     "moments",
     "ssim",
+    "standing_out",
     "style_distance",
 ]
 
@@ -45,6 +48,9 @@ GRID_SMALLEST_SIDE = 128  # px; below, the periods are each other's neighbours
 LEAST_COLOR = 1e-4  # of a picture in [0, 1]; far below what 8 bits hold
 BLOCK = 8  # px; the largest that the networks' upsampling repeats
 LEAST_CHANGE = 1e-5  # of a picture in [0, 1], below which it is flat
+HATCH_WINDOW = 32  # px
+CHANCE = 0.5  # of a natural logarithm, by which a frequency stands out of noise
+UNSEEN = (0.5 / 255) ** 2  # a pixel's variance
 SSIM_WINDOW = 11  # px, and sigma 1.5: Wang et al. 2004, section III.C
 SSIM_SIGMA = 1.5
 SSIM_K1, SSIM_K2 = 0.01, 0.03
@@ -225,6 +231,46 @@ def _unevenness(changes: Tensor) -> Tensor:
     places = torch.stack([changes[..., place::BLOCK].mean(dim=(1, 2, 3)) for place in range(BLOCK)], dim=1)  # (N, 8)
     mean = places.mean(dim=1, keepdim=True)
     return ((places - mean) / mean.clamp_min(LEAST_CHANGE)).square().mean(dim=1)
+
+
+def standing_out(picture: Tensor) -> Tensor:
+    """By how much each frequency stands out from those around it.
+
+    Args:
+        picture: (N, C, H, W) in [0, 1].
+
+    Returns:
+        (N, C, 32, 32): the natural logarithm of the mean power in windows of 32 px, minus its mean two and three
+        frequencies off in all directions, as `torch.fft.fft2` orders them. Differentiable. Not a number for pictures
+        with a side below 32 px.
+    """
+    if min(picture.shape[-2:]) < HATCH_WINDOW:
+        return picture.new_full((*picture.shape[:2], HATCH_WINDOW, HATCH_WINDOW), float("nan"))
+    row = torch.hann_window(HATCH_WINDOW, dtype=picture.dtype, device=picture.device)
+    window, step = row[:, None] * row, HATCH_WINDOW // 2
+    tiles = picture.unfold(2, HATCH_WINDOW, step).unfold(3, HATCH_WINDOW, step)  # (N, C, h, w, 32, 32)
+    tiles = (tiles - tiles.mean(dim=(4, 5), keepdim=True)) * window
+    power: Tensor = torch.fft.fft2(tiles).abs().square().mean(dim=(2, 3))
+    level = (power + UNSEEN * window.square().sum()).log()
+    near, wide = (F.avg_pool2d(F.pad(level, (r, r, r, r), mode="circular"), 2 * r + 1, stride=1) for r in (1, 3))
+    around: Tensor = (49 * wide - 9 * near) / 40  # the mean of 7 x 7 without the inner 3 x 3
+    return level - around
+
+
+def hatching(picture: Tensor, content: Tensor, style: Tensor) -> Tensor:
+    """Measure what stands out in a result alone: lines that neither the content nor the style has.
+
+    Args:
+        picture: (N, C, 32, 32), `standing_out` of the result.
+        content: (N, C, 32, 32), of the content.
+        style: (N, C, 32, 32), of the style.
+
+    Returns:
+        (N,): the mean square, over channels and frequencies, of the excess over both, less what chance explains; 0
+        for none, 0.25 for a hatching that is plainly seen. Differentiable.
+    """
+    explained = torch.maximum(content, style).clamp_min(0) + CHANCE
+    return F.relu(picture - explained).square().mean(dim=(1, 2, 3))
 
 
 def _blur(picture: Tensor) -> Tensor:

@@ -13,9 +13,21 @@ from gallery import Pair
 
 from adain.training.quality import LAYERS, Measurement
 
-METRICS = ("style_vgg", "style_deep", "color", "content", "ssim", "grid", "blocks", "style_slim", "content_slim")
+METRICS = (
+    "style_vgg",
+    "style_deep",
+    "color",
+    "content",
+    "ssim",
+    "grid",
+    "blocks",
+    "hatching",
+    "style_slim",
+    "content_slim",
+)
 HEADINGS = (
-    "style, VGG | style, deep | colour | content | SSIM | grid, dB | blocks, % | *slim*: style, deep | *slim*: content"
+    "style, VGG | style, deep | colour | content | SSIM | grid, dB | blocks, % | hatching, dB "
+    "| *slim*: style, deep | *slim*: content"
 )
 
 

@@ -17,7 +17,7 @@ from PIL import Image
 
 from adain.training.quality import Measurement
 
-FORMAT = 5  # raised when the metrics change: older measurements are made again, from the kept pictures
+FORMAT = 6  # raised when the metrics change: older measurements are made again, from the kept pictures
 
 
 class Store:

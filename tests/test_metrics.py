@@ -12,10 +12,12 @@ from adain.metrics import (  # noqa: E402
     color_moments,
     content_distance,
     grid,
+    hatching,
     instance_normalize,
     luminance,
     moments,
     ssim,
+    standing_out,
     style_distance,
 )
 
@@ -216,3 +218,41 @@ def test_blocks_by_hand():
 
 def test_a_flat_picture_has_no_blocks():
     assert blocks(torch.full((1, 1, 40, 32), 0.5)).item() == 0
+
+
+def hatched(picture: torch.Tensor, amplitude: float = 0.03) -> torch.Tensor:
+    height, width = picture.shape[-2:]
+    diagonal = torch.arange(height)[:, None] + torch.arange(width)
+    return picture + amplitude * torch.sin(2 * torch.pi * 0.43 * diagonal)  # a period no stride has
+
+
+def lines(picture: torch.Tensor, content: torch.Tensor, style: torch.Tensor) -> float:
+    return hatching(*map(standing_out, (picture, content, style))).item()
+
+
+def test_a_hatching_of_a_result_alone_is_one(noise):
+    style = 0.5 * noise.flip(2)
+    assert lines(noise, noise, style) < 0.005
+    assert lines(hatched(noise), noise, style) > 0.05
+    assert lines(hatched(noise), noise, style) > 2 * lines(hatched(noise, 0.01), noise, style)
+
+
+def test_lines_of_the_content_or_of_the_style_are_no_hatching(noise):
+    assert lines(hatched(noise), hatched(noise), noise) < 0.005
+    assert lines(hatched(noise), noise, hatched(noise.flip(3))) < 0.005
+
+
+def test_what_8_bits_do_not_hold_is_no_hatching():
+    flat = torch.full((1, 3, 64, 96), 0.5)
+    assert lines(hatched(flat, 0.0002), flat, flat) == pytest.approx(0, abs=1e-3)
+    assert torch.isfinite(standing_out(flat)).all()
+    assert standing_out(flat[..., :31]).isnan().all()
+
+
+def test_a_hatching_can_be_trained_away(noise):
+    picture = hatched(noise).requires_grad_()
+    content = standing_out(noise)
+    before = hatching(standing_out(picture), content, content).sum()
+    (slope,) = torch.autograd.grad(before, picture)
+    after = hatching(standing_out(picture - 0.1 * before / slope.square().sum() * slope), content, content).sum()
+    assert after < before

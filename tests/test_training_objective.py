@@ -44,7 +44,7 @@ def test_a_layer_with_a_head_is_compared_behind_it():
 
 
 def test_each_loss_that_has_a_weight_is_there():
-    names = ("style", "content", "content_cosine", "gram", "color", "stability", "grid", "blocks", "gamut")
+    names = ("style", "content", "content_cosine", "gram", "color", "stability", "grid", "hatching", "blocks", "gamut")
     weights = dict.fromkeys(names, 1.0)
     recipe = LossRecipe(**weights, style_layers=LAYERS, content_layers=("relu2_1",))
     content, style = torch.rand(2, 2, 3, 40, 48)

@@ -31,6 +31,7 @@ __all__ = [
     "gram",
     "gram_mse",
     "grid",
+    "hatching",
     "hinge_discriminator",
     "hinge_generator",
     "moments",
@@ -97,6 +98,21 @@ def _shared(fine: Tensor, cell: int) -> Tensor:
     shared = F.avg_pool2d(cells, window, stride=[max(1, side // 2) for side in window])
     shared = shared.view(fine.shape[0], fine.shape[1], cell**2, *shared.shape[2:])
     return (shared - shared.mean(2, keepdim=True)).square().mean()
+
+
+def hatching(picture: Tensor, content: Tensor, style: Tensor) -> Tensor:
+    """Frequencies that neither the content nor the style has so much of: `adain.metrics.hatching`.
+
+    A network that filters one frequency out of next to no noise hatches a picture, for the sake of deviations that
+    a style has in its strokes. Noise of all frequencies (`noisy`) hardly tells.
+
+    Args:
+        picture: (N, 3, H, W), H and W at least 32.
+        content: (N, 3, H, W).
+        style: (N, 3, H', W').
+    """
+    with torch.autocast(picture.device.type, enabled=False):
+        return metrics.hatching(*(metrics.standing_out(p.float()) for p in (picture, content, style))).mean()
 
 
 def blocks(picture: Tensor) -> Tensor:

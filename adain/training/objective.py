@@ -95,6 +95,8 @@ class Objective:
             parts["total_variation"] = losses.total_variation(result)
         if self.recipe.grid:
             parts["grid"] = losses.grid(result)
+        if self.recipe.hatching:
+            parts["hatching"] = losses.hatching(result, content, style)
         if self.recipe.blocks:
             parts["blocks"] = losses.blocks(result)
         if self.recipe.gamut:

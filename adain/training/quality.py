@@ -9,6 +9,7 @@ with them as loss sees. The formulas are in `adain.metrics`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,7 @@ SHALLOW = ("relu1_1", "relu2_1", "relu3_1")
 DEEP = ("relu4_1", "relu5_1")
 SLIM = ("slim_relu4_1", "slim_relu5_1")  # the same without the heads
 LAYERS = SHALLOW + DEEP + SLIM
+DECIBELS = 10 / math.log(10)  # a natural logarithm of power
 STRUCTURE, SLIM_STRUCTURE = "relu4_1", "slim_relu4_1"  # instance-normalised, they stand for the content
 
 
@@ -43,12 +45,14 @@ class Traits:
         structure: the instance-normalised relu4_1 with and without its head, (1, C, H/8, W/8) each.
         luminance: (1, 1, H, W) in [0, 1].
         colors: mean and deviation of the colours in several directions.
+        frequencies: by how much each stands out, (1, 3, 32, 32).
     """
 
     moments: Mapping[str, Moments]
     structure: Mapping[str, Tensor]
     luminance: Tensor
     colors: Moments
+    frequencies: Tensor
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,7 @@ class Measurement:
         ssim: structural similarity to the content; 1 is the content.
         grid: how far a checkerboard or screen stands out, in decibels.
         blocks: how much more it changes at some places of a lattice of 8 px than at others, in per cent.
+        hatching: how far frequencies stand out that do so in neither content nor style, in decibels.
     """
 
     style: Mapping[str, float]
@@ -72,6 +77,7 @@ class Measurement:
     ssim: float
     grid: float
     blocks: float
+    hatching: float
 
     @property
     def style_vgg(self) -> float:
@@ -144,6 +150,7 @@ class Judge:
             structure={layer: metrics.instance_normalize(features[layer]) for layer in (STRUCTURE, SLIM_STRUCTURE)},
             luminance=metrics.luminance(image),
             colors=metrics.color_moments(image),
+            frequencies=metrics.standing_out(image),
         )
 
     @torch.inference_mode()
@@ -172,4 +179,5 @@ class Judge:
             ssim=metrics.ssim(stylized.luminance, content.luminance).item(),
             grid=metrics.grid(stylized.luminance).item(),
             blocks=100 * metrics.blocks(stylized.luminance).sqrt().item(),
+            hatching=DECIBELS * metrics.hatching(*(t.frequencies for t in (stylized, content, style))).sqrt().item(),
         )

@@ -91,6 +91,7 @@ class LossRecipe:
     total_variation: float = 0.0
     stability: float = 0.0  # mean square of what noise in a content, or more of it around, changes
     grid: float = 0.0  # what repeats every 2, 4 or 8 px
+    hatching: float = 0.0  # frequencies that stand out
     blocks: float = 0.0  # edges at the same places of every 8 px
     gamut: float = 0.0  # values outside [0, 1]
     identity_pixels: float = 0.0
