@@ -19,41 +19,42 @@ LAST = torch.channels_last
 OPTIONS = {"lr": 1e-2, "betas": (0.9, 0.999), "weight_decay": 0.0}
 
 
-def layer(seed: int = 0) -> nn.Conv2d:
-    torch.manual_seed(seed)
+def layer() -> nn.Conv2d:
+    torch.manual_seed(0)
     return nn.Conv2d(5, 12, 3).to(memory_format=LAST)
 
 
-def stepped(optimizer: type[torch.optim.AdamW], steps: int = 3) -> nn.Conv2d:
-    conv = layer()
-    taken = optimizer(conv.parameters(), **OPTIONS)
-    for seed in range(steps):
-        torch.manual_seed(seed)
-        taken.zero_grad()
-        conv(torch.randn(4, 5, 6, 6)).square().sum().backward()
-        taken.step()
-    return conv
+def differentiate(conv: nn.Conv2d, seed: int = 0) -> None:
+    """Some gradient, of `seed`."""
+    torch.manual_seed(seed)
+    conv.zero_grad()
+    conv(torch.randn(4, 5, 6, 6)).square().sum().backward()
 
 
 def test_muon_goes_as_far_along_all_singular_vectors():
     conv = layer()
     before = conv.weight.detach().clone()
-    conv(torch.randn(4, 5, 6, 6)).square().sum().backward()
+    differentiate(conv)
     gradient = conv.weight.grad.clone()
     Muon(conv.parameters(), **OPTIONS).step()
     step = (before - conv.weight.detach()).flatten(1)
-    u, s, v = torch.linalg.svd(step, full_matrices=False)
+    lengths = torch.linalg.svdvals(step)
     along = OPTIONS["lr"] * 0.2 * 45**0.5
-    assert ((s > 0.6 * along) & (s < 1.25 * along)).all()
+    assert ((lengths > 0.6 * along) & (lengths < 1.25 * along)).all()
     assert torch.equal(conv.weight.grad, gradient)  # as it was: what clips and scales it goes on with it
     u, _, v = torch.linalg.svd(gradient.flatten(1), full_matrices=False)
-    cosines = torch.diagonal(u.mT @ step @ v.mT) / s.mean()
+    cosines = torch.diagonal(u.mT @ step @ v.mT) / lengths.mean()
     assert (cosines > 0.6).all()
 
 
 def test_muon_leaves_biases_to_adamw():
-    # The first bias step depends on the gradient alone.
-    muon, adamw = stepped(Muon, 1), stepped(torch.optim.AdamW, 1)
+    def stepped(optimizer: type[torch.optim.AdamW]) -> nn.Conv2d:
+        conv = layer()
+        differentiate(conv)
+        optimizer(conv.parameters(), **OPTIONS).step()
+        return conv
+
+    muon, adamw = stepped(Muon), stepped(torch.optim.AdamW)
     torch.testing.assert_close(muon.bias, adamw.bias)
     assert not torch.allclose(muon.weight, adamw.weight)
 
@@ -67,9 +68,7 @@ def test_muon_goes_on_from_its_state_in_the_same_bits():
                 state = optimizer.state_dict()
                 optimizer = Muon(conv.parameters(), **OPTIONS)
                 optimizer.load_state_dict(state)
-            torch.manual_seed(seed)
-            optimizer.zero_grad()
-            conv(torch.randn(4, 5, 6, 6)).square().sum().backward()
+            differentiate(conv, seed)
             optimizer.step()
         return conv
 
@@ -83,9 +82,7 @@ def test_a_gradient_that_is_not_finite_is_skipped_where_it_is(optimizer):
         conv = layer()
         taken = optimizer(conv.parameters(), **OPTIONS, fused=True)
         for seed in range(5):
-            torch.manual_seed(seed)
-            taken.zero_grad()
-            conv(torch.randn(4, 5, 6, 6)).square().sum().backward()
+            differentiate(conv, seed)
             if guarded and seed in (0, 3):
                 conv.weight.grad[2] = float("nan")
             if guarded:

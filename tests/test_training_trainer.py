@@ -151,6 +151,21 @@ def test_an_interrupted_and_resumed_run_ends_in_the_same_bits(folder, stop):
     ]
 
 
+@pytest.mark.parametrize("fused", [True, None])
+def test_a_run_goes_on_that_began_on_another_device(folder, fused):
+    first = trainer_of(folder, "run")
+    first.run(StopAt(first, 2))
+    checkpoints = folder / "run" / "checkpoints"
+    state = checkpoint.load(checkpoint.latest(checkpoints))
+    for group in state["optimizer"]["param_groups"]:
+        group["fused"] = fused
+    checkpoint.save(checkpoints, 2, state)
+    second = trainer_of(folder, "run")
+    second.resume()
+    assert [group["fused"] for group in second._optimizer.param_groups] == [False]
+    assert second.run().step == 4
+
+
 def test_a_run_with_a_discriminator_resumes_to_the_same_bits(folder):
     table = recipes.as_dict(recipe_of())
     recipe = recipes.parse({**table, "losses": {**table["losses"], "adversarial": 0.1}})

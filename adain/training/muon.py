@@ -44,11 +44,11 @@ class Muon(torch.optim.AdamW):
             average = state["momentum"]
             good = gradient if not_finite is None else torch.where(not_finite > 0, average, gradient)
             average.lerp_(good, 1 - _MOMENTUM)
-            along = _orthogonal(_matrix(good.lerp(average, _MOMENTUM))).view_as(p)
+            along = _orthogonal(_matrix(good.lerp(average, _MOMENTUM)))
             if not_finite is not None:
                 along = along * (1 - not_finite)
             p.mul_(1 - group["lr"] * group["weight_decay"])
-            p.add_(along, alpha=-group["lr"] * _LIKE_ADAM * max(_matrix(p).shape) ** 0.5)
+            p.add_(along.view_as(p), alpha=-group["lr"] * _LIKE_ADAM * max(along.shape) ** 0.5)
             p.grad = None
         loss: float | None = super().step(closure)
         for p, gradient in gradients:

@@ -129,6 +129,8 @@ class Trainer:
         self._check_same(state)
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
+        for group in state["optimizer"]["param_groups"]:
+            group["fused"] = self._optimizer.defaults["fused"]  # the run may have begun on another device
         self._optimizer.load_state_dict(state["optimizer"])
         self._scaler.load_state_dict(state["scaler"])
         self._task.load_state_dict(state.get("task", {}))
