@@ -80,13 +80,15 @@ def unframed(output: NDArray[np.float32], reach: Reach) -> NDArray[np.float32]:
 
 
 def core_mask(picture: NDArray[np.float32], core: Core | None, reach: Reach) -> NDArray[np.float32]:
-    """For what `Backend.encode` is called with: 1 on the core, 0 elsewhere; None is all of it.
+    """For what `Backend.encode` is called with: 1 on the core, 0 elsewhere; None is the picture without its margin.
 
     Returns:
         (1, 1, h, w) float32, a number for each `multiple` x `multiple` pixels without the rim.
     """
     height, width = ((side - 2 * reach.rim) // reach.multiple for side in picture.shape[2:])
-    top, left, bottom, right = (0, 0, height, width) if core is None else (edge // reach.multiple for edge in core)
+    beyond = reach.margin // reach.multiple
+    whole = beyond, beyond, height - beyond, width - beyond
+    top, left, bottom, right = whole if core is None else (edge // reach.multiple for edge in core)
     mask = np.zeros((1, 1, height, width), np.float32)
     mask[..., top:bottom, left:right] = 1
     return mask
@@ -149,7 +151,8 @@ class Backend(Protocol):
             picture: (1, 3, H, W) float32, RGB in [0, 1]: the content, or the output of the stage before without its
                 margin, as `framed` gives it, or a part of that with the rim around it.
             stage: one of `stages`.
-            core: what of it counts for the moments, rim not included, in multiples of what `reach` says; None: all.
+            core: what of it counts for the moments, rim not included, in multiples of what `reach` says; None: it is a
+                whole picture, and all but its margin counts.
         """
         ...
 

@@ -1,9 +1,9 @@
 """Large pictures in bounded memory: in tiles that overlap, each with the statistics of the whole picture.
 
 A stage of a model (see `adain.backend.Backend`) goes over the picture and its margin twice: first every tile is encoded
-and the moments of its maps are merged, then every tile is decoded with those of the whole. What a tile's inner borders
-spoil lies in the overlap and is dropped. So there is no seam, no tile has a style of its own, and the result is that of
-the whole picture at once but for rounding.
+and the moments of its maps are merged, those of the margin left out, then every tile is decoded with those of the
+whole. What a tile's inner borders spoil lies in the overlap and is dropped. So there is no seam, no tile has a style of
+its own, and the result is that of the whole picture at once but for rounding.
 
 Each tile's maps are kept from the first time to the second while there is room; the other tiles are encoded again.
 
@@ -54,12 +54,6 @@ class Tile:
 
     window: Core
     core: Core
-
-    @property
-    def inside(self) -> Core:
-        """The core, from the window's corner."""
-        top, left = self.window[:2]
-        return self.core[0] - top, self.core[1] - left, self.core[2] - top, self.core[3] - left
 
 
 def choose(
@@ -166,7 +160,8 @@ def _encode(backend: Backend, stage: str, source: _Source, parts: Sequence[Tile]
     kept: dict[Tile, Maps] = {}
     own: Moments | None = None
     for tile in parts:
-        maps, part = backend.encode(_seen(source, tile, reach), stage, tile.inside)
+        _, inside = _within(tile, reach.margin, source.shape)
+        maps, part = backend.encode(_seen(source, tile, reach), stage, inside)
         room -= sum(x.nbytes for x in maps.values())
         if room >= 0:
             kept[tile] = maps

@@ -190,7 +190,7 @@ def test_nothing_of_the_machine_is_in_a_file(adain_export: Export) -> None:
             assert trace not in content
 
 
-@pytest.mark.parametrize(("name", "sizes"), [("small-adain", (2, 4)), ("small-slim", (8, 24))])
+@pytest.mark.parametrize(("name", "sizes"), [("small-adain", (2, 4)), ("small-slim", (8, 48))])
 def test_a_portable_graph_has_only_operators_that_every_runtime_has(
     exports: Exports, name: str, sizes: tuple[int, int]
 ) -> None:

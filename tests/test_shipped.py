@@ -50,7 +50,7 @@ def test_graphs_for_few_calls_hold_no_second_copy_of_the_weights(model: registry
     matrices = sum(2 * 4 * width**2 for width in whole)  # covariances need the identity matrix and three times that
     for key, name in files.names(model).items():
         if key.partition(".")[0] in files.FURTHER:
-            assert (WEIGHTS / name).stat().st_size < 100_000 + matrices, name
+            assert (WEIGHTS / name).stat().st_size < 120_000 + matrices, name
 
 
 def test_tiles_in_onnxruntime_are_the_picture_at_once_in_torch(model: registry.Model) -> None:
@@ -136,3 +136,11 @@ def test_noise_that_nobody_sees_is_not_made_strokes(model: registry.Model) -> No
     pictures = [np.asarray(stylizer(each, style), np.float32)[8:112] for each in (content, noisy)]
     changed = np.std(pictures[1] - pictures[0]) / np.std(noisy[8:112].astype(np.float32) - content[8:112])
     assert changed < {"adain-slim": 13, "wct-slim": 30}[model.name]  # adain-slim: 18 without the loss of stability
+
+
+def test_what_a_small_picture_hardly_has_is_not_magnified(model: registry.Model) -> None:
+    stylizer, style = adain.load(model.name, device="cpu"), PICTURES / "strokes.jpg"
+    for name in ("rocket", "chelsea"):
+        content = Image.open(PICTURES / f"{name}.jpg").convert("RGB").resize((24, 24), Image.Resampling.LANCZOS)
+        picture = np.asarray(stylizer(content, style))
+        assert np.isin(picture, (0, 255)).mean() < 0.2, "clipped: up to 0.8 without repeating the edges"

@@ -71,9 +71,29 @@ def test_merged_moments_of_halves_are_those_of_the_whole(backend: TorchBackend) 
         content = framed(pixels(331, 45), reach)
         height, width = (side - 2 * reach.rim for side in content.shape[2:])
         above, below = SPLIT + reach.encode, SPLIT - reach.encode
-        _, upper = backend.encode(content[:, :, : above + 2 * reach.rim], stage, (0, 0, SPLIT, width))
-        _, lower = backend.encode(content[:, :, below:], stage, (reach.encode, 0, height - below, width))
+        first, last = reach.margin, width - reach.margin
+        _, upper = backend.encode(content[:, :, : above + 2 * reach.rim], stage, (first, first, SPLIT, last))
+        core = reach.encode, first, height - reach.margin - below, last
+        _, lower = backend.encode(content[:, :, below:], stage, core)
         assert_alike(merge([upper, lower]), backend.encode(content, stage)[1])
+
+
+def test_statistics_are_of_the_picture_and_feel_no_padding_beyond_its_margin(backend: TorchBackend) -> None:
+    style = pixels(48, 64)
+    for stage in backend.stages:
+        reach = backend.reach(stage)
+        if not reach.margin:
+            continue
+        framed_style = framed(style, reach)
+        own = backend.encode(framed_style, stage)[1]
+        beyond = reach.encode
+        wider = pixels(*(side + 2 * beyond for side in framed_style.shape[2:]), seed=1)
+        wider[:, :, beyond:-beyond, beyond:-beyond] = framed_style  # noise instead of zeros
+        first = beyond + reach.margin
+        assert_alike(backend.encode(wider, stage, (first, first, first + 48, first + 64))[1], own)
+        for name, array in backend.encode_style(style).items():
+            if name.endswith(".mean"):
+                np.testing.assert_allclose(array, own.maps[name.removesuffix(".mean")].mean, rtol=1e-4, atol=1e-5)
 
 
 def test_reach_is_how_far_what_lies_beyond_a_cut_is_felt(backend: TorchBackend) -> None:

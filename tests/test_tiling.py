@@ -40,7 +40,8 @@ class Blur:
     def encode(self, picture: NDArray[np.float32], stage: str, core: Core | None = None) -> tuple[Maps, Moments]:
         self.encoded.append(picture.shape)
         maps = blurred(picture)[:, :, self.rim : picture.shape[2] - self.rim, self.rim : picture.shape[3] - self.rim]
-        top, left, bottom, right = core or (0, 0, *maps.shape[2:])
+        within = self.margin, self.margin, maps.shape[2] - self.margin, maps.shape[3] - self.margin
+        top, left, bottom, right = core or within
         values = maps[0, :, top:bottom, left:right].reshape(3, -1).astype(np.float64)
         moments = MapMoments(values.shape[1], values.mean(axis=1), values.var(axis=1))
         return {"x": maps[:, :, ::2, ::2], "y": maps}, Moments({"y": moments})

@@ -7,7 +7,8 @@ of the whole map's mixed in: that is nothing for a region of common size, it mak
 exactly the fusion without regions, and what a region of one pixel, which has no variance, or an empty one gets, is
 about the whole map's.
 
-Masks are (N, S, h, w) at the resolution of a map, in [0, 1], for S styles; see `shares`.
+Masks are (N, S, h, w) at the resolution of a map, in [0, 1], for S styles; see `shares`. Of a map with a rim, pixels
+that are fused with the others, statistics are those of what lies within it.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ def moments(centred: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def adain(
-    feature: Tensor, masks: Tensor, mean: Tensor, std: Tensor, alpha: float | Tensor = 1.0
+    feature: Tensor, masks: Tensor, mean: Tensor, std: Tensor, alpha: float | Tensor = 1.0, rim: int = 0
 ) -> tuple[Tensor, Tensor]:
     """AdaIN by region; see `adain.nn.fusion.adain`.
 
@@ -73,22 +74,26 @@ def adain(
         mean: of each style, (N, S, C).
         std: of each style, (N, S, C).
         alpha: strength in [0, 1], a number or (N, 1).
+        rim: pixels of the map along each side that do not count for statistics.
 
     Returns:
         The map, (N, C, h, w), and what `statistics` says of it.
     """
-    centred, centre = _centred(feature)
-    own_mean, own_std = _mean_std(centred, masks)
+    centred, centre = _centred(feature, rim)
+    inner = _within(centred, rim)
+    own_mean, own_std = _mean_std(inner, _within(masks, rim))
     new_mean, new_std = _towards(own_mean, own_std, mean - centre[:, None], std, alpha)
     gain = new_std / own_std
     shift = new_mean - own_mean * gain
     gains = torch.cat([gain, torch.ones_like(gain[:, :1])], dim=1)  # the last is the content as it is
     shifts = torch.cat([shift, torch.zeros_like(shift[:, :1])], dim=1)
     fused = centred * blend(gains, masks) + blend(shifts, masks) + centre[:, :, None, None]
-    return fused, _side_by_side(centred, centre, new_mean, new_std)
+    return fused, _side_by_side(inner, centre, new_mean, new_std)
 
 
-def statistics(feature: Tensor, masks: Tensor, mean: Tensor, std: Tensor, alpha: float | Tensor = 1.0) -> Tensor:
+def statistics(
+    feature: Tensor, masks: Tensor, mean: Tensor, std: Tensor, alpha: float | Tensor = 1.0, rim: int = 0
+) -> Tensor:
     """What each region of a map is given, and last the content: its mean and deviation side by side, (N, S + 1, 2 C).
 
     Args:
@@ -97,10 +102,11 @@ def statistics(feature: Tensor, masks: Tensor, mean: Tensor, std: Tensor, alpha:
         mean: likewise.
         std: likewise.
         alpha: likewise.
+        rim: likewise.
     """
-    centred, centre = _centred(feature)
-    given = _towards(*_mean_std(centred, masks), mean - centre[:, None], std, alpha)
-    return _side_by_side(centred, centre, *given)
+    inner, centre = _centred(_within(feature, rim))
+    given = _towards(*_mean_std(inner, _within(masks, rim)), mean - centre[:, None], std, alpha)
+    return _side_by_side(inner, centre, *given)
 
 
 def blend(values: Tensor, masks: Tensor) -> Tensor:
@@ -110,7 +116,13 @@ def blend(values: Tensor, masks: Tensor) -> Tensor:
 
 
 def wct(
-    feature: Tensor, masks: Tensor, mean: Tensor, coloring: Tensor, alpha: float | Tensor, roots: MatrixRoots
+    feature: Tensor,
+    masks: Tensor,
+    mean: Tensor,
+    coloring: Tensor,
+    alpha: float | Tensor,
+    roots: MatrixRoots,
+    rim: int = 0,
 ) -> Tensor:
     """WCT by region; see `adain.nn.fusion.wct`.
 
@@ -121,14 +133,14 @@ def wct(
         coloring: the root of each style's covariance, (N, S, C, C).
         alpha: strength in [0, 1], a number or (N, 1).
         roots: what takes the roots of covariances.
+        rim: as for `adain`.
 
     Returns:
         (N, C, h, w).
     """
-    centred, centre = _centred(feature)
-    pixels, weights = centred.flatten(2), masks.flatten(2)  # (N, C, P), (N, S + 1, P)
-    weighted = pixels[:, None] * weights[:, :-1, None]  # (N, S, C, P), by far the largest here
-    own_mean, covariance = _covariances(pixels, weighted, weights[:, :-1])
+    centred, centre = _centred(feature, rim)
+    weighted = centred[:, None] * masks[:, :-1, None]  # (N, S, C, h, w), by far the largest here
+    own_mean, covariance = _covariances(*(_within(x, rim) for x in (centred, weighted, masks[:, :-1])))
     whitening, _ = roots(regularized(covariance.flatten(0, 1)))
     strength = _per_region(alpha)
     new_mean = own_mean + strength * (mean - centre[:, None] - own_mean)
@@ -137,7 +149,8 @@ def wct(
     per_matrix = strength[..., None] if isinstance(strength, Tensor) else strength  # (N, 1, 1, 1)
     transform = identity + per_matrix * (colored - identity)  # (N, S, C, C)
     shift = new_mean - (transform @ own_mean[..., None]).squeeze(3)  # (N, S, C)
-    styled = transform.transpose(1, 2).flatten(2) @ weighted.flatten(1, 2)  # (N, C, S * C) by (N, S * C, P)
+    pixels, weights = centred.flatten(2), masks.flatten(2)  # (N, C, P), (N, S + 1, P)
+    styled = transform.transpose(1, 2).flatten(2) @ weighted.flatten(1, 2).flatten(2)  # (N, C, S * C), (N, S * C, P)
     fused = styled + shift.transpose(1, 2) @ weights[:, :-1] + pixels * weights[:, -1:]
     return fused.view_as(centred) + centre[:, :, None, None]
 
@@ -164,27 +177,33 @@ def _side_by_side(centred: Tensor, centre: Tensor, mean: Tensor, std: Tensor) ->
     return torch.cat([styles, torch.cat([centre, content_std], dim=1)[:, None]], dim=1)
 
 
-def _centred(feature: Tensor) -> tuple[Tensor, Tensor]:
-    """A map minus its mean, (N, C, h, w), and the mean (N, C)."""
-    mean = feature.mean(dim=(2, 3), keepdim=True)
+def _centred(feature: Tensor, rim: int = 0) -> tuple[Tensor, Tensor]:
+    """A map minus the mean within its rim, (N, C, h, w), and that mean (N, C)."""
+    mean = _within(feature, rim).mean(dim=(2, 3), keepdim=True)
     return feature - mean, mean.squeeze((2, 3))
+
+
+def _within(x: Tensor, rim: int) -> Tensor:
+    """(..., h, w) without the rim."""
+    return x[..., rim:-rim, rim:-rim] if rim else x
 
 
 def _per_region(alpha: float | Tensor) -> float | Tensor:
     return alpha[:, :, None] if isinstance(alpha, Tensor) else alpha  # (N, 1, 1)
 
 
-def _covariances(pixels: Tensor, weighted: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+def _covariances(centred: Tensor, weighted: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
     """Mean from the map's mean (N, S, C) and covariance (N, S, C, C) of each region.
 
-    `pixels` are those of the centred map, (N, C, P), `weighted` times the shares, (N, S, C, P), `weights` (N, S, P).
+    Of a centred map (N, C, h, w), that times the shares (N, S, C, h, w), and the shares (N, S, h, w).
     """
+    pixels, weights = centred.flatten(2), masks.flatten(2)  # (N, C, P), (N, S, P)
     count = pixels.shape[2]
     transposed = pixels.transpose(1, 2)  # (N, P, C)
     whole = pixels @ transposed / count  # (N, C, C)
     total = weights.sum(dim=2)[..., None] + PRIOR  # (N, S, 1)
     mean = weights @ transposed / total  # (N, S, C)
-    products = weighted.flatten(1, 2) @ transposed  # (N, S * C, C)
+    products = weighted.flatten(1, 2).flatten(2) @ transposed  # (N, S * C, C)
     second = (products.view(*mean.shape, -1) + PRIOR * whole[:, None]) / total[..., None]
     return mean, (second - mean[..., None] * mean[:, :, None]) * _unbiased(count)
 

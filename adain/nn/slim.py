@@ -14,6 +14,9 @@ and would make a style code 15 times as large.
 What more covariances do not bring a second pass does: the result as the content, in the same style. On unseen pairs it
 takes an eighth of the distance to the style that is left, before the decoder has learnt to be used twice.
 
+Statistics are those of the picture, not of its margin, where the zeros that maps are padded with tell: they would
+depend on the size of the picture, and what was learnt on crops would not hold on larger ones.
+
 Only the encoder's maps are normalised, never the decoder's. Encoding any tiling of a picture, and then decoding it with
 the statistics of all tiles, therefore gives what the whole picture at once gives.
 
@@ -39,7 +42,7 @@ from adain.nn.stages import per_pixel, round_up
 
 __all__ = ["SMALLEST_SIDE", "SlimNetwork"]
 
-SMALLEST_SIDE = 24  # pixels: what is reflected is longer than the reflection
+SMALLEST_SIDE = 48  # pixels; of fewer than 6 x 6 positions a channel hardly varies, and is magnified beyond measure
 
 
 class SlimNetwork(StyleTransfer):
@@ -85,7 +88,7 @@ class SlimNetwork(StyleTransfer):
         return {
             f"x{s}.{name}": value
             for s, x in zip(SCALES, self.encoder(self._framed(self._fit(style))), strict=True)
-            for name, value in self.fusions[s].style_statistics(x.float()).items()
+            for name, value in self.fusions[s].style_statistics(_inside(x, s).float()).items()
         }
 
     def forward(self, content: Tensor, code: Mapping[str, Tensor], alpha: float | Tensor) -> Tensor:
@@ -96,7 +99,7 @@ class SlimNetwork(StyleTransfer):
             own = {
                 f"x{s}.{name}": value
                 for s in SCALES
-                for name, value in self.fusions[s].content_statistics(maps[f"x{s}"].float()).items()
+                for name, value in self.fusions[s].content_statistics(_inside(maps[f"x{s}"], s).float()).items()
             }
             return self.decode(maps, stage, own, code, alpha)
 
@@ -159,7 +162,8 @@ class SlimNetwork(StyleTransfer):
         def once(picture: Tensor, stage: str) -> Tensor:
             fused, flat = [], []
             for s, x in zip(SCALES, self.features(self._framed(picture), stage).values(), strict=True):
-                styled, statistics = self.fusions[s].fuse_regions(x.float(), scaled[s], _of_map(codes, s), alpha)
+                here = x.float(), scaled[s], _of_map(codes, s), alpha
+                styled, statistics = self.fusions[s].fuse_regions(*here, rim=MARGIN // s)
                 fused.append(_skip(styled))
                 flat.append(statistics)
             decoded: Tensor = self.decoder(fused, self._regional_modulation(torch.cat(flat, dim=2), scaled))
@@ -192,6 +196,12 @@ class SlimNetwork(StyleTransfer):
 
     def _crop(self, image: Tensor, like: Tensor, margin: int = 0) -> Tensor:
         return crop_to(image, like, margin)
+
+
+def _inside(x: Tensor, scale: int) -> Tensor:
+    """Of the map of a scale, that of the picture without its margin."""
+    rows = MARGIN // scale
+    return x[..., rows:-rows, rows:-rows]
 
 
 def _of_map(arrays: Mapping[str, Tensor], scale: int) -> dict[str, Tensor]:

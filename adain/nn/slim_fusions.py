@@ -45,9 +45,9 @@ class MapFusion(ABC):
 
     @abstractmethod
     def fuse_regions(
-        self, x: Tensor, shares: Tensor, styles: Statistics, alpha: float | Tensor
+        self, x: Tensor, shares: Tensor, styles: Statistics, alpha: float | Tensor, rim: int
     ) -> tuple[Tensor, Tensor]:
-        """A content's map with a style (N, S, ...) on each region, and `adain.nn.regions.statistics`."""
+        """A content's map with a style (N, S, ...) on each region, and `adain.nn.regions.statistics` within a rim."""
 
 
 class Deviations(MapFusion):
@@ -77,10 +77,10 @@ class Deviations(MapFusion):
         return lambda scale: (x * (scale * by), scale * shift)
 
     def fuse_regions(
-        self, x: Tensor, shares: Tensor, styles: Statistics, alpha: float | Tensor
+        self, x: Tensor, shares: Tensor, styles: Statistics, alpha: float | Tensor, rim: int
     ) -> tuple[Tensor, Tensor]:
         """See `MapFusion.fuse_regions`."""
-        return regions.adain(x, shares, styles["mean"], styles["std"], alpha)
+        return regions.adain(x, shares, styles["mean"], styles["std"], alpha, rim)
 
 
 class Covariances(MapFusion):
@@ -145,11 +145,11 @@ class Covariances(MapFusion):
         return (pixels.flatten(1, 2) @ transposed).view_as(pixels).permute(0, 3, 1, 2)
 
     def fuse_regions(
-        self, x: Tensor, shares: Tensor, styles: Statistics, alpha: float | Tensor
+        self, x: Tensor, shares: Tensor, styles: Statistics, alpha: float | Tensor, rim: int
     ) -> tuple[Tensor, Tensor]:
         """See `MapFusion.fuse_regions`."""
-        fused = regions.wct(x, shares, styles["mean"], styles["coloring"], alpha, self.roots)
-        return fused, regions.statistics(x, shares, styles["mean"], styles["std"], alpha)
+        fused = regions.wct(x, shares, styles["mean"], styles["coloring"], alpha, self.roots, rim)
+        return fused, regions.statistics(x, shares, styles["mean"], styles["std"], alpha, rim)
 
 
 _MEAN_STD = ("mean", "std")

@@ -62,7 +62,7 @@ __all__ = [
     "unflatten",
 ]
 
-CONTRACT_VERSION: Final = 2
+CONTRACT_VERSION: Final = 3
 """Counts changes that a consumer written for the version before would notice."""
 
 GraphKind = Literal["whole", "encode_style", "apply", "apply_regions", "encode_content", "decode"]

@@ -2,7 +2,7 @@
 
 import { readMetadata } from './metadata.js';
 
-const CONTRACT = '2'; // version of the graphs' contract that this was written for
+const CONTRACT = '3'; // version of the graphs' contract that this was written for
 
 /** The devices this browser has, the fastest first: `webgpu` where there is one, and `wasm` always. */
 export async function devices() {
@@ -19,7 +19,7 @@ export class Stylizer {
   static async load(bytes, device, { strict = false } = {}) {
     const info = readMetadata(bytes);
     if (String(info.contract) !== CONTRACT || info.graph !== 'whole') {
-      throw new Error('this page takes MODEL.onnx as `adain export MODEL` writes it, contract 2');
+      throw new Error('this page takes MODEL.onnx as `adain export MODEL` writes it, contract 3');
     }
     if (info.io !== 'float') throw new Error('this page takes graphs exported with --io float');
     // Two builds, of which only the second has WebGPU: plain wasm is the smaller download.
