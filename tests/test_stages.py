@@ -79,11 +79,11 @@ def test_merged_moments_of_halves_are_those_of_the_whole(backend: TorchBackend) 
 
 
 def test_statistics_are_of_the_picture_and_feel_no_padding_beyond_its_margin(backend: TorchBackend) -> None:
+    if not backend.reach(backend.stages[0]).margin:
+        pytest.skip("without a margin, statistics are of the whole maps")
     style = pixels(48, 64)
     for stage in backend.stages:
         reach = backend.reach(stage)
-        if not reach.margin:
-            continue
         framed_style = framed(style, reach)
         own = backend.encode(framed_style, stage)[1]
         beyond = reach.encode

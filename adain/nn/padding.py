@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-__all__ = ["crop_to", "pad_to", "reflected", "rimmed"]
+__all__ = ["crop_to", "pad_to", "reflected", "rimmed", "without_rim"]
 
 
 def pad_to(image: Tensor, *, multiple: int = 1, minimum: int = 1) -> Tensor:
@@ -34,6 +34,11 @@ def pad_to(image: Tensor, *, multiple: int = 1, minimum: int = 1) -> Tensor:
 def reflected(image: Tensor, rim: int) -> Tensor:
     """`image` (N, C, H, W) continued by `rim` pixels beyond each side by reflection; sides longer than that."""
     return F.pad(image, (rim, rim, rim, rim), mode="reflect")
+
+
+def without_rim(x: Tensor, rim: int) -> Tensor:
+    """Of (..., H, W), what is left without `rim` pixels along each side."""
+    return x[..., rim:-rim, rim:-rim] if rim else x
 
 
 def rimmed(x: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from adain.nn.fusion import VARIANCE_EPS, MatrixRoots, regularized
-from adain.nn.padding import int_max
+from adain.nn.padding import int_max, without_rim
 
 __all__ = ["PRIOR", "adain", "blend", "moments", "scaled", "shares", "statistics", "wct"]
 
@@ -80,8 +80,8 @@ def adain(
         The map, (N, C, h, w), and what `statistics` says of it.
     """
     centred, centre = _centred(feature, rim)
-    inner = _within(centred, rim)
-    own_mean, own_std = _mean_std(inner, _within(masks, rim))
+    inner = without_rim(centred, rim)
+    own_mean, own_std = _mean_std(inner, without_rim(masks, rim))
     new_mean, new_std = _towards(own_mean, own_std, mean - centre[:, None], std, alpha)
     gain = new_std / own_std
     shift = new_mean - own_mean * gain
@@ -104,8 +104,8 @@ def statistics(
         alpha: likewise.
         rim: likewise.
     """
-    inner, centre = _centred(_within(feature, rim))
-    given = _towards(*_mean_std(inner, _within(masks, rim)), mean - centre[:, None], std, alpha)
+    inner, centre = _centred(without_rim(feature, rim))
+    given = _towards(*_mean_std(inner, without_rim(masks, rim)), mean - centre[:, None], std, alpha)
     return _side_by_side(inner, centre, *given)
 
 
@@ -139,8 +139,7 @@ def wct(
         (N, C, h, w).
     """
     centred, centre = _centred(feature, rim)
-    weighted = centred[:, None] * masks[:, :-1, None]  # (N, S, C, h, w), by far the largest here
-    own_mean, covariance = _covariances(*(_within(x, rim) for x in (centred, weighted, masks[:, :-1])))
+    own_mean, covariance = _covariances(without_rim(centred, rim), without_rim(masks[:, :-1], rim))
     whitening, _ = roots(regularized(covariance.flatten(0, 1)))
     strength = _per_region(alpha)
     new_mean = own_mean + strength * (mean - centre[:, None] - own_mean)
@@ -150,7 +149,8 @@ def wct(
     transform = identity + per_matrix * (colored - identity)  # (N, S, C, C)
     shift = new_mean - (transform @ own_mean[..., None]).squeeze(3)  # (N, S, C)
     pixels, weights = centred.flatten(2), masks.flatten(2)  # (N, C, P), (N, S + 1, P)
-    styled = transform.transpose(1, 2).flatten(2) @ weighted.flatten(1, 2).flatten(2)  # (N, C, S * C), (N, S * C, P)
+    weighted = _weighted(pixels, weights[:, :-1])
+    styled = transform.transpose(1, 2).flatten(2) @ weighted.flatten(1, 2)  # (N, C, S * C) by (N, S * C, P)
     fused = styled + shift.transpose(1, 2) @ weights[:, :-1] + pixels * weights[:, -1:]
     return fused.view_as(centred) + centre[:, :, None, None]
 
@@ -179,31 +179,28 @@ def _side_by_side(centred: Tensor, centre: Tensor, mean: Tensor, std: Tensor) ->
 
 def _centred(feature: Tensor, rim: int = 0) -> tuple[Tensor, Tensor]:
     """A map minus the mean within its rim, (N, C, h, w), and that mean (N, C)."""
-    mean = _within(feature, rim).mean(dim=(2, 3), keepdim=True)
+    mean = without_rim(feature, rim).mean(dim=(2, 3), keepdim=True)
     return feature - mean, mean.squeeze((2, 3))
-
-
-def _within(x: Tensor, rim: int) -> Tensor:
-    """(..., h, w) without the rim."""
-    return x[..., rim:-rim, rim:-rim] if rim else x
 
 
 def _per_region(alpha: float | Tensor) -> float | Tensor:
     return alpha[:, :, None] if isinstance(alpha, Tensor) else alpha  # (N, 1, 1)
 
 
-def _covariances(centred: Tensor, weighted: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean from the map's mean (N, S, C) and covariance (N, S, C, C) of each region.
+def _weighted(pixels: Tensor, weights: Tensor) -> Tensor:
+    """Pixels (N, C, P) times each region's shares (N, S, P): (N, S, C, P), by far the largest here."""
+    return pixels[:, None] * weights[:, :, None]
 
-    Of a centred map (N, C, h, w), that times the shares (N, S, C, h, w), and the shares (N, S, h, w).
-    """
+
+def _covariances(centred: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean from the map's mean (N, S, C) and covariance (N, S, C, C) of each region, of shares (N, S, h, w)."""
     pixels, weights = centred.flatten(2), masks.flatten(2)  # (N, C, P), (N, S, P)
     count = pixels.shape[2]
     transposed = pixels.transpose(1, 2)  # (N, P, C)
     whole = pixels @ transposed / count  # (N, C, C)
     total = weights.sum(dim=2)[..., None] + PRIOR  # (N, S, 1)
     mean = weights @ transposed / total  # (N, S, C)
-    products = weighted.flatten(1, 2).flatten(2) @ transposed  # (N, S * C, C)
+    products = _weighted(pixels, weights).flatten(1, 2) @ transposed  # (N, S * C, C)
     second = (products.view(*mean.shape, -1) + PRIOR * whole[:, None]) / total[..., None]
     return mean, (second - mean[..., None] * mean[:, :, None]) * _unbiased(count)
 

@@ -35,7 +35,7 @@ from adain.backend import Reach
 from adain.nn import regions
 from adain.nn.fusion import MatrixRoots, eigh_roots
 from adain.nn.models import StyleTransfer
-from adain.nn.padding import crop_to, pad_to, reflected
+from adain.nn.padding import crop_to, pad_to, reflected, without_rim
 from adain.nn.slim_fusions import Covariances, Deviations, MapFusion
 from adain.nn.slim_layers import MARGIN, SCALES, Skip, SlimDecoder, SlimEncoder, SpaceToDepthConv
 from adain.nn.stages import per_pixel, round_up
@@ -200,8 +200,7 @@ class SlimNetwork(StyleTransfer):
 
 def _inside(x: Tensor, scale: int) -> Tensor:
     """Of the map of a scale, that of the picture without its margin."""
-    rows = MARGIN // scale
-    return x[..., rows:-rows, rows:-rows]
+    return without_rim(x, MARGIN // scale)
 
 
 def _of_map(arrays: Mapping[str, Tensor], scale: int) -> dict[str, Tensor]:

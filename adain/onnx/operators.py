@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from adain.nn.fusion import VARIANCE_EPS
-from adain.nn.padding import crop_to, int_max, pad_to, reflected
+from adain.nn.padding import crop_to, int_max, pad_to, reflected, without_rim
 
 __all__ = ["Operators", "PortableOperators"]
 
@@ -89,7 +89,7 @@ class PortableOperators(Operators):
 
     def crop(self, image: Tensor, like: Tensor, margin: int = 0) -> Tensor:
         """The picture without its margin."""
-        return image[..., margin:-margin, margin:-margin] if margin else image
+        return without_rim(image, margin)
 
     def reflect(self, x: Tensor, rim: int = 1) -> Tensor:
         """See `Operators.reflect`; rows are turned over by a product, which is exact and runs everywhere."""
