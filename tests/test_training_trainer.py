@@ -267,6 +267,18 @@ def test_a_sample_follows_from_seed_and_index_whatever_the_workers(folder):
     assert not torch.equal(batches(1, 0)[0].style, straight[0].style)
 
 
+@pytest.mark.parametrize(("side", "crop", "sharp"), [(96, 32, True), (96, 64, False)])
+def test_a_picture_is_enlarged_to_no_more_than_the_crop(tmp_path, side, crop, sharp):
+    board = (np.indices((48, 60)).sum(0) % 2 * 255).astype(np.uint8)
+    Image.fromarray(board).save(tmp_path / "board.png")
+    board = data.open_pictures([tmp_path])
+    phase = recipes.Phase(iterations=1, batch=2, crop=crop, content_side=(side, side), style_side=(side, side))
+    (batch,) = data.loader(data.PairDataset(board, board, seed=0), (phase,), start=0, workers=0)
+    for pictures in (batch.content, batch.style):
+        assert pictures.shape == (2, 3, crop, crop)
+        assert (set(pictures.unique().tolist()) == {0, 255}) == sharp
+
+
 def test_unreadable_pictures_are_listed_with_a_reason(folder):
     (folder / "style" / "text.jpg").write_text("no picture")
     Image.new("RGB", (5, 40)).save(folder / "style" / "thin.png")

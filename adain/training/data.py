@@ -170,6 +170,8 @@ class PairDataset(Dataset[tuple[Tensor, Tensor, tuple[str, ...]]]):
             except (OSError, ValueError, Image.DecompressionBombError) as error:
                 problems.append(f"{ref.name}: {error}")
                 continue
+            # Enlarged pictures are blurred, and what is learnt from them does not hold for sharp ones.
+            side = min(side, max(crop, min(image.size)))
             return _crop(image, side, crop, random, flip=self._flip), tuple(problems)
         raise InputError(f"ten pictures in a row cannot be decoded: {'; '.join(problems)}")
 

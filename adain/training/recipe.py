@@ -67,12 +67,16 @@ class DataRecipe:
 
 @dataclass(frozen=True)
 class Phase:
-    """A stretch of training with one batch size and one crop size (pixels)."""
+    """A stretch of training with one batch size and one crop size (pixels).
+
+    The shorter side of a picture is drawn from `content_side` or `style_side` before the crop, but a picture is not
+    enlarged, except to the size of the crop.
+    """
 
     iterations: int
     batch: int = 8
     crop: int = 128
-    content_side: tuple[int, ...] = (128, 256)  # the shorter side is drawn from this range before the crop
+    content_side: tuple[int, ...] = (128, 256)  # shorter side
     style_side: tuple[int, ...] = (128, 256)
     recycle: float = 0.0  # draw anew, first, the small networks' units that are active at less than this share
     quick: bool = False  # losses through the deepest of several distilled encoders alone: a quarter of the cost
