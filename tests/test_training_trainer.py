@@ -271,12 +271,12 @@ def test_a_sample_follows_from_seed_and_index_whatever_the_workers(folder):
 def test_a_picture_is_enlarged_to_no_more_than_the_crop(tmp_path, side, crop, sharp):
     board = (np.indices((48, 60)).sum(0) % 2 * 255).astype(np.uint8)
     Image.fromarray(board).save(tmp_path / "board.png")
-    board = data.open_pictures([tmp_path])
+    pictures = data.open_pictures([tmp_path])
     phase = recipes.Phase(iterations=1, batch=2, crop=crop, content_side=(side, side), style_side=(side, side))
-    (batch,) = data.loader(data.PairDataset(board, board, seed=0), (phase,), start=0, workers=0)
-    for pictures in (batch.content, batch.style):
-        assert pictures.shape == (2, 3, crop, crop)
-        assert (set(pictures.unique().tolist()) == {0, 255}) == sharp
+    (batch,) = data.loader(data.PairDataset(pictures, pictures, seed=0), (phase,), start=0, workers=0)
+    for crops in (batch.content, batch.style):
+        assert crops.shape == (2, 3, crop, crop)
+        assert (set(crops.unique().tolist()) == {0, 255}) == sharp
 
 
 def test_unreadable_pictures_are_listed_with_a_reason(folder):

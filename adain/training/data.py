@@ -170,8 +170,6 @@ class PairDataset(Dataset[tuple[Tensor, Tensor, tuple[str, ...]]]):
             except (OSError, ValueError, Image.DecompressionBombError) as error:
                 problems.append(f"{ref.name}: {error}")
                 continue
-            # Enlarged pictures are blurred, and what is learnt from them does not hold for sharp ones.
-            side = min(side, max(crop, min(image.size)))
             return _crop(image, side, crop, random, flip=self._flip), tuple(problems)
         raise InputError(f"ten pictures in a row cannot be decoded: {'; '.join(problems)}")
 
@@ -183,8 +181,9 @@ def _order(seed: int, kind: int, epoch: int, count: int) -> NDArray[np.int64]:
 
 def _crop(image: Image.Image, side: int, crop: int, random: np.random.Generator, *, flip: bool) -> Tensor:
     # Cropping the source before resizing gives the same view as resizing first, at a fraction of the work.
-    window = min(image.size) * crop / side
-    box = max(1, min(round(window), *image.size))
+    # Enlarged pictures are blurred, and what is learnt from them does not hold for sharp ones: not below the crop.
+    window = max(crop, round(min(image.size) * crop / side))
+    box = min(window, *image.size)
     left = int(random.integers(0, image.width - box, endpoint=True))
     top = int(random.integers(0, image.height - box, endpoint=True))
     view = transforms.resized_crop(
