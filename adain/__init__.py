@@ -30,9 +30,10 @@ if TYPE_CHECKING:
     from adain.code import StyleCode, mix
     from adain.images import Picture
     from adain.jobs import grid, stylize_many
+    from adain.loading import load
+    from adain.masking import label_masks
     from adain.mixing import interpolation_grid
-    from adain.regions import label_masks
-    from adain.stylizer import Stylizer, load
+    from adain.stylizer import Stylizer
 
 __version__ = "0.1.0"
 
@@ -65,8 +66,8 @@ _LAZY = {
     "Stylizer": "adain.stylizer",
     "grid": "adain.jobs",
     "interpolation_grid": "adain.mixing",
-    "label_masks": "adain.regions",
-    "load": "adain.stylizer",
+    "label_masks": "adain.masking",
+    "load": "adain.loading",
     "mix": "adain.code",
     "stylize_many": "adain.jobs",
 }

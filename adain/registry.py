@@ -137,7 +137,7 @@ class Model:
 
     @property
     def stages(self) -> tuple[str, ...]:
-        """What it goes through, each with the statistics of its own input picture; see `adain.backend.Backend`."""
+        """What it goes through, each with the statistics of its own input picture; see `Backend`."""
         maps = self.architecture.maps
         if isinstance(self.architecture, SlimArchitecture):
             return maps[-1:] * self.architecture.passes

@@ -12,29 +12,27 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from adain import color, images, regions, registry, tiling, weights
-from adain.backend import Backend
+from adain import color, images, masking
 from adain.code import StyleCode, is_code_file, mix, shares
-from adain.errors import DeviceError, InputError
+from adain.engine import tiling
+from adain.engine.backend import Backend
+from adain.errors import InputError
 from adain.images import Picture, PictureInput
-from adain.regions import Masks
+from adain.masking import Masks
 from adain.registry import Model
 
-__all__ = ["BackendName", "PreserveColor", "StyleInput", "Stylizer", "load", "several"]
+__all__ = ["PreserveColor", "StyleInput", "Stylizer", "several", "timed"]
 
-BackendName = Literal["auto", "onnx", "torch"]
 PreserveColor = Literal["coral", "luminance"]
 StyleInput = PictureInput | StyleCode
 Recoloring = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
@@ -42,48 +40,6 @@ Recoloring = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 STYLE_SIZE = 512  # px, shorter side; the styles of the AdaIN and WCT papers are about that size
 
 logger = logging.getLogger(__name__)
-
-
-def load(
-    model: str = registry.DEFAULT,
-    *,
-    device: str = "auto",
-    backend: BackendName = "auto",
-    weights_dir: str | os.PathLike[str] | None = None,
-    threads: int | None = None,
-    progress: weights.Progress | None = None,
-) -> Stylizer:
-    """Load a model, and download its weights if they are nowhere on this machine.
-
-    Args:
-        model: one of `adain.models()`.
-        device: `cpu`, `cuda`, `cuda:1` and so on, or `auto`: CUDA where it works, else the CPU.
-        backend: `onnx` runs the graphs that ship with this package or that `adain export` wrote into the weights
-            folder; `torch` the networks themselves; `auto` the graphs where there are any, else torch.
-        weights_dir: a folder that holds the weights; else `ADAIN_WEIGHTS_DIR`, the package and the cache are
-            searched.
-        threads: how many of the CPU's the backend `onnx` takes, at least 1. None: as many as OMP_NUM_THREADS says,
-            else as there are cores. torch has its own setting, `torch.set_num_threads`.
-        progress: called during a download with the file's name, the bytes so far, and all bytes if known.
-
-    Raises:
-        InputError: no such model, device or backend, or less than one thread.
-        DeviceError: the device cannot be used, or what the backend needs is not installed.
-        WeightsError: weights are missing, corrupt or of another shape.
-        DownloadError: they could not be downloaded.
-    """
-    row = registry.get(model)
-    if backend not in get_args(BackendName):
-        raise InputError(f"backend must be one of {get_args(BackendName)}, got {backend!r}")
-    chosen = _chosen(row, weights_dir) if backend == "auto" else backend
-    if chosen == "onnx":
-        try:
-            return _load_onnx(row, device, weights_dir, threads)
-        except DeviceError as error:
-            if backend == "onnx" or find_spec("torch") is None:
-                raise
-            logger.warning("trying torch: %s", error)
-    return _load_torch(row, device, weights_dir, progress)
 
 
 @dataclass(frozen=True)
@@ -156,11 +112,11 @@ class Stylizer:
             style_size=style_size,
             tile=tile,
         )
-        with _timed("read the content"):
+        with timed("read the content"):
             picture, where = _read_content(content, size, masks, len(styles))
         coral_to = picture if preserve_color == "coral" else None
         codes = self.codes(styles, size=style_size, coral_to=coral_to, masks=where)
-        with _timed(f"stylize {_size(picture)} pixels with alpha {alpha:g}"):
+        with timed(f"stylize {_size(picture)} pixels with alpha {alpha:g}"):
             if where is None:
                 rgb = self._stylized(picture.rgb, mix(codes, weights), alpha, tile)
             else:
@@ -170,7 +126,7 @@ class Stylizer:
         if preserve_color == "luminance":
             rgb = color.luminance(rgb, picture.rgb)
         if where is not None:
-            rgb = regions.over(rgb, picture.rgb, where)
+            rgb = masking.over(rgb, picture.rgb, where)
         return replace(picture, rgb=rgb).to_pil()
 
     def check(
@@ -200,7 +156,7 @@ class Stylizer:
         if masks is None:
             shares(styles, weights)
             return
-        regions.check(masks, styles, weights)
+        masking.check(masks, styles, weights)
         if tile:
             raise InputError("masks and tiles do not go together; leave tile out, or scale the content by size")
 
@@ -227,7 +183,7 @@ class Stylizer:
             InputError: a size below 1.
             ImageError: the picture cannot be read.
         """
-        with _timed("read a style"):
+        with timed("read a style"):
             picture = _read(style, size, enlarge=False)
         return self._encode(picture)
 
@@ -254,12 +210,12 @@ class Stylizer:
         """
         if coral_to is None:
             return [self._code(style, size) for style in styles]
-        parts = [None] * len(styles) if masks is None else regions.shares(masks)
+        parts = [None] * len(styles) if masks is None else masking.shares(masks)
         recolorings = (partial(color.coral, content=coral_to.rgb, weights=part) for part in parts)
         return [self._code(style, size, recolor) for style, recolor in zip(styles, recolorings, strict=True)]
 
     def _encode(self, picture: Picture) -> StyleCode:
-        with _timed(f"encode a style of {_size(picture)} pixels"):
+        with timed(f"encode a style of {_size(picture)} pixels"):
             arrays = self.backend.encode_style(images.to_tensor(picture.rgb))
         return StyleCode(self.model.name, arrays, picture)
 
@@ -308,59 +264,6 @@ def several(style: StyleInput | Sequence[StyleInput]) -> Sequence[StyleInput]:
     return [style] if isinstance(style, str) or not isinstance(style, Sequence) else style
 
 
-def _chosen(row: Model, weights_dir: str | os.PathLike[str] | None) -> Literal["onnx", "torch"]:
-    """What `auto` stands for. onnxruntime is the faster of the two on CPUs, and imports faster everywhere."""
-    from adain.ort import files
-
-    graphs = files.locate(row, weights_dir)
-    if graphs is None:
-        return "torch"
-    if graphs.shipped and (directory := weights.named_directory(weights_dir)) is not None:
-        places = (weights.locate(row, file, directory) for file in row.files)
-        if any(place is not None and place.origin == "named" for place in places):
-            return "torch"  # the user's own weights go before what ships
-    return "onnx"
-
-
-def _load_onnx(row: Model, device: str, weights_dir: str | os.PathLike[str] | None, threads: int | None) -> Stylizer:
-    from adain.ort import files
-
-    graphs = files.find(row, weights_dir)
-    try:
-        from adain.ort.backend import OrtBackend
-    except ModuleNotFoundError as error:
-        if error.name != "onnxruntime":
-            raise
-        raise DeviceError("backend onnx needs onnxruntime; pip install onnxruntime-gpu, or onnxruntime") from error
-    with _timed("load"):
-        return _stylizer(row, OrtBackend(row, graphs, device, threads), "onnx")
-
-
-def _load_torch(
-    row: Model, device: str, weights_dir: str | os.PathLike[str] | None, progress: weights.Progress | None
-) -> Stylizer:
-    open_backend = _torch_backend(device)  # first: rather an error now than after a download
-    found = weights.find(row, weights_dir, progress=progress)
-    with _timed("load"):
-        return _stylizer(row, open_backend(row, found, device), "torch")
-
-
-def _stylizer(row: Model, backend: Backend, name: str) -> Stylizer:
-    logger.info("model: %s on %s, backend %s", row.name, backend.device, name)
-    return Stylizer(row, backend)
-
-
-def _torch_backend(device: str) -> Callable[[Model, Mapping[str, Path], str], Backend]:
-    try:
-        from adain.nn.backend import TorchBackend, choose_device
-    except ModuleNotFoundError as error:
-        if error.name not in ("torch", "torchvision"):
-            raise
-        raise DeviceError(f'running a model needs {error.name}; pip install "adain[torch]"') from error
-    choose_device(device)
-    return TorchBackend
-
-
 def _read_content(
     content: PictureInput, size: int | None, masks: Masks | None, styles: int
 ) -> tuple[Picture, NDArray[np.float32] | None]:
@@ -368,11 +271,11 @@ def _read_content(
     if masks is None:
         return _read(content, size), None
     if isinstance(masks, str):
-        picture, masks = regions.split_subject(content, styles)
+        picture, masks = masking.split_subject(content, styles)
         picture = picture if size is None else images.resize(picture, size)
     else:
         picture = _read(content, size)
-    return picture, regions.read(masks, picture.size)
+    return picture, masking.read(masks, picture.size)
 
 
 def _read(source: PictureInput, size: int | None, *, enlarge: bool = True) -> Picture:
@@ -385,7 +288,8 @@ def _size(picture: Picture) -> str:
 
 
 @contextmanager
-def _timed(step: str) -> Iterator[None]:
+def timed(step: str) -> Iterator[None]:
+    """Say in the log how long the block took."""
     start = time.perf_counter()
     yield
     logger.info("%s: %.3f s", step, time.perf_counter() - start)

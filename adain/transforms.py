@@ -31,7 +31,8 @@ from adain.code_files import CodeFile
 from adain.errors import InputError
 from adain.images.reading import READABLE
 from adain.jobs.sources import find
-from adain.stylizer import STYLE_SIZE, BackendName, Stylizer, load
+from adain.loading import BackendName, load
+from adain.stylizer import STYLE_SIZE, Stylizer
 
 __all__ = ["RandomStyle"]
 

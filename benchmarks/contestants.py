@@ -118,8 +118,8 @@ def _with_random_weights(entry: Entry) -> Any:
     from peers.checkout import digest
     from peers.pytorch_adain import FILES, weights_of
 
-    from adain.nn.backend import TorchBackend
     from adain.nn.build import load
+    from adain.runtimes.torch_backend import TorchBackend
     from adain.stylizer import Stylizer
 
     assert entry.random_from is not None
@@ -130,9 +130,9 @@ def _with_random_weights(entry: Entry) -> Any:
     row = dataclasses.replace(row, files=tuple(pinned))
     if entry.backend == "torch":
         return Stylizer(row, TorchBackend(row, files, "cpu"))
-    from adain.onnx.export import Options, export
-    from adain.ort.backend import OrtBackend
-    from adain.ort.files import GraphFiles
+    from adain.export.writing import Options, export
+    from adain.runtimes.graph_backend import OrtBackend
+    from adain.runtimes.graph_files import GraphFiles
 
     calibration = [picture(256, 256, seed) for seed in range(4)] if entry.precision == "int8" else []
     options = Options(

@@ -9,7 +9,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from adain import __version__, registry
-from adain.onnx.contract import GraphInfo, GraphKind, file_name
+from adain.runtimes.contract import GraphInfo, GraphKind, file_name
 
 CODE_SIZE = 3
 MACS_PER_PIXEL = 3 * 3 * 3 * 3  # one 3x3 convolution from 3 channels to 3

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adain import registry
-from adain.backend import Core, Maps, Reach
-from adain.moments import MapMoments, Moments
+from adain.engine.backend import Core, Maps, Reach
+from adain.engine.moments import MapMoments, Moments
 from adain.stylizer import Stylizer
 
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+if TYPE_CHECKING:
+    import torch
 
 
 def photo(width: int = 48, height: int = 36) -> NDArray[np.uint8]:
@@ -40,3 +44,13 @@ def save_to_train_on(folder: Path) -> Path:
             coarse = random.integers(0, 256, (6, 8, 3), dtype=np.uint8)
             Image.fromarray(coarse).resize((64, 48)).save(folder / name / f"{i}.png")
     return folder
+
+
+def read_tensor(path: Path, side: int) -> torch.Tensor:
+    """A picture from a file, shrunk into a square of `side` pixels: float32 (1, 3, H, W) in [0, 1]."""
+    import torch
+
+    with Image.open(path) as image:
+        image.thumbnail((side, side))
+        pixels = np.array(image.convert("RGB"), dtype=np.float32) / 255
+    return torch.from_numpy(pixels).permute(2, 0, 1)[None]

@@ -16,15 +16,15 @@ from filelock import FileLock, Timeout
 from safetensors.torch import save_file
 from torch import nn
 
+from adain.export.writing import Options, Written, export
 from adain.nn import build
 from adain.nn.models import StyleTransfer
 from adain.nn.newton_schulz import newton_schulz_roots
 from adain.nn.slim import SlimNetwork
 from adain.nn.slim_layers import SlimDecoder
 from adain.nn.vgg import Decoder
-from adain.onnx.contract import GraphKind
-from adain.onnx.export import Options, Written, export
 from adain.registry import Architecture, Model, SlimArchitecture, WeightFile
+from adain.runtimes.contract import GraphKind
 
 T = TypeVar("T")
 

@@ -18,9 +18,9 @@ from adain.bench.cases import Case
 from adain.bench.engine import RanOn, at_size, rates, stride
 from adain.bench.matmul_graph import ELEMENTS, matmul_graph
 from adain.bench.timing import repeat
-from adain.onnx.contract import GraphInfo
-from adain.ort.files import GraphFiles
 from adain.registry import Model
+from adain.runtimes.contract import GraphInfo
+from adain.runtimes.graph_files import GraphFiles
 
 __all__ = ["OnnxEngine", "node_macs"]
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from adain.backend import Backend
 from adain.bench.cases import BenchPrecision, Case
 from adain.bench.engine import RanOn, at_size, rates, stride
 from adain.bench.timing import repeat
+from adain.engine.backend import Backend
 from adain.registry import Model
 
 __all__ = ["TorchEngine", "autocast", "count_macs", "settle"]

@@ -15,15 +15,17 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from adain import images, registry, tiling
+from adain import images, registry
 from adain.bench.cases import Case
 from adain.bench.engine import Engine
 from adain.bench.machine import peak_memory
 from adain.bench.pictures import picture
 from adain.bench.statistics import median, summarize
 from adain.bench.timing import once, repeat
+from adain.engine import tiling
 from adain.errors import AdainError, InputError
-from adain.stylizer import Stylizer, load
+from adain.loading import load
+from adain.stylizer import Stylizer
 
 __all__ = ["measure"]
 
@@ -120,7 +122,7 @@ def _steps(
 def _engine(case: Case, stylizer: Stylizer, weights_dir: str | None) -> tuple[Engine, AbstractContextManager[Any]]:
     if case.backend == "onnx":
         from adain.bench.in_onnx import OnnxEngine
-        from adain.ort import files
+        from adain.runtimes import graph_files as files
 
         found = files.find(stylizer.model, weights_dir)
         return OnnxEngine(case, stylizer.model, found, stylizer.device), nullcontext()

@@ -13,9 +13,9 @@ from adain.cli.verbosity import verbose_option
 from adain.errors import AdainError, DeviceError, InputError
 
 if TYPE_CHECKING:
+    from adain.export.writing import Written
     from adain.nn.models import StyleTransfer
-    from adain.onnx.contract import Io, Precision
-    from adain.onnx.export import Written
+    from adain.runtimes.contract import Io, Precision
 
 __all__ = ["export"]
 
@@ -85,12 +85,12 @@ def export(
     What goes in and comes out of each is in export/README.md of this package's repository.
     """
     from adain import registry, weights
-    from adain.ort.files import FURTHER, GRAPHS, sharing
+    from adain.runtimes.graph_files import FURTHER, GRAPHS, sharing
 
     try:
+        from adain.export import writing as exporting
         from adain.nn.build import load
         from adain.nn.newton_schulz import newton_schulz_roots
-        from adain.onnx import export as exporting
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("adain"):
             raise
@@ -120,7 +120,7 @@ def export(
 
 
 def _verify(written: list[Written], network: StyleTransfer) -> None:
-    from adain.onnx.verify import compare
+    from adain.export.verify import compare
 
     failures = 0
     for each in written:

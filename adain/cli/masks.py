@@ -13,7 +13,7 @@ from adain.cli.inputs import PICTURE
 from adain.errors import InputError
 
 if TYPE_CHECKING:
-    from adain.regions import Masks
+    from adain.masking import Masks
 
 __all__ = ["mask_options"]
 
@@ -61,7 +61,7 @@ def mask_options(command: Callable[..., _R]) -> Callable[..., _R]:
 
 
 def _of_labels(path: Path, styles: int) -> Masks:
-    from adain.regions import label_masks
+    from adain.masking import label_masks
 
     masks = label_masks(path)
     if len(masks) != styles:

@@ -14,7 +14,8 @@ from adain.cli.number_list import NumberList
 from adain.errors import InputError
 
 if TYPE_CHECKING:
-    from adain.stylizer import BackendName, Stylizer
+    from adain.loading import BackendName
+    from adain.stylizer import Stylizer
 
 __all__ = [
     "alphas_option",
@@ -96,7 +97,7 @@ def model_options(command: Callable[..., _R]) -> Callable[..., _R]:
     def with_stylizer(*, model: str, device: str, backend: BackendName, weights_dir: Path | None, **others: Any) -> _R:
         def open_stylizer() -> Stylizer:
             from adain.cli.progress import DownloadBars
-            from adain.stylizer import load
+            from adain.loading import load
 
             with DownloadBars() as bars:
                 return load(model, device=device, backend=backend, weights_dir=weights_dir, progress=bars)

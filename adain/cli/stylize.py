@@ -23,7 +23,7 @@ from adain.errors import InputError
 if TYPE_CHECKING:
     from PIL import Image
 
-    from adain.regions import Masks
+    from adain.masking import Masks
     from adain.stylizer import PreserveColor, Stylizer
 
 __all__ = ["stylize"]

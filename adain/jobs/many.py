@@ -20,7 +20,7 @@ from adain.jobs.pipeline import Failure, Full, run
 from adain.jobs.plan import Result, Task, check_apart, looks, plan, unmade
 from adain.jobs.sources import Found, find
 from adain.jobs.steps import Settings, Stylizing
-from adain.regions import Masks
+from adain.masking import Masks
 from adain.stylizer import STYLE_SIZE, PreserveColor, Stylizer
 
 __all__ = ["Paths", "Progress", "Report", "find_contents", "find_styles", "stylize_many"]

@@ -14,7 +14,7 @@ from adain.errors import InputError
 from adain.images import Picture
 from adain.jobs.plan import LOOKS_AT_ONCE, Look
 from adain.jobs.sources import Source
-from adain.regions import Masks
+from adain.masking import Masks
 from adain.sheets import Cell
 from adain.stylizer import STYLE_SIZE, PreserveColor, Stylizer
 

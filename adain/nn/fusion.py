@@ -19,7 +19,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from adain.moments import COVARIANCE_FLOOR, COVARIANCE_RIDGE, VARIANCE_EPS
+from adain.engine.moments import COVARIANCE_FLOOR, COVARIANCE_RIDGE, VARIANCE_EPS
 from adain.nn.padding import int_max
 
 __all__ = [

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 
-from adain.backend import Reach
+from adain.engine.backend import Reach
 from adain.nn import fusion, regions
 from adain.nn.fusion import MatrixRoots, eigh_roots
 from adain.nn.padding import crop_to, pad_to
@@ -71,18 +71,18 @@ class StyleTransfer(nn.Module, ABC):
     @property
     @abstractmethod
     def stages(self) -> tuple[str, ...]:
-        """See `adain.backend.Backend`; `forward` is all of them."""
+        """See `adain.engine.backend.Backend`; `forward` is all of them."""
 
     @abstractmethod
     def reach(self, stage: str) -> Reach:
-        """See `adain.backend.Backend.reach`."""
+        """See `adain.engine.backend.Backend.reach`."""
 
     @abstractmethod
     def features(self, image: Tensor, stage: str) -> dict[str, Tensor]:
         """The maps that a stage fuses, by name.
 
         Args:
-            image: (N, 3, H, W) float, RGB in [0, 1], framed as `reach` says; see `adain.backend.framed`.
+            image: (N, 3, H, W) float, RGB in [0, 1], framed as `reach` says; see `adain.engine.backend.framed`.
             stage: one of `stages`.
 
         Returns:
@@ -101,7 +101,7 @@ class StyleTransfer(nn.Module, ABC):
 
         Returns:
             `{map}.count` (N,), `{map}.mean` (N, C), `{map}.spread` (N, C), or for WCT (N, C, C), for each map; see
-            `adain.moments.MapMoments`.
+            `adain.engine.moments.MapMoments`.
         """
 
     @abstractmethod
@@ -118,7 +118,7 @@ class StyleTransfer(nn.Module, ABC):
         Args:
             maps: what `features` returned.
             stage: one of `stages`.
-            own: the arrays of `adain.moments.Moments.arrays`, with a batch dimension N or 1 in front.
+            own: the arrays of `adain.engine.moments.Moments.arrays`, with a batch dimension N or 1 in front.
             code: as for `forward`.
             alpha: as for `forward`.
 

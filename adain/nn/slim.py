@@ -31,7 +31,7 @@ from collections.abc import Callable, Collection, Mapping
 import torch
 from torch import Tensor
 
-from adain.backend import Reach
+from adain.engine.backend import Reach
 from adain.nn import regions
 from adain.nn.fusion import MatrixRoots, eigh_roots
 from adain.nn.models import StyleTransfer
@@ -185,7 +185,7 @@ class SlimNetwork(StyleTransfer):
         return self._crop(once(picture, self.stages[-1]), content, MARGIN)
 
     def _framed(self, image: Tensor) -> Tensor:
-        """See `adain.backend.framed`; of a picture that fits."""
+        """See `adain.engine.backend.framed`; of a picture that fits."""
         return self._reflected(image, MARGIN + SpaceToDepthConv.rim)
 
     def _fit(self, image: Tensor) -> Tensor:

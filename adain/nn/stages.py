@@ -1,7 +1,7 @@
 """A model as stages: what the fusion of each knows of its input picture, taken from parts of it.
 
 A stage's maps are the ones it fuses; their moments are taken where a mask says, so that tiles can overlap and every
-pixel still counts once. What is merged from all tiles (`adain.moments`) is put in the place of a tile's own statistics.
+pixel still counts once. What is merged from all tiles (`merge`) is put in the place of a tile's own statistics.
 
 Near a tile's inner border maps hold what the padding there made up instead of what lies beyond it. How many pixels
 of a map that spoils follows from the layers, one by one: see `convolved`.

@@ -13,10 +13,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from adain.backend import Backend, framed, unframed
 from adain.code import StyleCode
+from adain.engine.backend import Backend, framed, unframed
+from adain.engine.moments import Moments, lerp
 from adain.errors import InputError
-from adain.moments import Moments, lerp
 
 __all__ = ["SECONDS", "SmoothStylizer"]
 

@@ -1,0 +1,1 @@
+"""What runs a model's stages: whole pictures, tiles, frames. Numpy only."""

@@ -1,0 +1,119 @@
+"""Lower precision of a finished graph: int8 by static quantisation (float16 is a matter of the network's form).
+
+What is quantised are the convolutions on the content's way, and what lies between them: activations per tensor
+(uint8, ranges from pictures), weights per channel (int8). What is not: the layers that read or write pictures, where
+8 bits would show as bands; the statistics; and the style's way, so that a style code is the same in every precision.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import io
+import logging
+import tempfile
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import numpy_helper
+
+from adain.export import passes
+
+__all__ = ["quantized"]
+
+logger = logging.getLogger(__name__)
+
+Feed = Mapping[str, NDArray[np.generic]]
+
+_QUANTIZED = ("Conv", "Relu", "Pad", "Resize", "MaxPool", "Slice", "DepthToSpace")
+_PERCENTILE = 99.99  # of an activation's values are inside its range: 4 dB better than all of them, on pictures
+_AT_THE_PICTURE = 12  # channels; 3, or four pixels of 3
+
+
+def quantized(model: onnx.ModelProto, feeds: Sequence[Feed], content: Collection[str]) -> onnx.ModelProto:
+    """The graph with its convolutions in int8.
+
+    Args:
+        model: a float32 graph; all nodes have names.
+        feeds: inputs to find the ranges of activations with, a few to a few dozen.
+        content: the inputs behind which convolutions are on the content's way, as far as there are such inputs.
+    """
+    from onnxruntime.quantization import CalibrationMethod, QuantType, quantize_static, registry
+
+    # It moves values as Transpose does, and is missing there.
+    as_transpose = {"DepthToSpace": registry.QDQRegistry["Transpose"]}
+    prepared = copy.deepcopy(model)
+    # The library otherwise advises a clean-up that torch's exporter and `adain.export.passes` have done.
+    onnx.helper.set_model_props(prepared, {"onnx.quant.pre_process": "onnxruntime.quant"})
+    said = io.StringIO()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        contextlib.redirect_stdout(said),  # it prints
+        mock.patch.dict(registry.QDQRegistry, as_transpose),
+    ):
+        path = Path(folder) / "model.onnx"
+        quantize_static(
+            prepared,
+            path,
+            _reader(feeds),
+            op_types_to_quantize=list(_QUANTIZED),
+            nodes_to_exclude=sorted(_kept_in_float(model, content)),
+            per_channel=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            calibrate_method=CalibrationMethod.Percentile,
+            extra_options={
+                "CalibPercentile": _PERCENTILE,
+                "CalibStridedMinMax": 1,  # one picture at a time; all at once take gigabytes
+            },
+        )
+        result = onnx.load(path)
+    logger.debug("onnxruntime: %s", said.getvalue())
+    del result.metadata_props[:]
+    passes.integer_moves(result)
+    return result
+
+
+def _reader(feeds: Sequence[Feed]) -> Any:
+    """The feeds as onnxruntime reads them."""
+    from onnxruntime.quantization import CalibrationDataReader
+
+    class Reader(CalibrationDataReader):  # type: ignore[misc]  # not typed
+        def __init__(self) -> None:
+            self.feeds: Iterator[Feed] = iter(feeds)
+
+        def __len__(self) -> int:
+            return len(feeds)
+
+        def set_range(self, start_index: int, end_index: int) -> None:
+            self.feeds = iter(feeds[start_index:end_index])
+
+        def get_next(self) -> Any:
+            return next(self.feeds, None)
+
+    return Reader()
+
+
+def _kept_in_float(model: onnx.ModelProto, content: Collection[str]) -> set[str]:
+    """Names of nodes that are not quantised."""
+    weights = {constant.name: numpy_helper.to_array(constant) for constant in model.graph.initializer}
+    of_content = set(content)
+    kept = set()
+    for node in model.graph.node:
+        on_the_way = not of_content.isdisjoint(node.input)
+        if on_the_way:
+            of_content.update(node.output)
+        if not on_the_way or _at_the_picture(node, weights):
+            kept.add(node.name)
+    return kept
+
+
+def _at_the_picture(node: onnx.NodeProto, weights: Mapping[str, NDArray[Any]]) -> bool:
+    if node.op_type == "Conv":
+        return bool(min(weights[node.input[1]].shape[:2]) <= _AT_THE_PICTURE)
+    return node.op_type == "Pad" and node.input[1] not in weights  # what fits the picture to the network

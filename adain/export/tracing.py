@@ -1,0 +1,100 @@
+"""From a torch module to an ONNX graph, by torch's exporter."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import warnings
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import onnx
+import torch
+
+from adain.export import passes
+from adain.export.graph_modules import Example, examples, graph, output_axes
+from adain.export.networks import ExportNetwork
+from adain.runtimes.contract import GraphKind, Io, fused
+
+__all__ = ["OPSET", "trace"]
+
+OPSET = 18
+"""The oldest this can write. Newer ones are for runtimes that need them: onnxruntime's CUDA provider had no kernels
+for Pad 19 and Resize 19 in many releases (onnxruntime #26393, #27415), nor for several operators on shapes from 21 on
+(#26065, #28368); such nodes run on the CPU, with copies."""
+
+
+def trace(
+    kind: GraphKind, network: ExportNetwork, io: Io = "float", opset: int = OPSET, stage: str | None = None
+) -> onnx.ModelProto:
+    """One graph of the contract around a network, without metadata.
+
+    Args:
+        kind: which graph.
+        network: the network in its form.
+        io: the layout of its pictures.
+        opset: version of ONNX's operators, at least 18.
+        stage: for a graph that is a part of one; None: the last.
+    """
+    stage = network.stages[-1] if stage is None else stage
+    inputs, outputs = examples(kind, network, io, stage), output_axes(kind, network, io, stage)
+    with _quiet():
+        traced = torch.export.export(
+            graph(kind, network, io, stage),
+            tuple(example.tensor for example in inputs.values()),
+            dynamic_shapes=(_dynamic_shapes(inputs),),  # of the one argument that is all of them
+            strict=False,
+        )
+        program = torch.onnx.export(
+            traced,
+            (),
+            dynamo=True,
+            opset_version=opset,
+            external_data=False,
+            input_names=list(inputs),
+            output_names=list(outputs),
+            verbose=False,
+        )
+    assert program is not None
+    model = program.model_proto
+    passes.constant_reshapes(model)
+    passes.fold_constants(model)
+    passes.merge_constants(model)
+    passes.strip(model)
+    axes = {name: example.axes for name, example in inputs.items()} | outputs
+    for name in ("mask", *fused(network.code_shapes, stage)):  # of other lengths than the picture's
+        axes[name] = {
+            index: axis if axis == "batch" else f"{name}_{axis}" for index, axis in axes.get(name, {}).items()
+        }
+    passes.name_axes(model, axes)
+    return model
+
+
+def _dynamic_shapes(inputs: Mapping[str, Example]) -> tuple[dict[int, Any], ...]:
+    """Which axes are free, and free of what.
+
+    `Dim.DYNAMIC` leaves what holds of a length to be found out. A bare `Dim` instead gave ceil-mode pooling a wrong
+    shape at sizes other than the traced one. Where the graph itself does not pad, sides are multiples, or that and a
+    rim, and those of all maps are together.
+    """
+    free: Any = torch.export.Dim.DYNAMIC
+
+    def axis(name: str, example: Example) -> Any:
+        if example.step is None or name in ("batch", "styles"):
+            return free
+        return example.step * torch.export.Dim(name, min=example.least) + example.beyond
+
+    return tuple({index: axis(name, example) for index, name in example.axes.items()} for example in inputs.values())
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without what the exporter says of its own internals, at every level and in the root logger as well."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)

@@ -1,0 +1,262 @@
+"""Does a file compute what the network computes? The network in torch against onnxruntime, at many sizes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from adain.engine.backend import core_mask, fitting, framed
+from adain.engine.moments import Moments
+from adain.nn.models import StyleTransfer
+from adain.runtimes.contract import (
+    CodeLayout,
+    GraphInfo,
+    GraphKind,
+    Precision,
+    flatten_own,
+    fused,
+    moments_layout,
+    own_layout,
+)
+
+__all__ = ["CASES", "LIMITS", "Case", "Comparison", "Limit", "compare"]
+
+
+_NOTHING = 1e-6  # what values differ relative to, where they are all 0
+_NO_PICTURE: tuple[GraphKind, ...] = ("encode_style", "encode_content")
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is put into a graph: sizes are (height, width) in pixels."""
+
+    content: tuple[int, int]
+    style: tuple[int, int]
+    batch: int = 1
+    styles: int = 1
+    alpha: float = 1.0
+
+    def __str__(self) -> str:
+        height, width = self.content
+        return f"{self.batch} of {width} x {height}, {self.styles} style(s), alpha {self.alpha:g}"
+
+
+CASES: tuple[Case, ...] = (
+    Case((64, 96), (80, 48)),
+    Case((131, 77), (51, 70), alpha=0.5),
+    Case((45, 61), (64, 37), batch=3, styles=3),
+    Case((16, 16), (16, 16), styles=2),
+    Case((240, 320), (128, 160), alpha=0.0),
+)
+
+
+@dataclass(frozen=True)
+class Limit:
+    """How far a picture may be from torch's, in 1/255: the worst value of all, and the mean over values.
+
+    `code` is for style codes, of their largest value.
+    """
+
+    worst: float
+    mean: float
+    code: float
+
+
+LIMITS: dict[tuple[str, Precision], Limit] = {
+    ("adain", "fp32"): Limit(worst=1.0, mean=0.05, code=1e-4),
+    ("wct", "fp32"): Limit(worst=1.0, mean=0.1, code=1e-3),
+    ("adain", "fp16"): Limit(worst=4.0, mean=0.5, code=1e-2),
+    ("wct", "fp16"): Limit(worst=32.0, mean=3.0, code=1e-2),
+    ("adain", "int8"): Limit(worst=128.0, mean=8.0, code=1e-4),
+    ("wct", "int8"): Limit(worst=255.0, mean=48.0, code=1e-3),
+}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One case of one file: how far it is from torch, in the unit of the limits, and how far it may be."""
+
+    path: Path
+    case: Case
+    worst: float
+    mean: float
+    limit: Limit
+    is_code: bool
+
+    @property
+    def passed(self) -> bool:
+        """Whether it is within the limits; not-a-number is not."""
+        if self.is_code:
+            return self.worst <= self.limit.code
+        return round(self.worst, 3) <= self.limit.worst and self.mean <= self.limit.mean  # a level is not quite 1/255
+
+    def __str__(self) -> str:
+        if self.is_code:
+            return f"{self.path.name}: {self.case}: worst {self.worst:.1e} of the code (limit {self.limit.code:g})"
+        return (
+            f"{self.path.name}: {self.case}: worst {self.worst:.4f}/255, mean {self.mean:.5f}/255 "
+            f"(limits {self.limit.worst:g}, {self.limit.mean:g})"
+        )
+
+
+def compare(path: Path, info: GraphInfo, network: StyleTransfer, cases: Sequence[Case] = CASES) -> Iterator[Comparison]:
+    """Run a file on the CPU and compare it with its network.
+
+    Args:
+        path: the file.
+        info: what it says of itself.
+        network: in torch, float32, with the roots torch takes.
+        cases: what to put in; for a portable file, sizes are rounded up to what it takes.
+
+    Yields:
+        One comparison per case.
+    """
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    types = {value.name: value.type for value in session.get_inputs()}
+    outputs = [value.name for value in session.get_outputs()]
+    limit = LIMITS[info.fusion, info.precision]
+    if any(name.endswith(".coloring") for name in info.code_layout):  # a root of a matrix
+        limit = replace(limit, code=LIMITS["wct", info.precision].code)
+    for case in cases:
+        inputs = _inputs(case, info, network)
+        expected = _expected(inputs, info, network)
+        feed = {name: _laid_out(name, inputs[name], type_, info) for name, type_ in types.items()}
+        actual = zip(outputs, session.run(outputs, feed), strict=True)
+        difference = np.concatenate([_difference(name, found, expected[name], info) for name, found in actual])
+        yield Comparison(
+            path, case, float(difference.max()), float(difference.mean()), limit, info.graph in _NO_PICTURE
+        )
+
+
+def _difference(name: str, actual: NDArray[Any], expected: NDArray[np.float32], info: GraphInfo) -> NDArray[np.float32]:
+    """In levels of a picture; else relative to the largest value, beyond what an output's type rounds."""
+    if name == "stylized":
+        return np.asarray(np.abs(_picture(actual, info) - expected) * 255, np.float32).ravel()
+    rounding = np.abs(expected) * float(np.finfo(actual.dtype).eps) / 2
+    beyond = np.maximum(np.abs(actual.astype(np.float32) - expected) - rounding, 0)
+    return np.asarray(beyond / _scale(name, expected, info), np.float32).ravel()
+
+
+def _scale(name: str, expected: NDArray[np.float32], info: GraphInfo) -> NDArray[np.float32] | float:
+    """The largest value; of moments, of each array."""
+    if name != "moments" or info.stage is None:
+        return max(float(np.abs(expected).max()), _NOTHING)
+    sizes = [math.prod(shape) for shape in moments_layout(info.code_layout, info.stage).values()]
+    arrays = np.split(np.abs(expected).max(axis=0), np.cumsum(sizes[:-1]))
+    return np.concatenate([np.full(array.shape, max(array.max(), _NOTHING), np.float32) for array in arrays])
+
+
+def _inputs(case: Case, info: GraphInfo, network: StyleTransfer) -> dict[str, Tensor]:
+    """By the names of the contract; pictures are float32 (N, 3, H, W) of the 256 levels that uint8 has."""
+    generator = np.random.default_rng(0)
+    shape = (case.batch, case.styles)
+    styles = _pictures(generator, case.batch * case.styles, _fitting(case.style, info))
+    content = _pictures(generator, case.batch, _fitting(case.content, info))
+    stage = network.stages[-1] if info.stage is None else info.stage
+    reach = network.reach(stage)
+    seen = torch.from_numpy(framed(content.numpy(), reach))
+    mask = _pictures(generator, case.batch, core_mask(seen.numpy(), None, reach).shape[2:])[:, :1]
+    with torch.inference_mode():
+        codes = _flat(network.encode_style(styles), network).reshape(*shape, -1)
+        maps = network.features(seen, stage)
+        own = _own(network.moments(maps, stage, mask), info, stage)
+    return {
+        "content": seen if info.graph == "encode_content" else content,
+        "mask": mask,
+        "own": own,
+        "style": styles[:: case.styles],
+        "codes": codes,
+        "weights": torch.from_numpy(generator.uniform(0.5, 2, shape).astype(np.float32)),
+        "masks": _pictures(generator, case.batch * case.styles, _fitting(case.content, info))[:, 0].reshape(
+            *shape, *_fitting(case.content, info)
+        ),
+        "alpha": torch.full((case.batch, 1), case.alpha),
+        **maps,
+    }
+
+
+def _own(moments: dict[str, Tensor], info: GraphInfo, stage: str) -> Tensor:
+    """As a `decode` graph takes it, (N, O)."""
+    parts = range(len(next(iter(moments.values()))))
+    each = (Moments.from_arrays({name: array[index].numpy() for name, array in moments.items()}) for index in parts)
+    return torch.from_numpy(np.stack([flatten_own(own, info.code_layout, stage) for own in each]))
+
+
+def _expected(inputs: dict[str, Tensor], info: GraphInfo, network: StyleTransfer) -> dict[str, NDArray[np.float32]]:
+    """By the names of the outputs."""
+    with torch.inference_mode():
+        code = network.encode_style(inputs["style"])
+        if info.graph == "encode_style":
+            return {"code": _flat(code, network).numpy()}
+        if info.graph == "encode_content" and info.stage is not None:
+            maps = {name: inputs[name] for name in fused(info.code_layout, info.stage)}
+            moments = network.moments(maps, info.stage, inputs["mask"])
+            columns = (array.reshape(len(array), -1) for array in moments.values())
+            return {"moments": torch.cat(list(columns), dim=1).numpy(), **{name: x.numpy() for name, x in maps.items()}}
+        if info.graph in ("apply", "decode"):
+            shares = inputs["weights"] / inputs["weights"].sum(dim=1, keepdim=True)
+            code = _named((shares[:, :, None] * inputs["codes"]).sum(dim=1), network.code_shapes)
+        if info.graph == "apply_regions":
+            codes = _named(inputs["codes"], network.code_shapes)
+            picture = network.forward_regions(inputs["content"], codes, inputs["masks"], inputs["alpha"])
+        elif info.graph == "decode" and info.stage is not None:
+            own = _named(inputs["own"], own_layout(info.code_layout, info.stage))
+            picture = network.decode(inputs, info.stage, own, code, inputs["alpha"])
+            if len(network.stages) > 1 and info.io == "float":
+                return {"stylized": picture.numpy()}  # not clipped
+        else:
+            picture = network(inputs["content"], code, inputs["alpha"])
+        picture = picture.clamp(0, 1)
+        return {"stylized": ((picture * 255 + 0.5).floor() / 255 if info.io == "uint8" else picture).numpy()}
+
+
+def _fitting(size: tuple[int, int], info: GraphInfo) -> tuple[int, int]:
+    return fitting(size, info.size_multiple, info.size_minimum)
+
+
+def _pictures(generator: np.random.Generator, count: int, size: Sequence[int]) -> Tensor:
+    """Noise in octaves, as pictures have more of what is large: smooth areas, edges and grain."""
+    total = torch.zeros(count, 3, *size)
+    for octave in range(6):
+        coarse = torch.from_numpy(generator.normal(0, 1, (count, 3, 2 << octave, 2 << octave)).astype(np.float32))
+        mode = "nearest" if octave == 2 else "bilinear"  # edges, once
+        total += torch.nn.functional.interpolate(coarse, size, mode=mode) / 2**octave
+    return (torch.sigmoid(total) * 255).round() / 255
+
+
+def _flat(code: dict[str, Tensor], network: StyleTransfer) -> Tensor:
+    return torch.cat([code[name].flatten(1) for name in network.code_shapes], dim=1)
+
+
+def _named(flat: Tensor, shapes: CodeLayout) -> dict[str, Tensor]:
+    """(..., D) to named arrays."""
+    pieces = torch.split(flat, [math.prod(shape) for shape in shapes.values()], dim=-1)
+    return {
+        name: piece.reshape(*flat.shape[:-1], *shape)
+        for (name, shape), piece in zip(shapes.items(), pieces, strict=True)
+    }
+
+
+def _laid_out(name: str, tensor: Tensor, type_: str, info: GraphInfo) -> NDArray[np.generic]:
+    array: NDArray[np.float32] = tensor.numpy()
+    if type_ == "tensor(float16)":
+        return array.astype(np.float16)
+    if info.io == "uint8" and name in ("content", "style"):
+        return np.ascontiguousarray((array * 255 + 0.5).astype(np.uint8).transpose(0, 2, 3, 1))
+    return array
+
+
+def _picture(output: NDArray[np.generic], info: GraphInfo) -> NDArray[np.float32]:
+    if output.dtype == np.uint8:
+        return output.transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255)
+    return output.astype(np.float32)

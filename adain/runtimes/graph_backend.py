@@ -1,0 +1,181 @@
+"""The onnxruntime backend: a model's exported graphs behind `adain.engine.backend.Backend`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from adain.engine.backend import Core, Maps, Reach, core_mask, fitting, repeated
+from adain.engine.moments import Moments
+from adain.errors import WeightsError
+from adain.registry import Model
+from adain.runtimes.contract import GraphInfo, GraphKind, flatten, flatten_own, moments_layout, unflatten
+from adain.runtimes.graph_files import GraphFiles, key, names
+from adain.runtimes.ort_session import Graph, choose_device
+
+__all__ = ["OrtBackend"]
+
+logger = logging.getLogger(__name__)
+
+
+class OrtBackend:
+    """A model in onnxruntime; see `adain.engine.backend.Backend` for its methods.
+
+    Args:
+        model: the registry's row.
+        files: its graphs.
+        device: `auto` (CUDA where it can be used, else the CPU), `cpu`, `cuda`, `cuda:1` ...
+        threads: of the CPU; None: see `adain.runtimes.ort_session`.
+
+    Raises:
+        DeviceError: the device cannot be used; says why.
+        WeightsError: a file is missing, damaged, or not this model's graph.
+    """
+
+    def __init__(self, model: Model, files: GraphFiles, device: str = "auto", threads: int | None = None) -> None:
+        self.device = choose_device(device)
+        self.name = model.name
+        self._model, self._files, self._threads = model, files, threads
+        self._encode_style = self._opened(files.encode_style, "encode_style")
+        self._apply = self._opened(files.apply, "apply")
+        self._further: dict[str, Graph] = {}
+        self.stages = model.stages
+        self._layout = self._apply.info.code_layout
+        if self._layout != self._encode_style.info.code_layout:
+            raise _differ(files.encode_style, files.apply, model.name)
+        logger.info("onnxruntime %s, %s graphs", onnxruntime.__version__, self._apply.info.precision)
+
+    def encode_style(self, style: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        """See `adain.engine.backend.Backend.encode_style`."""
+        outputs = self._encode_style({"style": _fitted(style, self._encode_style.info)})
+        return unflatten(outputs["code"][0], self._layout)
+
+    def stylize(
+        self, content: NDArray[np.float32], code: Mapping[str, NDArray[np.float32]], alpha: float
+    ) -> NDArray[np.float32]:
+        """See `adain.engine.backend.Backend.stylize`."""
+        height, width = content.shape[2:]
+        outputs = self._apply(
+            {
+                "content": _fitted(content, self._apply.info),
+                "codes": flatten(code, self._layout)[None, None],
+                "weights": np.ones((1, 1), np.float32),
+                "alpha": np.full((1, 1), alpha, np.float32),
+            }
+        )
+        cropped: NDArray[np.float32] = outputs["stylized"][:, :, :height, :width]
+        return cropped
+
+    def stylize_regions(
+        self,
+        content: NDArray[np.float32],
+        codes: Sequence[Mapping[str, NDArray[np.float32]]],
+        masks: NDArray[np.float32],
+        alpha: float,
+    ) -> NDArray[np.float32]:
+        """See `adain.engine.backend.Backend.stylize_regions`."""
+        outputs = self._graph("apply_regions")(
+            {
+                "content": np.ascontiguousarray(content, np.float32),
+                "codes": np.stack([flatten(code, self._layout) for code in codes])[None],
+                "masks": np.ascontiguousarray(masks, np.float32),
+                "alpha": np.full((1, 1), alpha, np.float32),
+            }
+        )
+        stylized: NDArray[np.float32] = outputs["stylized"]
+        return stylized
+
+    def reach(self, stage: str) -> Reach:
+        """See `adain.engine.backend.Backend.reach`."""
+        return _reach(self._graph("decode", stage))
+
+    def encode(self, picture: NDArray[np.float32], stage: str, core: Core | None = None) -> tuple[Maps, Moments]:
+        """See `adain.engine.backend.Backend.encode`."""
+        content = np.ascontiguousarray(picture, np.float32)
+        graph = self._graph("encode_content", stage)
+        maps = graph({"content": content, "mask": core_mask(picture, core, _reach(graph))})
+        moments = unflatten(maps.pop("moments")[0], moments_layout(self._layout, stage))
+        return maps, Moments.from_arrays(moments)
+
+    def decode(
+        self,
+        maps: Maps,
+        stage: str,
+        own: Moments,
+        code: Mapping[str, NDArray[np.float32]],
+        alpha: float,
+    ) -> NDArray[np.float32]:
+        """See `adain.engine.backend.Backend.decode`."""
+        outputs = self._graph("decode", stage)(
+            {
+                **{name: np.ascontiguousarray(x) for name, x in maps.items()},
+                "own": flatten_own(own, self._layout, stage)[None],
+                "codes": flatten(code, self._layout)[None, None],
+                "weights": np.ones((1, 1), np.float32),
+                "alpha": np.full((1, 1), alpha, np.float32),
+            }
+        )
+        picture: NDArray[np.float32] = outputs["stylized"]
+        return picture
+
+    def _graph(self, kind: GraphKind, stage: str | None = None) -> Graph:
+        """One of those that only some calls need, opened for the first of them."""
+        named = key(self._model, kind, stage)
+        if named not in self._further:
+            path = self._files.further.get(named)
+            if path is None:
+                raise WeightsError(
+                    f"there is no {names(self._model)[named]} beside {self._files.apply}, which this needs; "
+                    f"`adain export {self.name} -o DIR` writes it, or use backend torch"
+                )
+            graph = self._opened(path, kind)
+            if graph.info.code_layout != self._layout:
+                raise _differ(self._files.apply, path, self.name)
+            self._further[named] = graph
+        return self._further[named]
+
+    def _opened(self, path: Path, kind: GraphKind) -> Graph:
+        graph = Graph(path, self.device, self._threads)
+        _check(graph, kind, self._model)
+        return graph
+
+
+def _reach(graph: Graph) -> Reach:
+    """What the file of a stage says of it."""
+    if graph.info.reach is None:
+        raise WeightsError(f"{graph.path} does not say how far its stage reaches; export {graph.info.model} again")
+    return graph.info.reach
+
+
+def _fitted(picture: NDArray[np.float32], info: GraphInfo) -> NDArray[np.float32]:
+    """With its last row and column repeated until the graph takes it; the torch networks do the same inside."""
+    sides = fitting(picture.shape[2:], info.size_multiple, info.size_minimum)
+    return np.ascontiguousarray(repeated(picture, *sides), np.float32)
+
+
+def _differ(one: Path, other: Path, name: str) -> WeightsError:
+    return WeightsError(f"{one} and {other} differ in their style codes; export {name} again")
+
+
+def _check(graph: Graph, kind: GraphKind, model: Model) -> None:
+    """Raise a `WeightsError` unless the graph is this model's of that kind, from the registry's weights."""
+    info = graph.info
+    if (info.graph, info.model) != (kind, model.name):
+        raise WeightsError(
+            f"{graph.path} is the graph '{info.graph}' of {info.model}, not '{kind}' of {model.name}; "
+            "files keep the names that `adain export` gives them"
+        )
+    if info.io != "float":
+        raise WeightsError(f"{graph.path} takes uint8 pictures, for other programs; export it with --io float")
+    for file in model.files:
+        found = info.weights_sha256.get(file.role)
+        if file.sha256 is not None and found != file.sha256:
+            raise WeightsError(
+                f"{graph.path} was made from other weights than {model.name} has: its {file.role} has sha256 {found}, "
+                f"the registry's {file.sha256}; export it again"
+            )

@@ -1,0 +1,180 @@
+"""The torch backend: a network of the registry behind `adain.engine.backend.Backend`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from adain.engine.backend import Core, Maps, Reach, core_mask
+from adain.engine.moments import Moments
+from adain.errors import DeviceError, InputError
+from adain.nn.build import load
+from adain.nn.fusion import MatrixRoots, eigh_roots
+from adain.nn.models import StyleTransfer
+from adain.nn.newton_schulz import newton_schulz_roots
+from adain.registry import Model
+
+__all__ = ["TorchBackend", "choose_device"]
+
+_log = logging.getLogger(__name__)
+
+
+class TorchBackend:
+    """A model in torch; see `adain.engine.backend.Backend` for its methods.
+
+    Args:
+        model: the registry's row.
+        files: a path of weights per role.
+        device: `auto` (CUDA where it can be used, else the CPU), `cpu`, `cuda`, `cuda:1` ...
+
+    Raises:
+        DeviceError: the device cannot be used; says why.
+        WeightsError: the files do not fit the model.
+    """
+
+    def __init__(self, model: Model, files: Mapping[str, Path], device: str = "auto") -> None:
+        chosen = choose_device(device)  # before the weights: it fails faster
+        self.name = model.name
+        self.device = str(chosen)
+        self.network: StyleTransfer = load(model, files, roots=_roots(chosen)).to(chosen)
+        self.stages = self.network.stages
+
+    def encode_style(self, style: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        """See `adain.engine.backend.Backend.encode_style`."""
+        with torch.inference_mode():
+            code = self.network.encode_style(self._tensor(style))
+            return {name: array[0].cpu().numpy() for name, array in code.items()}
+
+    def stylize(
+        self, content: NDArray[np.float32], code: Mapping[str, NDArray[np.float32]], alpha: float
+    ) -> NDArray[np.float32]:
+        """See `adain.engine.backend.Backend.stylize`."""
+        self._check(code)
+        with torch.inference_mode():
+            batched = {name: self._tensor(code[name])[None] for name in self.network.code_shapes}
+            stylized: NDArray[np.float32] = self.network(self._tensor(content), batched, alpha).cpu().numpy()
+        return stylized
+
+    def reach(self, stage: str) -> Reach:
+        """See `adain.engine.backend.Backend.reach`."""
+        return self.network.reach(stage)
+
+    def encode(self, picture: NDArray[np.float32], stage: str, core: Core | None = None) -> tuple[Maps, Moments]:
+        """See `adain.engine.backend.Backend.encode`."""
+        mask = self._tensor(core_mask(picture, core, self.reach(stage)))
+        with torch.inference_mode():
+            maps = self.network.features(self._tensor(picture), stage)
+            arrays = self.network.moments(maps, stage, mask)
+            moments = Moments.from_arrays({name: array[0].cpu().numpy() for name, array in arrays.items()})
+            return {name: x.cpu().numpy() for name, x in maps.items()}, moments
+
+    def decode(
+        self,
+        maps: Maps,
+        stage: str,
+        own: Moments,
+        code: Mapping[str, NDArray[np.float32]],
+        alpha: float,
+    ) -> NDArray[np.float32]:
+        """See `adain.engine.backend.Backend.decode`."""
+        self._check(code)
+        with torch.inference_mode():
+            tensors = {name: self._tensor(x) for name, x in maps.items()}
+            statistics = {name: self._tensor(array)[None] for name, array in own.arrays.items()}
+            style = {name: self._tensor(code[name])[None] for name in self.network.code_shapes}
+            decoded: NDArray[np.float32] = self.network.decode(tensors, stage, statistics, style, alpha).cpu().numpy()
+        return decoded
+
+    def stylize_regions(
+        self,
+        content: NDArray[np.float32],
+        codes: Sequence[Mapping[str, NDArray[np.float32]]],
+        masks: NDArray[np.float32],
+        alpha: float,
+    ) -> NDArray[np.float32]:
+        """See `adain.engine.backend.Backend.stylize_regions`."""
+        for code in codes:
+            self._check(code)
+        with torch.inference_mode():
+            stacked = {
+                name: torch.stack([self._tensor(code[name]) for code in codes])[None]
+                for name in self.network.code_shapes
+            }
+            picture = self.network.forward_regions(self._tensor(content), stacked, self._tensor(masks), alpha)
+            stylized: NDArray[np.float32] = picture.cpu().numpy()
+        return stylized
+
+    def _tensor(self, array: NDArray[np.floating]) -> Tensor:
+        # torch warns of arrays it may not write to, and shares memory with those it may
+        return torch.from_numpy(np.require(array, np.float32, ["C", "W"])).to(self.device)
+
+    def _check(self, code: Mapping[str, NDArray[np.float32]]) -> None:
+        shapes = {name: array.shape for name, array in code.items()}
+        expected = self.network.code_shapes
+        if shapes != expected:
+            raise InputError(
+                f"the style code does not fit {self.name}: it has {shapes}, not {expected}; "
+                "encode the style with this model"
+            )
+
+
+def _roots(device: torch.device) -> MatrixRoots:
+    """What takes roots of covariances there.
+
+    On CUDA an eigendecomposition waits for the stream, and so can be no part of a CUDA graph; and products in float64
+    stay what they are where somebody allows TF32.
+    """
+    return newton_schulz_roots(dtype=torch.float64) if device.type == "cuda" else eigh_roots
+
+
+def choose_device(device: str) -> torch.device:
+    """The device a name stands for.
+
+    Args:
+        device: `auto`, `cpu`, `cuda` or `cuda:<index>`.
+
+    Raises:
+        InputError: another name.
+        DeviceError: CUDA was asked for and cannot be used; says why.
+    """
+    if device == "cpu":
+        return torch.device("cpu")
+    if device == "auto":
+        return _auto()
+    kind, _, index = device.partition(":")
+    if kind != "cuda" or not (index.isdecimal() or device == "cuda"):
+        raise InputError(f"unknown device {device!r}; allowed: auto, cpu, cuda, cuda:0, cuda:1 ...")
+    return _cuda(device)
+
+
+def _auto() -> torch.device:
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    try:
+        return _cuda("cuda")
+    except DeviceError as error:
+        _log.warning("using the CPU: %s", error)
+        return torch.device("cpu")
+
+
+def _cuda(device: str) -> torch.device:
+    """A CUDA device that has done something.
+
+    Raises:
+        DeviceError: it cannot, and why.
+    """
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:  # torch asserts that it was built with CUDA
+        reason = str(error).strip().partition("\n")[0]
+        raise DeviceError(
+            f"{device} was asked for, but torch {torch.__version__} cannot use it: {reason} "
+            f"(CUDA devices found: {torch.cuda.device_count()}); use device cpu or auto"
+        ) from error
+    return torch.device(device)

@@ -1,0 +1,136 @@
+"""Graphs of a model's stages: they are the network's, and the onnxruntime backend makes whole pictures of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="exporting needs the extra torch")
+
+import torch
+from numpy.typing import NDArray
+
+from adain.engine import tiling
+from adain.engine.backend import core_mask, framed
+from adain.errors import WeightsError
+from adain.export.verify import Case, compare
+from adain.export.writing import Options
+from adain.runtimes.contract import GRAPHS, STAGED, GraphInfo, GraphKind, fused, moments_layout, own_layout
+from adain.runtimes.graph_backend import OrtBackend
+from adain.runtimes.graph_files import GraphFiles, find, names
+from adain.runtimes.torch_backend import TorchBackend
+
+if TYPE_CHECKING:
+    from small_models import Exports
+
+KINDS: tuple[GraphKind, ...] = ("encode_style", "apply", *STAGED)
+FAMILIES = ("small-adain", "small-wct", "small-slim", "small-slim-wct")
+CASES = (Case((67, 45), (40, 33), batch=2, styles=2, alpha=0.6), Case((33, 64), (40, 33)))
+
+every_family = pytest.mark.parametrize("family", FAMILIES)
+
+
+def pixels(height: int, width: int, seed: int = 0) -> NDArray[np.float32]:
+    return np.random.default_rng(seed).random((1, 3, height, width), np.float32)
+
+
+def backend(exports: Exports, family: str) -> OrtBackend:
+    made = exports(family, Options(kinds=KINDS))
+    return OrtBackend(made.model.row, find(made.model.row, made.directory), "cpu")
+
+
+@every_family
+def test_each_graph_computes_what_the_network_does(exports: Exports, family: str) -> None:
+    from small_models import network
+
+    made = exports(family, Options(kinds=KINDS))
+    staged = [path for path in made.directory.glob("*.onnx") if any(f".{kind}." in path.name for kind in STAGED)]
+    assert len(staged) == 2 * len(set(made.model.row.stages))
+    for path in staged:
+        import onnx
+
+        file = onnx.load(path, load_external_data=False)
+        info = GraphInfo.from_metadata({each.key: each.value for each in file.metadata_props}, path.name)
+        assert info.stage in made.model.row.stages
+        maps = fused(info.code_layout, info.stage)
+        signature = GRAPHS[info.graph].with_maps(maps)
+        assert tuple(value.name for value in file.graph.input) == signature.inputs
+        assert tuple(value.name for value in file.graph.output) == signature.outputs
+        kept = {v.type.tensor_type.elem_type for v in (*file.graph.input, *file.graph.output) if v.name in maps}
+        assert kept == {onnx.TensorProto.FLOAT if len(set(made.model.row.stages)) > 1 else onnx.TensorProto.FLOAT16}
+        for comparison in compare(path, info, network(made.model), CASES):
+            assert comparison.passed, str(comparison)
+
+
+@every_family
+def test_both_backends_see_stages_alike(exports: Exports, family: str) -> None:
+    made = exports(family, Options(kinds=KINDS))
+    ort, nn = backend(exports, family), TorchBackend(made.model.row, made.model.files, "cpu")
+    assert ort.stages == nn.stages == made.model.row.stages
+    content, core = pixels(48, 80), (16, 0, 48, 64)
+    for stage in ort.stages:
+        assert ort.reach(stage) == nn.reach(stage)
+        picture = framed(content, ort.reach(stage))
+        (maps, one), (expected, other) = ort.encode(picture, stage, core), nn.encode(picture, stage, core)
+        assert list(maps) == list(expected)
+        for name, x in expected.items():
+            np.testing.assert_allclose(maps[name], x, rtol=1e-3, atol=1e-4)
+        for name, moments in other.maps.items():
+            assert one.maps[name].count == moments.count
+            np.testing.assert_allclose(one.maps[name].mean, moments.mean, atol=1e-5)
+            np.testing.assert_allclose(one.maps[name].spread, moments.spread, atol=1e-4)
+
+
+@every_family
+def test_layouts_are_what_networks_give_and_take(exports: Exports, family: str) -> None:
+    network = TorchBackend((made := exports(family, Options(kinds=KINDS)).model).row, made.files, "cpu").network
+    for stage in network.stages:
+        reach = network.reach(stage)
+        image = torch.from_numpy(framed(pixels(32, 48), reach))
+        maps = network.features(image, stage)
+        assert list(maps) == list(fused(network.code_shapes, stage))
+        moments = network.moments(maps, stage, torch.from_numpy(core_mask(image.numpy(), None, reach)))
+        layout = moments_layout(network.code_shapes, stage)
+        assert {name: tuple(array.shape[1:]) for name, array in moments.items()} == layout
+        assert list(moments) == list(layout)
+        arrays = TorchBackend(made.row, made.files, "cpu").encode(image.numpy(), stage)[1].arrays
+        wanted = own_layout(network.code_shapes, stage)
+        assert {name: arrays[name].shape for name in wanted} == wanted
+
+
+@every_family
+def test_tiles_in_onnxruntime_are_the_whole_picture(exports: Exports, family: str) -> None:
+    ort = backend(exports, family)
+    side = 2 * max(ort.reach(stage).encode + ort.reach(stage).decode for stage in ort.stages) + 32
+    rgb = (pixels(side + 50, side + 20)[0].transpose(1, 2, 0) * 255).astype(np.uint8)
+    code = ort.encode_style(pixels(40, 33, seed=1))
+    whole = tiling.from_tensor(ort.stylize(tiling.to_tensor(rgb), code, 0.8)).astype(int)
+    tiled = tiling.stylize(ort, rgb, code, 0.8, side)
+    assert np.abs(whole - tiled).max() <= 2
+    assert whole.std() > 5
+
+
+def test_a_style_scales_no_map_between_two_convolutions(exports: Exports) -> None:
+    """Each such pass over a map of a large picture takes as long as a twentieth of all convolutions."""
+    import onnx
+
+    made = exports("small-slim", Options(kinds=KINDS))
+    nodes = onnx.load(next(made.directory.glob("*.decode.onnx")), load_external_data=False).graph.node
+    convolved = {node.output[0] for node in nodes if node.op_type == "Conv"}
+    scaled = {name for node in nodes if node.op_type == "Mul" for name in node.input} & convolved
+    assert len(scaled) == sum(node.op_type == "Resize" for node in nodes) == 2  # only what is upsampled to a skip
+
+
+def test_a_missing_graph_is_named_with_the_command_that_writes_it(exports: Exports) -> None:
+    made = exports("small-adain", Options(kinds=("encode_style", "apply")))
+    paths = {kind: graph.path for kind, graph in made.graphs.items()}
+    ort = OrtBackend(made.model.row, GraphFiles(paths["encode_style"], paths["apply"], shipped=False), "cpu")
+    with pytest.raises(WeightsError, match=r"small-adain\.decode\.onnx .*adain export small-adain"):
+        ort.reach(ort.stages[0])
+
+
+def test_files_of_a_model_of_several_stages_are_named_by_stage(exports: Exports) -> None:
+    row = exports("small-wct", Options(kinds=KINDS)).model.row
+    assert {"small-wct.encode_content.relu2_1.onnx", "small-wct.decode.relu1_1.onnx"} <= set(names(row).values())
