@@ -16,6 +16,7 @@ from adain.stylizer import Stylizer
 class MeanBackend:
     """See the module; it keeps count of what it was asked. With alpha 0 the result is the content itself."""
 
+    model = registry.get(registry.DEFAULT)
     device = "cpu"
     stages = ("only",)
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adain.engine.moments import Moments
+from adain.registry import Model
 
 __all__ = ["Backend", "Core", "Maps", "Reach", "core_mask", "fitting", "framed", "repeated", "unframed"]
 
@@ -102,10 +103,12 @@ class Backend(Protocol):
     other statistics than the picture's own: those of a larger picture of which it is a part, or of a film.
 
     Attributes:
+        model: the registry's row.
         device: where it really runs: `cpu`, `cuda`, or `cuda:1` and so on.
         stages: their names, in order; one that a picture goes through twice is there twice.
     """
 
+    model: Model
     device: str
     stages: tuple[str, ...]
 

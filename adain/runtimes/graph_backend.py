@@ -39,7 +39,7 @@ class OrtBackend:
 
     def __init__(self, model: Model, files: GraphFiles, device: str = "auto", threads: int | None = None) -> None:
         self.device = choose_device(device)
-        self.name = model.name
+        self.model, self.name = model, model.name
         self._model, self._files, self._threads = model, files, threads
         self._encode_style = self._opened(files.encode_style, "encode_style")
         self._apply = self._opened(files.apply, "apply")

@@ -40,7 +40,7 @@ class TorchBackend:
 
     def __init__(self, model: Model, files: Mapping[str, Path], device: str = "auto") -> None:
         chosen = choose_device(device)  # before the weights: it fails faster
-        self.name = model.name
+        self.model, self.name = model, model.name
         self.device = str(chosen)
         self.network: StyleTransfer = load(model, files, roots=_roots(chosen)).to(chosen)
         self.stages = self.network.stages
