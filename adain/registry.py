@@ -15,7 +15,50 @@ from typing import Literal
 
 from adain.errors import InputError
 
-__all__ = ["DEFAULT", "MODELS", "Architecture", "Model", "SlimArchitecture", "WeightFile", "get", "preferred"]
+__all__ = [
+    "DEFAULT",
+    "MODELS",
+    "Architecture",
+    "FusedMap",
+    "Model",
+    "SlimArchitecture",
+    "Stage",
+    "WeightFile",
+    "get",
+    "preferred",
+]
+
+
+@dataclass(frozen=True)
+class FusedMap:
+    """A feature map that is given the style's statistics.
+
+    Attributes:
+        name: as style codes and graphs have it: `relu4_1`, or `x8` for the map at an eighth of the resolution.
+        stride: pixels of the picture per pixel of the map, along each side.
+        channels: how many.
+        fusion: a name in `adain.engine.fusions.FUSIONS`.
+    """
+
+    name: str
+    stride: int
+    channels: int
+    fusion: str
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One pass of a picture through an encoder, a fusion and a decoder.
+
+    Attributes:
+        name: of its networks and graphs. Two stages of one name are the same one twice.
+        maps: what is fused in it.
+        numbers_per_pixel: numbers in its widest map, per pixel of the picture.
+    """
+
+    name: str
+    maps: tuple[FusedMap, ...]
+    numbers_per_pixel: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,17 +88,14 @@ class Architecture:
         """Channels of the blocks in the networks of one level."""
         return (self.level1_width,) if level == 1 and self.level1_width is not None else self.widths
 
-    @property
-    def numbers_per_pixel(self) -> float:
-        """Numbers in the widest map, per pixel of the picture."""
-        return max(
-            width / (1 << 2 * block) for level in self.levels for block, width in enumerate(self.widths_at(level))
-        )
+    def stages(self, fusion: str) -> tuple[Stage, ...]:
+        """One stage per level, in their order, each with its own input picture's statistics."""
+        return tuple(self._stage(level, fusion) for level in self.levels)
 
-    @property
-    def maps(self) -> tuple[str, ...]:
-        """The feature maps that are fused, in that order, as style codes name them."""
-        return tuple(f"relu{level}_1" for level in self.levels)
+    def _stage(self, level: int, fusion: str) -> Stage:
+        widths = self.widths_at(level)
+        fused = FusedMap(f"relu{level}_1", 1 << (level - 1), widths[level - 1], fusion)
+        return Stage(fused.name, (fused,), max(width / (1 << 2 * block) for block, width in enumerate(widths)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,15 +116,15 @@ class SlimArchitecture:
     passes: int = 1
     keys: Literal["own"] = "own"
 
-    @property
-    def maps(self) -> tuple[str, ...]:
-        """The feature maps that are fused, as style codes name them: `x8` has an eighth of the resolution."""
-        return tuple(f"x{2 << position}" for position in range(len(self.widths)))
-
-    @property
-    def numbers_per_pixel(self) -> float:
-        """Numbers in the widest map, per pixel of the picture."""
-        return max(width / (4 << 2 * position) for position, width in enumerate(self.widths))
+    def stages(self, fusion: str) -> tuple[Stage, ...]:
+        """The same stage for each pass, by the name of its deepest map."""
+        scales = [2 << position for position in range(len(self.widths))]
+        maps = tuple(
+            FusedMap(f"x{scale}", scale, width, "wct-std" if scale in self.covariances else "adain")
+            for scale, width in zip(scales, self.widths, strict=True)
+        )
+        widest = max(each.channels / each.stride**2 for each in maps)
+        return (Stage(maps[-1].name, maps, widest),) * self.passes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +158,7 @@ class Model:
     Attributes:
         name: what the user calls it.
         summary: one line for a list of models.
-        fusion: how features are stylised.
+        fusion: how features are stylised: `adain` or `wct`.
         architecture: the networks' shapes.
         files: their weights, one file per role.
         source: where the weights come from.
@@ -136,12 +176,9 @@ class Model:
     default_alpha: float
 
     @property
-    def stages(self) -> tuple[str, ...]:
-        """What it goes through, each with the statistics of its own input picture; see `Backend`."""
-        maps = self.architecture.maps
-        if isinstance(self.architecture, SlimArchitecture):
-            return maps[-1:] * self.architecture.passes
-        return maps[-1:] if self.fusion == "adain" else maps
+    def stages(self) -> tuple[Stage, ...]:
+        """What a picture goes through, in order."""
+        return self.architecture.stages(self.fusion)
 
     @property
     def licence(self) -> str:

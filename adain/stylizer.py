@@ -24,8 +24,9 @@ from PIL import Image
 
 from adain import color, images, masking
 from adain.code import StyleCode, is_code_file, mix, shares
-from adain.engine import tiling
+from adain.engine import tiles
 from adain.engine.backend import Backend
+from adain.engine.loop import Styles, stylize
 from adain.errors import InputError
 from adain.images import Picture, PictureInput
 from adain.masking import Masks
@@ -117,12 +118,9 @@ class Stylizer:
         coral_to = picture if preserve_color == "coral" else None
         codes = self.codes(styles, size=style_size, coral_to=coral_to, masks=where)
         with timed(f"stylize {_size(picture)} pixels with alpha {alpha:g}"):
-            if where is None:
-                rgb = self._stylized(picture.rgb, mix(codes, weights), alpha, tile)
-            else:
-                arrays = [code.arrays for code in codes]
-                stylized = self.backend.stylize_regions(images.to_tensor(picture.rgb), arrays, where[None], alpha)
-                rgb = images.from_tensor(stylized)
+            chosen = (mix(codes, weights),) if where is None else codes
+            styles_ = Styles(tuple(code.arrays for code in chosen), where)
+            rgb = stylize(self.backend, picture.rgb, styles_, alpha, tile=tile)
         if preserve_color == "luminance":
             rgb = color.luminance(rgb, picture.rgb)
         if where is not None:
@@ -152,21 +150,11 @@ class Stylizer:
             if side is not None:
                 images.check_size(side)
         if tile is not None:
-            tiling.choose(tile, self.backend, self.model.architecture, (1, 1))
+            tiles.choose(tile, self.backend, (1, 1))
         if masks is None:
             shares(styles, weights)
             return
         masking.check(masks, styles, weights)
-        if tile:
-            raise InputError("masks and tiles do not go together; leave tile out, or scale the content by size")
-
-    def _stylized(self, rgb: NDArray[np.uint8], code: StyleCode, alpha: float, tile: int | None) -> NDArray[np.uint8]:
-        height, width = rgb.shape[:2]
-        side = tiling.choose(tile, self.backend, self.model.architecture, (width, height))
-        if side is None:
-            return images.from_tensor(self.backend.stylize(images.to_tensor(rgb), code.arrays, alpha))
-        logger.info("in tiles of up to %d x %d pixels", side, side)
-        return tiling.stylize(self.backend, rgb, code.arrays, alpha, side)
 
     def encode_style(self, style: PictureInput, *, size: int | None = STYLE_SIZE) -> StyleCode:
         """Encode a style once, to use, mix or save it.

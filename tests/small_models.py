@@ -18,8 +18,7 @@ from torch import nn
 
 from adain.export.writing import Options, Written, export
 from adain.nn import build
-from adain.nn.models import StyleTransfer
-from adain.nn.newton_schulz import newton_schulz_roots
+from adain.nn.network import StyleTransfer
 from adain.nn.slim import SlimNetwork
 from adain.nn.slim_layers import SlimDecoder
 from adain.nn.vgg import Decoder
@@ -82,7 +81,7 @@ class Exports:
         model = _once(directory / "model", lambda: make(name, directory))
 
         def graph(kind: GraphKind) -> Written:
-            network = build.load(model.row, model.files, roots=newton_schulz_roots())
+            network = build.load(model.row, model.files)
             return export(model.row, network, model.files, directory, replace(options, kinds=(kind,)))[-1]
 
         for kind in options.graphs:

@@ -22,7 +22,7 @@ from adain.bench.machine import peak_memory
 from adain.bench.pictures import picture
 from adain.bench.statistics import median, summarize
 from adain.bench.timing import once, repeat
-from adain.engine import tiling
+from adain.engine import loop, tiles
 from adain.errors import AdainError, InputError
 from adain.loading import load
 from adain.stylizer import Stylizer
@@ -49,7 +49,7 @@ def measure(case: Case, weights_dir: str | None = None) -> dict[str, Any]:
             "and name DIR as weights directory"
         )
     loaded = peak_memory()
-    side = tiling.choose(None, stylizer.backend, stylizer.model.architecture, (case.width, case.height))
+    side = tiles.choose(None, stylizer.backend, (case.width, case.height))
     with lowered:
         steps, call = _steps(case, stylizer, side)
         _, first = once(call, engine.synchronize)
@@ -104,7 +104,7 @@ def _steps(
         if side is None:
             kept["stylized"] = stylizer.backend.stylize(prepared, kept["code"], alpha)
         else:
-            kept["stylized"] = tiling.stylize(stylizer.backend, prepared, kept["code"], alpha, side)
+            kept["stylized"] = loop.stylize(stylizer.backend, prepared, loop.Styles((kept["code"],)), alpha, tile=side)
 
     def write() -> object:
         rgb = images.from_tensor(kept["stylized"]) if side is None else kept["stylized"]

@@ -14,7 +14,7 @@ from adain.errors import AdainError, DeviceError, InputError
 
 if TYPE_CHECKING:
     from adain.export.writing import Written
-    from adain.nn.models import StyleTransfer
+    from adain.nn.network import StyleTransfer
     from adain.runtimes.contract import Io, Precision
 
 __all__ = ["export"]
@@ -90,7 +90,6 @@ def export(
     try:
         from adain.export import writing as exporting
         from adain.nn.build import load
-        from adain.nn.newton_schulz import newton_schulz_roots
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("adain"):
             raise
@@ -109,7 +108,7 @@ def export(
     )
     with DownloadBars() as bars:
         files = weights.find(row, weights_dir, progress=bars)
-    network = load(row, files, roots=newton_schulz_roots())
+    network = load(row, files)
     written = exporting.export(
         row, network, files, output, options, lambda name: click.echo(f"writing {name}", err=True)
     )

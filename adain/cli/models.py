@@ -81,9 +81,12 @@ def _fusion(model: Model) -> str:
     """What is done at which maps."""
     shape = model.architecture
     if not isinstance(shape, SlimArchitecture):
-        return f"{model.fusion} at {', '.join(shape.maps)}"
-    whole = [f"x{scale}" for scale in shape.covariances]
-    maps = {"adain": [name for name in shape.maps if name not in whole], "wct": whole}
+        return f"{model.fusion} at {', '.join(stage.name for stage in model.stages)}"
+    fused = model.stages[0].maps
+    maps = {
+        "adain": [each.name for each in fused if each.fusion == "adain"],
+        "wct": [each.name for each in fused if each.fusion != "adain"],
+    }
     each = ", ".join(f"{fusion} at {', '.join(names)}" for fusion, names in maps.items() if names)
     return each if shape.passes == 1 else f"{each}, in {shape.passes} passes"
 

@@ -1,34 +1,43 @@
 """One loop through a model's stages: for a whole picture, for tiles of it, and for the frames of a film.
 
 `stylize` is the only way from a picture and style codes to a stylized picture. A whole picture goes through the
-backend's one graph, which is the fast path. Tiles, and statistics that follow a film, go stage by stage.
+backend's one graph, which is the fast path. Tiles, and statistics that follow a film, go stage by stage: every tile is
+encoded and the moments of its maps are merged, then every tile is decoded with the moments of the whole. The invalid
+bands along a tile's inner edges lie in the overlap and are dropped. So there is no seam, no tile has statistics of its
+own, and the result is that of the whole picture but for rounding.
+
+Memory in tiles: picture and result in 8 bits, the maps of as many tiles as there is room for (28 bytes a pixel with
+adain-slim; the other tiles are encoded twice), one tile in the network, and between two stages the picture in 16 bits.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from adain.engine import tiling
-from adain.engine.backend import Backend, framed, unframed
-from adain.engine.moments import Moments
-from adain.errors import InputError
-from adain.images.arrays import from_tensor, to_tensor
+from adain import masking, memory
+from adain.engine import canvas
+from adain.engine.backend import Backend, Code, Maps
+from adain.engine.moments import Moments, merge
+from adain.engine.tiles import Tile, choose, tiles
+from adain.images.arrays import check_rgb, from_tensor, to_tensor
+from adain.registry import Stage
 
 __all__ = ["Cancel", "Follow", "Styles", "stylize"]
 
-logger = logging.getLogger(__name__)
+_KEPT = 768 << 20  # bytes that the maps of a whole picture may take, between encoding and decoding
 
-Code: TypeAlias = Mapping[str, NDArray[np.float32]]
 Cancel: TypeAlias = Callable[[], None]
 """Called between tiles, stages and frames; raises to end the call."""
 Follow: TypeAlias = Callable[[tuple[int, int], Moments], Moments]
-"""From the statistics of a frame to those it is stylized with; the key is (position of the stage, region)."""
+"""From the moments of a frame to those it is stylized with. The key is (position of the stage, region)."""
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +72,7 @@ def stylize(
         styles: codes, and masks if each has its own part.
         alpha: strength in [0, 1].
         tile: side of the tiles in pixels; 0: never in tiles; None: only where memory would be short.
-        follow: for frames of a film; see `adain.engine.smoothing`.
+        follow: for the frames of a film.
         cancel: called between tiles and stages.
 
     Returns:
@@ -72,22 +81,107 @@ def stylize(
     Raises:
         InputError: a code's arrays are not this model's, or a tile that is not allowed.
     """
+    check_rgb(picture)
     height, width = picture.shape[:2]
-    side = tiling.choose(tile, backend, backend.model.architecture, (width, height))
-    (code, *_) = styles.codes
-    if styles.masks is not None:
-        if side is not None or follow is not None:
-            raise InputError("masks do not go together with tiles or films yet")
-        masks = styles.masks[None]
-        return from_tensor(backend.stylize_regions(to_tensor(picture), styles.codes, masks, alpha))
+    regions = 0 if styles.masks is None else len(styles.masks)
+    side = choose(tile, backend, (width, height), regions)
     if side is not None:
         logger.info("in tiles of up to %d x %d pixels", side, side)
-        return tiling.stylize(backend, picture, code, alpha, side)
-    if follow is None:
-        return from_tensor(backend.stylize(to_tensor(picture), code, alpha))
-    tensor = to_tensor(picture)
-    for position, stage in enumerate(backend.stages):
-        reach = backend.reach(stage)
-        maps, own = backend.encode(framed(tensor, reach), stage)
-        tensor = unframed(backend.decode(maps, stage, follow((position, 0), own), code, alpha), reach)
-    return from_tensor(tensor[:, :, :height, :width])
+    elif follow is None:
+        return _whole(backend, picture, styles, alpha)
+    return _Loop(backend, styles, alpha, side, follow, cancel).run(picture)
+
+
+def _whole(backend: Backend, picture: NDArray[np.uint8], styles: Styles, alpha: float) -> NDArray[np.uint8]:
+    content = to_tensor(picture)
+    if styles.masks is None:
+        return from_tensor(backend.stylize(content, styles.codes[0], alpha))
+    return from_tensor(backend.stylize_regions(content, styles.codes, styles.masks[None], alpha))
+
+
+@dataclass(frozen=True)
+class _Loop:
+    """A call, stage by stage; the arguments are those of `stylize`."""
+
+    backend: Backend
+    styles: Styles
+    alpha: float
+    side: int | None
+    follow: Follow | None
+    cancel: Cancel | None
+
+    def run(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        result = np.empty_like(picture)
+        stages = self.backend.stages
+        source: canvas.Source = canvas.Content(picture, self.backend.framing(stages[0]))
+        for position, stage in enumerate(stages):
+            target: canvas.Target = canvas.Result(result)
+            if position + 1 < len(stages):
+                target = between = canvas.Between(source.shape, exact=self.side is None)
+            self._stage(position, stage, source, target)
+            if position + 1 < len(stages):
+                source = between
+        return result
+
+    def _stage(self, position: int, stage: Stage, source: canvas.Source, target: canvas.Target) -> None:
+        framing = self.backend.framing(stage)
+        rows, columns = (side + 2 * framing.margin for side in source.shape)
+        overlap = framing.encoder_band + framing.decoder_band
+        parts = list(tiles((rows, columns), self.side or max(rows, columns), overlap, framing.multiple))
+        kept, found = self._encoded(stage, source, parts)
+        if self.follow is not None:
+            found = [self.follow((position, region), each) for region, each in enumerate(found)]
+        for tile in parts:
+            maps = kept.pop(tile) if tile in kept else self._encode(stage, source, tile)[0]
+            output = self._decode(stage, source, tile, maps, found)
+            part, inside = canvas.place(tile, framing, target.shape)
+            target.write(part, output[:, :, inside[0] : inside[2], inside[1] : inside[3]])
+
+    def _encoded(
+        self, stage: Stage, source: canvas.Source, parts: Sequence[Tile]
+    ) -> tuple[dict[Tile, Maps], list[Moments]]:
+        """The maps of as many tiles as there is room for, and the moments of all."""
+        free = memory.available()
+        room = _KEPT if free is None else min(_KEPT, free // 4)
+        kept: dict[Tile, Maps] = {}
+        total: list[Moments] = []
+        for tile in parts:
+            maps, found = self._encode(stage, source, tile)
+            room -= sum(x.nbytes for x in maps.values())
+            if room >= 0:
+                kept[tile] = maps
+            # One by one: the moments of a tile take two megabytes with WCT.
+            total = [merge(pair) for pair in zip(total, found, strict=True)] if total else found
+        return kept, total
+
+    def _encode(self, stage: Stage, source: canvas.Source, tile: Tile) -> tuple[Maps, list[Moments]]:
+        """A tile's maps; moments of each region, if there are any, and last of all pixels."""
+        self._check()
+        framing = self.backend.framing(stage)
+        _, inside = canvas.place(tile, framing, source.shape)
+        weights = canvas.core_weights(tile, inside)
+        if (masks := self._masks(stage, source, tile)) is not None:
+            weights = np.concatenate([masking.shares(masks[0])[None] * weights, weights], axis=1)
+        return self.backend.encode(canvas.seen(source, tile, framing, framing.context), stage, weights)
+
+    def _decode(
+        self, stage: Stage, source: canvas.Source, tile: Tile, maps: Maps, found: Sequence[Moments]
+    ) -> NDArray[np.float32]:
+        self._check()
+        masks = self._masks(stage, source, tile)
+        if masks is None:
+            return self.backend.decode(maps, stage, found[0], self.styles.codes[0], self.alpha)
+        *regions, whole = found
+        moments = [*(region.of_region(whole) for region in regions), whole]
+        return self.backend.decode_regions(maps, stage, moments, self.styles.codes, masks, self.alpha)
+
+    def _masks(self, stage: Stage, source: canvas.Source, tile: Tile) -> NDArray[np.float32] | None:
+        """The masks in a tile's window, (1, S, h, w)."""
+        if self.styles.masks is None:
+            return None
+        framing = self.backend.framing(stage)
+        return canvas.seen(canvas.MaskCanvas(self.styles.masks, source.shape), tile, framing, 0)
+
+    def _check(self) -> None:
+        if self.cancel is not None:
+            self.cancel()

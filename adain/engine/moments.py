@@ -1,24 +1,26 @@
-"""What a fusion needs to know of a content, as sums that can be merged: over the tiles of a picture, over frames.
+"""What a fusion knows of a content, as sums that can be merged: over tiles of a picture, and over the frames of a film.
 
-AdaIN needs the mean and variance of each channel of the maps it fuses, WCT the mean and the covariance. Those of a
-whole picture follow exactly from those of its parts (Chan, Golub & LeVeque 1979, Updating Formulae and a Pairwise
+AdaIN needs the mean and variance of each channel of the maps it fuses, WCT the mean and the covariance. The moments of
+a whole picture follow exactly from those of its parts (Chan, Golub & LeVeque 1979, Updating Formulae and a Pairwise
 Algorithm for Computing Sample Variances). Numpy only, in float64: the networks give float32 parts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from adain.engine.fusions import statistics_layout
 from adain.errors import InputError
+from adain.registry import Stage
 
 __all__ = [
     "COVARIANCE_FLOOR",
     "COVARIANCE_RIDGE",
+    "PRIOR",
     "VARIANCE_EPS",
     "MapMoments",
     "Moments",
@@ -29,6 +31,7 @@ __all__ = [
 VARIANCE_EPS = 1e-5  # pytorch-AdaIN, squared units of the feature
 COVARIANCE_RIDGE = 1e-3  # of the mean eigenvalue
 COVARIANCE_FLOOR = 1e-5  # squared units of the feature: WCT's own threshold; what keeps a flat map finite
+PRIOR = 4.0  # pixels of a map: what the whole map counts for in the statistics of a region
 
 Arrays = Mapping[str, NDArray[np.floating]]
 
@@ -38,7 +41,7 @@ class MapMoments:
     """The moments of one feature map.
 
     Attributes:
-        count: how many of its pixels, or how much of them where they are weighted.
+        count: number of its pixels; the sum of their weights where they are weighted.
         mean: of each channel, (C,) float64.
         spread: variance of each channel (C,), or covariance between them (C, C); float64, divided by `count`.
     """
@@ -51,6 +54,12 @@ class MapMoments:
     def unbiased(self) -> NDArray[np.float64]:
         """The spread divided by `count - 1` instead; a single pixel has none."""
         return self.spread * (self.count / max(self.count - 1, 1))
+
+    def statistic(self, name: str) -> NDArray[np.float32]:
+        """`mean`, `std` or `whitening`, as a fusion takes it."""
+        if name == "mean":
+            return self.mean.astype(np.float32)
+        return self.std() if name == "std" else self.whitening()
 
     def std(self) -> NDArray[np.float32]:
         """The deviation per channel, (C,), as AdaIN has it."""
@@ -95,22 +104,30 @@ class Moments:
             }
         )
 
-    @cached_property
-    def arrays(self) -> dict[str, NDArray[np.float32]]:
-        """As the networks take them: `{map}.mean`, `{map}.std`, and with covariances also `{map}.whitening`."""
-        found: dict[str, NDArray[np.float32]] = {}
-        for name, moments in self.maps.items():
-            found |= {f"{name}.mean": moments.mean.astype(np.float32), f"{name}.std": moments.std()}
-            if moments.spread.ndim == 2:
-                found[f"{name}.whitening"] = moments.whitening()
-        return found
+    def statistics(self, stage: Stage) -> dict[str, NDArray[np.float32]]:
+        """As the networks take them: the arrays of `adain.engine.fusions.statistics_layout`."""
+        split = ((each, *each.rpartition(".")[::2]) for each in statistics_layout(stage))
+        return {each: self.maps[name].statistic(array) for each, name, array in split}
+
+    def of_region(self, whole: Moments) -> Moments:
+        """A region's moments with `PRIOR` pixels of the whole picture's mixed in.
+
+        That is nothing for a region of common size. It gives an empty region, and one of a single pixel, about the
+        statistics of the whole picture.
+        """
+        found = {}
+        for name, region in self.maps.items():
+            all_of_it = whole.maps[name]
+            mixed = _merged([region, replace(all_of_it, count=PRIOR)])
+            found[name] = replace(mixed, count=all_of_it.count)
+        return Moments(found)
 
 
 def merge(parts: Sequence[Moments]) -> Moments:
     """The moments of several parts together, as if they had been taken at once.
 
     Args:
-        parts: at least one, of the same maps; together of at least one pixel.
+        parts: at least one, of the same maps.
 
     Raises:
         InputError: there are none, or of different maps.
@@ -121,8 +138,8 @@ def merge(parts: Sequence[Moments]) -> Moments:
 def lerp(a: Moments, b: Moments, t: float) -> Moments:
     """Moments between two: means and spreads each `(1 - t) * a + t * b`, for statistics that change smoothly.
 
-    Not those of a mixture of both, whose spread would also hold the distance of the means: in a fade from dark to
-    bright that would take away contrast.
+    They are not the moments of a mixture of both, whose spread would also hold the distance of the means: in a fade
+    from dark to bright that would take away contrast.
 
     Args:
         a: for `t` 0.
@@ -145,12 +162,13 @@ def lerp(a: Moments, b: Moments, t: float) -> Moments:
 
 def _merged(parts: Sequence[MapMoments]) -> MapMoments:
     total = sum(part.count for part in parts)
-    mean = sum((part.count * part.mean for part in parts), start=np.zeros_like(parts[0].mean)) / total
+    shares = [part.count / total if total > 0 else 1 / len(parts) for part in parts]  # a region may be empty
+    mean = sum((share * part.mean for share, part in zip(shares, parts, strict=True)), np.zeros_like(parts[0].mean))
     spread = np.zeros_like(parts[0].spread)
-    for part in parts:
+    for share, part in zip(shares, parts, strict=True):
         away = part.mean - mean
         between = away * away if spread.ndim == 1 else np.outer(away, away)
-        spread += part.count / total * (part.spread + between)
+        spread += share * (part.spread + between)
     return MapMoments(total, mean, spread)
 
 

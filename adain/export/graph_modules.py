@@ -1,4 +1,4 @@
-"""The graphs of the contract as torch modules: pictures and flat style codes around an `ExportNetwork`."""
+"""The graphs of the contract as torch modules: pictures and flat style codes around a network in its exported form."""
 
 from __future__ import annotations
 
@@ -9,12 +9,17 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from adain.export.networks import ExportNetwork
-from adain.runtimes.contract import GRAPHS, STAGED, CodeLayout, GraphKind, Io, Signature, fused, own_layout
+from adain.engine import fusions
+from adain.engine.fusions import Layout
+from adain.export.operators import PortableOperators
+from adain.nn.network import StyleTransfer
+from adain.registry import Stage
+from adain.runtimes.contract import GRAPHS, STAGED, GraphKind, Io, Signature
 
-__all__ = ["Example", "Graph", "examples", "graph", "output_axes", "signature"]
+__all__ = ["Example", "Graph", "examples", "graph", "output_axes", "signature", "stored"]
 
 _TINY = 1e-12  # keeps weights that are all 0 from dividing by 0
+_TYPES = {"float16": torch.float16, "float32": torch.float32}
 
 
 class Graph(nn.Module):
@@ -22,11 +27,11 @@ class Graph(nn.Module):
 
     compute: Callable[..., Tensor | tuple[Tensor, ...]]  # of each kind, from those inputs
 
-    def __init__(self, network: ExportNetwork, io: Io, stage: str) -> None:
+    def __init__(self, network: StyleTransfer, io: Io, stage: Stage) -> None:
         super().__init__()
         self.network = network
         self.io = io
-        self.stage = stage  # for those that are a part of one
+        self.stage = stage  # for kinds that are a part of one
 
     def forward(self, *inputs: Tensor) -> Tensor | tuple[Tensor, ...]:
         """In their order; their number depends on the network."""
@@ -41,14 +46,13 @@ class Graph(nn.Module):
         picture = picture.clamp(0.0, 1.0)
         return (picture * 255 + 0.5).to(torch.uint8).permute(0, 2, 3, 1) if self.io == "uint8" else picture
 
-    def _code(self, flat: Tensor) -> dict[str, Tensor]:
-        """From (N, D) to the named arrays."""
-        return self._named(flat, self.network.code_shapes)
+    def _staged(self, picture: Tensor) -> Tensor:
+        """As `_write`, unless another stage follows, which takes the picture as it is."""
+        return picture if len(self.network.stages) > 1 and self.io == "float" else self._write(picture)
 
-    def _named(self, flat: Tensor, shapes: CodeLayout) -> dict[str, Tensor]:
-        sizes = [math.prod(shape) for shape in shapes.values()]
-        pieces = zip(shapes.items(), torch.split(flat, sizes, dim=1), strict=True)
-        return {name: piece.reshape(-1, *shape) for (name, shape), piece in pieces}
+    def _code(self, flat: Tensor) -> dict[str, Tensor]:
+        """The arrays of style codes (N, D)."""
+        return _named(flat, self.network.code_shapes)
 
     def _flat(self, code: Mapping[str, Tensor]) -> Tensor:
         arrays = ((code[name], math.prod(shape)) for name, shape in self.network.code_shapes.items())
@@ -58,6 +62,16 @@ class Graph(nn.Module):
         """From (N, S, D) and (N, S)."""
         shares = weights / weights.sum(dim=1, keepdim=True).clamp_min(_TINY)  # (N, S)
         return self._code((shares[:, :, None] * codes).sum(dim=1))
+
+    def _regions(self, flat: Tensor, layout: Layout) -> dict[str, Tensor]:
+        """The arrays of several regions, (N, R, D) to (N, R, ...)."""
+        count = flat.shape[1]
+        return {
+            name: array.reshape(-1, count, *layout[name]) for name, array in _named(flat.flatten(0, 1), layout).items()
+        }
+
+    def _maps(self, maps: tuple[Tensor, ...]) -> dict[str, Tensor]:
+        return {each.name: x.float() for each, x in zip(self.stage.maps, maps, strict=True)}
 
 
 class _Whole(Graph):
@@ -78,30 +92,34 @@ class _Apply(Graph):
 
 class _ApplyRegions(Graph):
     def compute(self, content: Tensor, codes: Tensor, masks: Tensor, alpha: Tensor) -> Tensor:
-        styles = codes.shape[1]
-        shapes = self.network.code_shapes
-        arrays = self._code(codes.flatten(0, 1))
-        named = {name: array.reshape(-1, styles, *shapes[name]) for name, array in arrays.items()}
+        named = self._regions(codes, self.network.code_shapes)
         return self._write(self.network.forward_regions(self._read(content), named, masks, alpha))
 
 
 class _EncodeContent(Graph):
-    def compute(self, content: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
+    def compute(self, content: Tensor, masks: Tensor) -> tuple[Tensor, ...]:
         maps = self.network.features(self._read(content), self.stage)
-        moments = self.network.moments(maps, self.stage, mask)
-        flat = [array[:, None] if array.dim() == 1 else array.flatten(1) for array in moments.values()]
-        return torch.cat(flat, dim=1), *(x.to(self.network.kept) for x in maps.values())
+        moments = self.network.moments(maps, self.stage, masks)
+        flat = [array[:, :, None] if array.dim() == 2 else array.flatten(2) for array in moments.values()]
+        return torch.cat(flat, dim=2), *(maps[each.name].to(stored(each.fusion)) for each in self.stage.maps)
 
 
 class _Decode(Graph):
     def compute(self, *inputs: Tensor) -> Tensor:
-        *maps, own, codes, weights, alpha = inputs
-        shapes = self.network.code_shapes
-        named = {name: x.float() for name, x in zip(fused(shapes, self.stage), maps, strict=True)}
-        statistics = self._named(own, own_layout(shapes, self.stage))
-        output = self.network.decode(named, self.stage, statistics, self._mixed(codes, weights), alpha)
-        several = len(self.network.stages) > 1 and self.io == "float"
-        return output if several else self._write(output)  # the next stage takes it as it is
+        *maps, statistics, codes, weights, alpha = inputs
+        content = _named(statistics, fusions.statistics_layout(self.stage))
+        code = self._mixed(codes, weights)
+        return self._staged(self.network.decode(self._maps(tuple(maps)), self.stage, content, code, alpha))
+
+
+class _DecodeRegions(Graph):
+    def compute(self, *inputs: Tensor) -> Tensor:
+        *maps, statistics, codes, masks, alpha = inputs
+        content = self._regions(statistics, fusions.statistics_layout(self.stage))
+        named = self._regions(codes, self.network.code_shapes)
+        return self._staged(
+            self.network.decode_regions(self._maps(tuple(maps)), self.stage, content, named, masks, alpha)
+        )
 
 
 _GRAPHS: Mapping[GraphKind, type[Graph]] = {
@@ -111,12 +129,25 @@ _GRAPHS: Mapping[GraphKind, type[Graph]] = {
     "apply_regions": _ApplyRegions,
     "encode_content": _EncodeContent,
     "decode": _Decode,
+    "decode_regions": _DecodeRegions,
 }
 
 
-def graph(kind: GraphKind, network: ExportNetwork, io: Io, stage: str) -> Graph:
+def graph(kind: GraphKind, network: StyleTransfer, io: Io, stage: Stage) -> Graph:
     """The graph of a kind around a network, or a stage of it."""
     return _GRAPHS[kind](network, io, stage).eval()
+
+
+def stored(fusion: str) -> torch.dtype:
+    """The type of a map between two graphs."""
+    return _TYPES[fusions.FUSIONS[fusion].stored]
+
+
+def _named(flat: Tensor, layout: Layout) -> dict[str, Tensor]:
+    """From (N, D) to the named arrays."""
+    sizes = [math.prod(shape) for shape in layout.values()]
+    pieces = zip(layout.items(), torch.split(flat, sizes, dim=1), strict=True)
+    return {name: piece.reshape(-1, *shape) for (name, shape), piece in pieces}
 
 
 @dataclass(frozen=True)
@@ -138,53 +169,59 @@ class Example:
     beyond: int = 0
 
 
-def examples(kind: GraphKind, network: ExportNetwork, io: Io, stage: str) -> dict[str, Example]:
+def examples(kind: GraphKind, network: StyleTransfer, io: Io, stage: Stage) -> dict[str, Example]:
     """The inputs to trace a graph with, by name.
 
     No two axes of different names have the same length, and none has length 1, so that none can be taken for
     another or for a constant.
     """
-    shapes, multiple = network.code_shapes, network.multiple
-    size, own = (sum(map(math.prod, layout.values())) for layout in (shapes, own_layout(shapes, stage)))
-    first = 2 * network.minimum
+    framing = network.framing(stage)
+    multiple, least = framing.multiple, framing.minimum // framing.multiple
+    size, of_content = (
+        sum(map(math.prod, layout.values())) for layout in (network.code_shapes, fusions.statistics_layout(stage))
+    )
+    first = 2 * framing.minimum
     second = first + multiple
-    step = multiple if network.operators.portable else None
-    least = network.minimum // multiple
+    step = multiple if isinstance(network.operators, PortableOperators) or kind in STAGED else None
+    beyond = 2 * framing.context if kind in STAGED else 0
+    sides = first + beyond, second + beyond
+    regions = 4 if kind == "decode_regions" else 3
     every = {
-        "content": _picture(first, second, io, ("height", "width"), step, least),
+        "content": _picture(*sides, io, ("height", "width"), step, least, beyond),
         "style": _picture(first + 2 * multiple, first + 3 * multiple, io, ("style_height", "style_width"), step, least),
         "codes": Example(torch.rand(2, 3, size), {0: "batch", 1: "styles"}),
         "weights": Example(torch.rand(2, 3), {0: "batch", 1: "styles"}),
-        "masks": Example(torch.rand(2, 3, first, second), {0: "batch", 1: "styles", **_SIDES}),
-        "own": Example(torch.rand(2, own), {0: "batch"}),
+        "masks": Example(torch.rand(2, 3, first, second), {0: "batch", 1: "styles", **_SIDES}, step, least),
+        "statistics": Example(torch.rand(2, of_content), {0: "batch"}),
         "alpha": Example(torch.rand(2, 1), {0: "batch"}),
     }
+    if kind == "encode_content":
+        every["masks"] = Example(torch.rand(2, 3, first, second), {0: "batch", 1: "regions", **_SIDES}, step, least)
+    if kind == "decode_regions":
+        every["statistics"] = Example(torch.rand(2, regions, of_content), {0: "batch", 1: "regions"})
     if kind in STAGED:
-        reach = network.reach(stage)
-        beyond = 2 * reach.rim
-        every["content"] = _picture(first + beyond, second + beyond, io, ("height", "width"), multiple, least, beyond)
-        blocks = torch.rand(2, 1, first // multiple, second // multiple)
-        every["mask"] = Example(blocks, {0: "batch", **_SIDES}, 1, least)
-        maps = network.features(torch.rand(2, 3, first + beyond, second + beyond), stage)
-        for name, x in maps.items():
-            every[name] = Example(x.to(network.kept), {0: "batch", **_SIDES}, multiple * x.shape[2] // first, least)
-    return {name: every[name] for name in signature(kind, network, stage).inputs}
+        maps = network.features(torch.rand(2, 3, *(side + 2 * framing.context for side in (first, second))), stage)
+        for each in stage.maps:
+            x = maps[each.name].to(stored(each.fusion))
+            every[each.name] = Example(x, {0: "batch", **_SIDES}, multiple // each.stride, least)
+    return {name: every[name] for name in signature(kind, stage).inputs}
 
 
-def signature(kind: GraphKind, network: ExportNetwork, stage: str) -> Signature:
+def signature(kind: GraphKind, stage: Stage) -> Signature:
     """The names of a graph's inputs and outputs."""
-    return GRAPHS[kind].with_maps(fused(network.code_shapes, stage))
+    return GRAPHS[kind].with_maps(each.name for each in stage.maps)
 
 
-def output_axes(kind: GraphKind, network: ExportNetwork, io: Io, stage: str) -> dict[str, dict[int, str]]:
+def output_axes(kind: GraphKind, io: Io, stage: Stage) -> dict[str, dict[int, str]]:
     """The names of the axes of each output whose length is free."""
     batch = {0: "batch"}
-    picture = batch | ({1: "height", 2: "width"} if io == "uint8" else _SIDES)
-    maps = fused(network.code_shapes, stage)
-    return {
-        name: picture if name == "stylized" else batch | _SIDES if name in maps else batch
-        for name in signature(kind, network, stage).outputs
+    every = {
+        "stylized": batch | ({1: "height", 2: "width"} if io == "uint8" else _SIDES),
+        "code": batch,
+        "moments": batch | {1: "regions"},
+        **{each.name: batch | _SIDES for each in stage.maps},
     }
+    return {name: every[name] for name in signature(kind, stage).outputs}
 
 
 _SIDES = {2: "height", 3: "width"}

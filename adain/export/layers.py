@@ -14,13 +14,14 @@ Each rewrite is exact but for rounding:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from adain.export.operators import Operators
+from adain.export.operators import GraphOperators
 from adain.export.winograd import WinogradConv
 from adain.nn.slim_layers import SpaceToDepthConv
 from adain.nn.vgg import Conv, Decoder, Encoder, Layer
@@ -57,19 +58,19 @@ class Form:
         phases: whether upsampling goes into the convolution behind it, which is faster, with weights of its own.
     """
 
-    operators: Operators = field(default_factory=Operators)
+    operators: GraphOperators = field(default_factory=GraphOperators)
     dtype: torch.dtype = torch.float32
     winograd: int | None = None
     phases: bool = True
 
 
 class GraphEncoder(Encoder):
-    """An `Encoder` without its normalising convolution; called with a picture in the form's dtype."""
+    """An `Encoder` without its normalising convolution, from and to float32 whatever it computes in."""
 
     def __init__(self, encoder: Encoder, form: Form) -> None:
         super().__init__(encoder.widths, encoder.level)
         self.load_state_dict(encoder.state_dict())
-        self.operators = form.operators
+        self.form, self.operators = form, form.operators
         normalise, first = self.get_submodule("conv0"), self.get_submodule("conv1_1")
         assert isinstance(normalise, nn.Conv2d)
         assert isinstance(first, nn.Conv2d)
@@ -80,16 +81,25 @@ class GraphEncoder(Encoder):
             if isinstance(layer, Conv):
                 self.add_module(layer.name, Reflected(_convolution(self, layer), form, relu=True))
 
+    def taps(self, image: Tensor, levels: Sequence[int]) -> dict[int, Tensor]:
+        """See `Encoder.taps`."""
+        found = super().taps(image.to(self.form.dtype), levels)
+        return {level: feature.float() for level, feature in found.items()}
+
     def step(self, layer: Layer, x: Tensor) -> Tensor:
         """See `Encoder.step`."""
         return self.get_submodule(layer.name)(x) if isinstance(layer, Conv) else self.operators.pool(x)
 
 
 class GraphDecoder(nn.Module):
-    """A `Decoder` whose upsampling goes into the convolution behind it, if the form asks for that."""
+    """A `Decoder` whose upsampling goes into the convolution behind it, if the form asks for that.
+
+    From and to float32, whatever it computes in.
+    """
 
     def __init__(self, decoder: Decoder, form: Form) -> None:
         super().__init__()
+        self.form = form
         self.layers = nn.Sequential()
         layers = list(decoder.layers)
         ending = layers[-3:] if form.phases and layers[-3:-2] == ["up"] else []
@@ -106,8 +116,8 @@ class GraphDecoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """See `Decoder.forward`."""
-        decoded: Tensor = self.layers(x)
-        return decoded
+        decoded: Tensor = self.layers(x.to(self.form.dtype))
+        return decoded.float()
 
 
 class Reflected(nn.Module):
@@ -225,7 +235,11 @@ class GraphStem(nn.Module):
 def exchange(network: nn.Module, form: Form) -> None:
     """Put the form's layers in the place of a network's, wherever they are."""
     for name, module in network.named_children():
-        if isinstance(module, SpaceToDepthConv):
+        if isinstance(module, Encoder):
+            setattr(network, name, GraphEncoder(module, form))
+        elif isinstance(module, Decoder):
+            setattr(network, name, GraphDecoder(module, form))
+        elif isinstance(module, SpaceToDepthConv):
             setattr(network, name, GraphStem(module, form))
         elif isinstance(module, nn.Conv2d):
             setattr(network, name, GraphConv(module, form))

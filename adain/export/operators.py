@@ -1,11 +1,8 @@
-"""What an exported graph is made of: the few operations whose best form in ONNX depends on who runs it.
+"""The operations of `adain.nn.operators` in the form that suits who runs a graph.
 
-`Operators` is for onnxruntime's own providers: any size comes in, and padding and cropping to what the network
-takes follow from the shapes. `PortableOperators` keeps to operators that WebGPU, CoreML and TensorRT have too: no
-Shape (so no size is computed, and pictures must come in a size that fits), no Pad (reflection is Slice and Concat),
-no MaxPool with ceil_mode.
-
-Statistics are of whole maps and always float32; their means and deviations are those of `adain.nn.fusion`.
+`GraphOperators` is for onnxruntime's own providers and for OpenVINO: any size comes in, and padding and cropping follow
+from the shapes. `PortableOperators` keeps to operators that WebGPU, CoreML and TensorRT have too: no Shape (so no size
+is computed, and pictures must come in a size that fits), no Pad (reflection is Slice and Concat), no Reshape of a map.
 """
 
 from __future__ import annotations
@@ -14,28 +11,21 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from adain.nn.fusion import VARIANCE_EPS
-from adain.nn.padding import crop_to, int_max, pad_to, reflected, without_rim
+from adain.engine.moments import VARIANCE_EPS
+from adain.nn.newton_schulz import newton_schulz_roots
+from adain.nn.operators import Operators
+from adain.nn.padding import int_max, without_edges
 
-__all__ = ["Operators", "PortableOperators"]
+__all__ = ["GraphOperators", "PortableOperators"]
 
 
-class Operators:
-    """For onnxruntime on CPU and CUDA."""
+class GraphOperators(Operators):
+    """For onnxruntime on CPU and CUDA; roots by matrix products, because ONNX has no eigendecomposition."""
 
     portable = False
 
-    def fit(self, image: Tensor, *, multiple: int = 1, minimum: int = 1) -> Tensor:
-        """See `adain.nn.padding.pad_to`."""
-        return pad_to(image, multiple=multiple, minimum=minimum)
-
-    def crop(self, image: Tensor, like: Tensor, margin: int = 0) -> Tensor:
-        """See `adain.nn.padding.crop_to`."""
-        return crop_to(image, like, margin)
-
-    def reflect(self, x: Tensor, rim: int = 1) -> Tensor:
-        """See `adain.nn.padding.reflected`."""
-        return reflected(x, rim)
+    def __init__(self) -> None:
+        super().__init__(newton_schulz_roots())
 
     def repeat(self, x: Tensor) -> Tensor:
         """A border of 1, the edge repeated."""
@@ -45,31 +35,25 @@ class Operators:
         """Maximum of 2 x 2, an odd last row or column included."""
         return F.max_pool2d(x, 2, ceil_mode=True)
 
-    def at_least(self, x: Tensor, floor: Tensor) -> Tensor:
-        """The greater of both."""
-        return torch.maximum(x, floor)
-
-    def moments(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """A map minus its mean, its mean, and its standard deviation as `adain.nn.fusion.mean_std` defines it.
-
-        Args:
-            x: (N, C, H, W) float32.
-
-        Returns:
-            (N, C, H, W), (N, C, 1, 1) and (N, C, 1, 1).
-        """
+    def mean_std(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """See `Operators.mean_std`; means over two axes are one operator."""
         mean = x.mean(dim=(2, 3), keepdim=True)
         centred = x - mean
         variance = (centred * centred).mean(dim=(2, 3), keepdim=True) * self.unbiased(x)
-        return centred, mean, (variance + VARIANCE_EPS).sqrt()
+        return mean.squeeze((2, 3)), (variance + VARIANCE_EPS).sqrt().squeeze((2, 3))
+
+    def mean_covariance(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """See `Operators.mean_covariance`."""
+        mean = x.mean(dim=(2, 3), keepdim=True)
+        return mean.squeeze((2, 3)), self.covariance(x - mean)
 
     def covariance(self, centred: Tensor) -> Tensor:
-        """Of a map that has mean 0, (N, C, H, W) to (N, C, C); see `adain.nn.fusion.mean_covariance`."""
+        """Of a map of mean 0, (N, C, H, W) to (N, C, C)."""
         pixels = centred.flatten(2)  # (N, C, H*W)
         return pixels @ pixels.transpose(1, 2) / int_max(pixels.shape[2] - 1, 1)
 
     def mix_channels(self, matrix: Tensor, x: Tensor) -> Tensor:
-        """(N, C, C) times each pixel of (N, C, H, W)."""
+        """See `Operators.mix_channels`."""
         return (matrix @ x.flatten(2)).view_as(x)
 
     def unbiased(self, x: Tensor) -> float | Tensor:
@@ -78,7 +62,7 @@ class Operators:
         return count / int_max(count - 1, 1)
 
 
-class PortableOperators(Operators):
+class PortableOperators(GraphOperators):
     """For WebGPU, CoreML and TensorRT; the caller sees to it that pictures have a size that fits."""
 
     portable = True
@@ -89,17 +73,17 @@ class PortableOperators(Operators):
 
     def crop(self, image: Tensor, like: Tensor, margin: int = 0) -> Tensor:
         """The picture without its margin."""
-        return without_rim(image, margin)
+        return without_edges(image, margin)
 
-    def reflect(self, x: Tensor, rim: int = 1) -> Tensor:
+    def reflect(self, x: Tensor, width: int = 1) -> Tensor:
         """See `Operators.reflect`; rows are turned over by a product, which is exact and runs everywhere."""
-        turn = torch.tensor([[float(row + column == rim - 1) for column in range(rim)] for row in range(rim)])
+        turn = torch.tensor([[float(row + column == width - 1) for column in range(width)] for row in range(width)])
         turn = turn.to(x)
-        x = torch.cat([turn @ x[:, :, 1 : rim + 1], x, turn @ x[:, :, -rim - 1 : -1]], dim=2)
-        return torch.cat([x[..., 1 : rim + 1] @ turn, x, x[..., -rim - 1 : -1] @ turn], dim=3)
+        x = torch.cat([turn @ x[:, :, 1 : width + 1], x, turn @ x[:, :, -width - 1 : -1]], dim=2)
+        return torch.cat([x[..., 1 : width + 1] @ turn, x, x[..., -width - 1 : -1] @ turn], dim=3)
 
     def repeat(self, x: Tensor) -> Tensor:
-        """See `Operators.repeat`."""
+        """See `GraphOperators.repeat`."""
         x = torch.cat([x[:, :, :1], x, x[:, :, -1:]], dim=2)
         return torch.cat([x[..., :1], x, x[..., -1:]], dim=3)
 
@@ -112,17 +96,36 @@ class PortableOperators(Operators):
         return torch.relu(x - floor) + floor
 
     def covariance(self, centred: Tensor) -> Tensor:
-        """See `Operators.covariance`; row by row, because flattening a map and back needs its shape."""
+        """See `GraphOperators.covariance`; row by row, because flattening a map and back needs its shape."""
         rows = centred.transpose(1, 2)  # (N, H, C, W)
         total = (rows @ rows.transpose(2, 3)).sum(dim=1)  # (N, C, C)
         return total / (self._count(centred) - 1).clamp_min(1.0).squeeze(1)
 
+    def weigh(self, masks: Tensor, x: Tensor) -> Tensor:
+        """See `Operators.weigh`; row by row."""
+        return (masks.transpose(1, 2) @ x.permute(0, 2, 3, 1)).sum(dim=1)  # (N, H, R, W) by (N, H, W, C)
+
+    def weigh_products(self, masks: Tensor, x: Tensor) -> Tensor:
+        """See `Operators.weigh_products`; row by row."""
+        rows = x.transpose(1, 2)[:, None]  # (N, 1, H, C, W)
+        weighted = rows * masks[:, :, :, None]  # (N, R, H, C, W)
+        return (weighted @ rows.transpose(3, 4)).sum(dim=2)
+
+    def blend(self, values: Tensor, masks: Tensor) -> Tensor:
+        """See `Operators.blend`; row by row."""
+        return (values.transpose(1, 2)[:, None] @ masks.transpose(1, 2)).transpose(1, 2)  # (N, 1, C, R) by (N, H, R, W)
+
     def mix_channels(self, matrix: Tensor, x: Tensor) -> Tensor:
-        """See `Operators.mix_channels`."""
-        return (matrix[:, None] @ x.transpose(1, 2)).transpose(1, 2)  # (N, 1, C, C) x (N, H, C, W)
+        """See `Operators.mix_channels`; row by row."""
+        return (matrix[:, None] @ x.transpose(1, 2)).transpose(1, 2)  # (N, 1, C, C) by (N, H, C, W)
+
+    def mix_regions(self, matrices: Tensor, x: Tensor, masks: Tensor) -> Tensor:
+        """See `Operators.mix_regions`; row by row."""
+        rows = x.transpose(1, 2)[:, None] * masks[:, :, :, None]  # (N, R, H, C, W)
+        return (matrices[:, :, None] @ rows).sum(dim=1).transpose(1, 2)
 
     def unbiased(self, x: Tensor) -> Tensor:
-        """See `Operators.unbiased`; (N, 1, 1, 1)."""
+        """See `GraphOperators.unbiased`; (N, 1, 1, 1)."""
         count = self._count(x)
         return count / (count - 1).clamp_min(1.0)
 

@@ -13,8 +13,9 @@ import torch
 
 from adain.export import passes
 from adain.export.graph_modules import Example, examples, graph, output_axes
-from adain.export.networks import ExportNetwork
-from adain.runtimes.contract import GraphKind, Io, fused
+from adain.nn.network import StyleTransfer
+from adain.registry import Stage
+from adain.runtimes.contract import GraphKind, Io
 
 __all__ = ["OPSET", "trace"]
 
@@ -25,7 +26,11 @@ for Pad 19 and Resize 19 in many releases (onnxruntime #26393, #27415), nor for 
 
 
 def trace(
-    kind: GraphKind, network: ExportNetwork, io: Io = "float", opset: int = OPSET, stage: str | None = None
+    kind: GraphKind,
+    network: StyleTransfer,
+    io: Io = "float",
+    opset: int = OPSET,
+    stage: Stage | None = None,
 ) -> onnx.ModelProto:
     """One graph of the contract around a network, without metadata.
 
@@ -37,7 +42,7 @@ def trace(
         stage: for a graph that is a part of one; None: the last.
     """
     stage = network.stages[-1] if stage is None else stage
-    inputs, outputs = examples(kind, network, io, stage), output_axes(kind, network, io, stage)
+    inputs, outputs = examples(kind, network, io, stage), output_axes(kind, io, stage)
     with _quiet():
         traced = torch.export.export(
             graph(kind, network, io, stage),
@@ -62,7 +67,7 @@ def trace(
     passes.merge_constants(model)
     passes.strip(model)
     axes = {name: example.axes for name, example in inputs.items()} | outputs
-    for name in ("mask", *fused(network.code_shapes, stage)):  # of other lengths than the picture's
+    for name in (each.name for each in stage.maps):  # of other lengths than the picture's
         axes[name] = {
             index: axis if axis == "batch" else f"{name}_{axis}" for index, axis in axes.get(name, {}).items()
         }
@@ -80,7 +85,7 @@ def _dynamic_shapes(inputs: Mapping[str, Example]) -> tuple[dict[int, Any], ...]
     free: Any = torch.export.Dim.DYNAMIC
 
     def axis(name: str, example: Example) -> Any:
-        if example.step is None or name in ("batch", "styles"):
+        if example.step is None or name in ("batch", "styles", "regions"):
             return free
         return example.step * torch.export.Dim(name, min=example.least) + example.beyond
 

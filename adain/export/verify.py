@@ -13,19 +13,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from adain.engine.backend import core_mask, fitting, framed
+from adain.engine import fusions
+from adain.engine.framing import fitting
+from adain.engine.fusions import Layout
 from adain.engine.moments import Moments
-from adain.nn.models import StyleTransfer
-from adain.runtimes.contract import (
-    CodeLayout,
-    GraphInfo,
-    GraphKind,
-    Precision,
-    flatten_own,
-    fused,
-    moments_layout,
-    own_layout,
-)
+from adain.export.networks import stage_of
+from adain.nn.network import StyleTransfer
+from adain.registry import Stage
+from adain.runtimes.contract import STAGED, GraphInfo, GraphKind, Precision, flatten
 
 __all__ = ["CASES", "LIMITS", "Case", "Comparison", "Limit", "compare"]
 
@@ -125,7 +120,7 @@ def compare(path: Path, info: GraphInfo, network: StyleTransfer, cases: Sequence
     types = {value.name: value.type for value in session.get_inputs()}
     outputs = [value.name for value in session.get_outputs()]
     limit = LIMITS[info.fusion, info.precision]
-    if any(name.endswith(".coloring") for name in info.code_layout):  # a root of a matrix
+    if any(each.fusion != "adain" for stage in info.stages for each in stage.maps):  # a root of a matrix
         limit = replace(limit, code=LIMITS["wct", info.precision].code)
     for case in cases:
         inputs = _inputs(case, info, network)
@@ -149,75 +144,102 @@ def _difference(name: str, actual: NDArray[Any], expected: NDArray[np.float32], 
 
 def _scale(name: str, expected: NDArray[np.float32], info: GraphInfo) -> NDArray[np.float32] | float:
     """The largest value; of moments, of each array."""
-    if name != "moments" or info.stage is None:
+    if name != "moments":
         return max(float(np.abs(expected).max()), _NOTHING)
-    sizes = [math.prod(shape) for shape in moments_layout(info.code_layout, info.stage).values()]
-    arrays = np.split(np.abs(expected).max(axis=0), np.cumsum(sizes[:-1]))
+    sizes = [math.prod(shape) for shape in fusions.moments_layout(stage_of(info)).values()]
+    arrays = np.split(np.abs(expected).max(axis=(0, 1)), np.cumsum(sizes[:-1]))
     return np.concatenate([np.full(array.shape, max(array.max(), _NOTHING), np.float32) for array in arrays])
 
 
 def _inputs(case: Case, info: GraphInfo, network: StyleTransfer) -> dict[str, Tensor]:
     """By the names of the contract; pictures are float32 (N, 3, H, W) of the 256 levels that uint8 has."""
     generator = np.random.default_rng(0)
-    shape = (case.batch, case.styles)
+    shape, size = (case.batch, case.styles), _fitting(case.content, info)
     styles = _pictures(generator, case.batch * case.styles, _fitting(case.style, info))
-    content = _pictures(generator, case.batch, _fitting(case.content, info))
-    stage = network.stages[-1] if info.stage is None else info.stage
-    reach = network.reach(stage)
-    seen = torch.from_numpy(framed(content.numpy(), reach))
-    mask = _pictures(generator, case.batch, core_mask(seen.numpy(), None, reach).shape[2:])[:, :1]
+    content = _pictures(generator, case.batch, size)
+    masks = _pictures(generator, case.batch * case.styles, size)[:, 0].reshape(*shape, *size)
     with torch.inference_mode():
         codes = _flat(network.encode_style(styles), network).reshape(*shape, -1)
-        maps = network.features(seen, stage)
-        own = _own(network.moments(maps, stage, mask), info, stage)
-    return {
-        "content": seen if info.graph == "encode_content" else content,
-        "mask": mask,
-        "own": own,
+    inputs = {
+        "content": content,
+        "masks": masks,
         "style": styles[:: case.styles],
         "codes": codes,
         "weights": torch.from_numpy(generator.uniform(0.5, 2, shape).astype(np.float32)),
-        "masks": _pictures(generator, case.batch * case.styles, _fitting(case.content, info))[:, 0].reshape(
-            *shape, *_fitting(case.content, info)
-        ),
         "alpha": torch.full((case.batch, 1), case.alpha),
-        **maps,
     }
+    return inputs | _staged(inputs, info, network) if info.graph in STAGED else inputs
 
 
-def _own(moments: dict[str, Tensor], info: GraphInfo, stage: str) -> Tensor:
-    """As a `decode` graph takes it, (N, O)."""
-    parts = range(len(next(iter(moments.values()))))
-    each = (Moments.from_arrays({name: array[index].numpy() for name, array in moments.items()}) for index in parts)
-    return torch.from_numpy(np.stack([flatten_own(own, info.code_layout, stage) for own in each]))
+def _staged(inputs: dict[str, Tensor], info: GraphInfo, network: StyleTransfer) -> dict[str, Tensor]:
+    """The inputs of a graph that is a part of a stage, in the place of those of the whole picture."""
+    stage = stage_of(info)
+    framing = network.framing(stage)
+    seen = torch.from_numpy(framing.framed(inputs["content"].numpy()))
+    masks = torch.from_numpy(framing.masks(inputs["masks"].numpy()))
+    with torch.inference_mode():
+        maps = network.features(seen, stage)
+        moments = network.moments(maps, stage, torch.cat([masks, torch.ones_like(masks[:, :1])], dim=1))
+    of_regions = _statistics(moments, stage)
+    statistics = of_regions if info.graph == "decode_regions" else of_regions[:, -1]
+    return {"content": seen, "masks": masks, "statistics": statistics, **maps}
+
+
+def _statistics(moments: dict[str, Tensor], stage: Stage) -> Tensor:
+    """As `decode_regions` takes them, (N, R, O); the last region is the whole picture."""
+    layout = fusions.statistics_layout(stage)
+
+    def of_picture(index: int) -> NDArray[np.float32]:
+        count = next(iter(moments.values())).shape[1]
+        each = [
+            Moments.from_arrays({name: array[index, region].numpy() for name, array in moments.items()})
+            for region in range(count)
+        ]
+        regions = [*(region.of_region(each[-1]) for region in each[:-1]), each[-1]]
+        return np.stack([flatten(region.statistics(stage), layout) for region in regions])
+
+    batch = len(next(iter(moments.values())))
+    return torch.from_numpy(np.stack([of_picture(index) for index in range(batch)]))
 
 
 def _expected(inputs: dict[str, Tensor], info: GraphInfo, network: StyleTransfer) -> dict[str, NDArray[np.float32]]:
     """By the names of the outputs."""
     with torch.inference_mode():
-        code = network.encode_style(inputs["style"])
         if info.graph == "encode_style":
-            return {"code": _flat(code, network).numpy()}
-        if info.graph == "encode_content" and info.stage is not None:
-            maps = {name: inputs[name] for name in fused(info.code_layout, info.stage)}
-            moments = network.moments(maps, info.stage, inputs["mask"])
-            columns = (array.reshape(len(array), -1) for array in moments.values())
-            return {"moments": torch.cat(list(columns), dim=1).numpy(), **{name: x.numpy() for name, x in maps.items()}}
-        if info.graph in ("apply", "decode"):
-            shares = inputs["weights"] / inputs["weights"].sum(dim=1, keepdim=True)
-            code = _named((shares[:, :, None] * inputs["codes"]).sum(dim=1), network.code_shapes)
-        if info.graph == "apply_regions":
-            codes = _named(inputs["codes"], network.code_shapes)
-            picture = network.forward_regions(inputs["content"], codes, inputs["masks"], inputs["alpha"])
-        elif info.graph == "decode" and info.stage is not None:
-            own = _named(inputs["own"], own_layout(info.code_layout, info.stage))
-            picture = network.decode(inputs, info.stage, own, code, inputs["alpha"])
-            if len(network.stages) > 1 and info.io == "float":
-                return {"stylized": picture.numpy()}  # not clipped
-        else:
-            picture = network(inputs["content"], code, inputs["alpha"])
-        picture = picture.clamp(0, 1)
-        return {"stylized": ((picture * 255 + 0.5).floor() / 255 if info.io == "uint8" else picture).numpy()}
+            return {"code": _flat(network.encode_style(inputs["style"]), network).numpy()}
+        if info.graph == "encode_content":
+            return _encoded(inputs, info, network)
+        picture = _stylized(inputs, info, network)
+    if info.graph in STAGED and len(info.stages) > 1 and info.io == "float":
+        return {"stylized": picture.numpy()}  # not clipped
+    picture = picture.clamp(0, 1)
+    return {"stylized": ((picture * 255 + 0.5).floor() / 255 if info.io == "uint8" else picture).numpy()}
+
+
+def _encoded(inputs: dict[str, Tensor], info: GraphInfo, network: StyleTransfer) -> dict[str, NDArray[np.float32]]:
+    stage = stage_of(info)
+    maps = {each.name: inputs[each.name] for each in stage.maps}
+    moments = network.moments(maps, stage, inputs["masks"])
+    columns = [array.reshape(*array.shape[:2], -1) for array in moments.values()]
+    return {"moments": torch.cat(columns, dim=2).numpy(), **{name: x.numpy() for name, x in maps.items()}}
+
+
+def _stylized(inputs: dict[str, Tensor], info: GraphInfo, network: StyleTransfer) -> Tensor:
+    shapes, alpha, stage = network.code_shapes, inputs["alpha"], stage_of(info)
+    codes = _named(inputs["codes"], shapes)
+    shares = inputs["weights"] / inputs["weights"].sum(dim=1, keepdim=True)
+    code = _named((shares[:, :, None] * inputs["codes"]).sum(dim=1), shapes)
+    if info.graph == "apply_regions":
+        return network.forward_regions(inputs["content"], codes, inputs["masks"], alpha)
+    if info.graph in ("decode", "decode_regions"):
+        statistics = _named(inputs["statistics"], fusions.statistics_layout(stage))
+        if info.graph == "decode":
+            return network.decode(inputs, stage, statistics, code, alpha)
+        return network.decode_regions(inputs, stage, statistics, codes, inputs["masks"], alpha)
+    picture: Tensor = network(
+        inputs["content"], network.encode_style(inputs["style"]) if info.graph == "whole" else code, alpha
+    )
+    return picture
 
 
 def _fitting(size: tuple[int, int], info: GraphInfo) -> tuple[int, int]:
@@ -238,7 +260,7 @@ def _flat(code: dict[str, Tensor], network: StyleTransfer) -> Tensor:
     return torch.cat([code[name].flatten(1) for name in network.code_shapes], dim=1)
 
 
-def _named(flat: Tensor, shapes: CodeLayout) -> dict[str, Tensor]:
+def _named(flat: Tensor, shapes: Layout) -> dict[str, Tensor]:
     """(..., D) to named arrays."""
     pieces = torch.split(flat, [math.prod(shape) for shape in shapes.values()], dim=-1)
     return {

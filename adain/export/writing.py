@@ -16,37 +16,27 @@ from numpy.typing import NDArray
 
 from adain import __version__, images
 from adain.atomic import write_bytes
-from adain.engine.backend import core_mask, framed
+from adain.engine.fusions import statistics_layout
 from adain.engine.moments import Moments
 from adain.errors import InputError, OutputError
 from adain.export import cpu
-from adain.export.graph_modules import signature
+from adain.export.graph_modules import signature, stored
 from adain.export.layers import MANY_CHANNELS, Form
-from adain.export.networks import ExportNetwork, exportable
-from adain.export.operators import Operators, PortableOperators
+from adain.export.networks import exportable, stage_of
+from adain.export.operators import GraphOperators, PortableOperators
 from adain.export.quantization import quantized
 from adain.export.sharing import share
 from adain.export.tracing import OPSET, trace
 from adain.images import PictureInput
-from adain.nn.models import StyleTransfer
-from adain.registry import Model
-from adain.runtimes.contract import (
-    STAGED,
-    GraphInfo,
-    GraphKind,
-    Io,
-    Precision,
-    file_name,
-    flatten_own,
-    fused,
-)
+from adain.nn.network import StyleTransfer
+from adain.registry import Model, Stage
+from adain.runtimes.contract import GRAPHS, STAGED, GraphInfo, GraphKind, Io, Precision, file_name, flatten, staged_name
 
 __all__ = ["Options", "Written", "export"]
 
 _CALIBRATION_SIDE = 256  # pixels; ranges hardly depend on it, memory does
 
 _NEVER_INT8: tuple[GraphKind, ...] = ("encode_style", "encode_content")
-_NOT_PORTABLE: tuple[GraphKind, ...] = ("apply_regions", *STAGED)
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +52,7 @@ class Options:
         io: the layout of pictures.
         winograd: convolutions of many channels in fewer products, which CPUs gain from; float32 only, not portable.
         calibration: pictures to find the ranges of activations with, for int8; each is content and style once.
-        kinds: which graphs; None: all that there are in that form.
+        kinds: which graphs; None: all.
         sharing: graphs that read their weights from the model's own file, which is put beside them, if that is a
             safetensors file.
         compact: graphs that keep weights as they are in that file, so that they share all of them, but are slower.
@@ -83,8 +73,7 @@ class Options:
         """Which graphs to write."""
         if self.kinds is not None:
             return self.kinds
-        every: tuple[GraphKind, ...] = ("encode_style", "apply", "whole", *_NOT_PORTABLE)
-        return every[:3] if self.portable else every
+        return tuple(GRAPHS)
 
     def __post_init__(self) -> None:
         if self.opset < OPSET:
@@ -95,9 +84,6 @@ class Options:
             )
         if self.winograd and (self.portable or self.precision != "fp32"):
             raise InputError("winograd is for float32 graphs that run on CPUs; export them without portable, in fp32")
-        for kind in _NOT_PORTABLE:
-            if self.portable and kind in self.graphs:
-                raise InputError(f"there is no portable form of {kind}; export it without portable")
 
 
 @dataclass(frozen=True)
@@ -120,18 +106,17 @@ def export(
 
     Args:
         model: the registry's row.
-        network: its network; a WCT's takes roots by `adain.nn.newton_schulz`.
+        network: its network.
         files: where its weights came from, a path per role.
         directory: where to; it is made if it is not there.
         options: how.
         progress: called with the name of each file before it is made.
 
     Raises:
-        InputError: the network's family cannot be exported.
         OutputError: a file cannot be written.
     """
     form = Form(
-        operators=PortableOperators() if options.portable else Operators(),
+        operators=PortableOperators() if options.portable else GraphOperators(),
         dtype=torch.float16 if options.precision == "fp16" else torch.float32,
         winograd=MANY_CHANNELS if options.winograd else None,
     )
@@ -141,9 +126,10 @@ def export(
     hashes = {role: hashlib.sha256(path.read_bytes()).hexdigest() for role, path in files.items()}
     shared = _beside(files, directory) if options.sharing else []
     written = []
+    digest = _code_digest(network)
     for kind, stage in _graphs(options, exported.stages):
-        info = _info(model, exported, kind, stage, options, hashes)
-        path = directory / file_name(model.name, kind, stage if len(set(exported.stages)) > 1 else None)
+        info = _info(model, exported, kind, stage, options, hashes, digest)
+        path = directory / file_name(model.name, kind, staged_name(exported.stages, stage))
         progress(path.name)
         graph = _graph(compact if compact and kind in options.compact else exported, info, options)
         if kind in options.sharing:
@@ -155,7 +141,7 @@ def export(
     return written
 
 
-def _graphs(options: Options, stages: Sequence[str]) -> Iterator[tuple[GraphKind, str | None]]:
+def _graphs(options: Options, stages: Sequence[Stage]) -> Iterator[tuple[GraphKind, Stage | None]]:
     for kind in options.graphs:
         if kind in STAGED:
             yield from ((kind, stage) for stage in dict.fromkeys(stages))
@@ -165,36 +151,40 @@ def _graphs(options: Options, stages: Sequence[str]) -> Iterator[tuple[GraphKind
 
 def _info(
     model: Model,
-    network: ExportNetwork,
+    network: StyleTransfer,
     kind: GraphKind,
-    stage: str | None,
+    stage: Stage | None,
     options: Options,
     hashes: Mapping[str, str],
+    digest: str,
 ) -> GraphInfo:
+    framing = network.framing(stage or network.stages[-1])
     return GraphInfo(
         model=model.name,
         graph=kind,
         fusion=model.fusion,
+        stages=network.stages,
         precision="fp32" if kind in _NEVER_INT8 and options.precision == "int8" else options.precision,
         io=options.io,
         portable=options.portable,
-        size_multiple=network.multiple if options.portable else 1,
-        size_minimum=network.minimum if options.portable else 1,
+        size_multiple=framing.multiple if options.portable else 1,
+        size_minimum=framing.minimum if options.portable else 1,
         default_alpha=model.default_alpha,
-        code_layout=network.code_shapes,
         licence=model.licence,
         paper=model.paper,
         weights_sha256=hashes,
+        code_digest=digest,
         adain_version=__version__,
-        stage=stage,
-        reach=None if stage is None else network.reach(stage),
+        stage=None if stage is None else stage.name,
+        framing=None if stage is None else framing,
     )
 
 
-def _graph(network: ExportNetwork, info: GraphInfo, options: Options) -> onnx.ModelProto:
-    model = trace(info.graph, network, info.io, options.opset, info.stage)
+def _graph(network: StyleTransfer, info: GraphInfo, options: Options) -> onnx.ModelProto:
+    stage = stage_of(info)
+    model = trace(info.graph, network, info.io, options.opset, stage)
     if info.precision == "int8":
-        content = ("content", *fused(network.code_shapes, info.stage or network.stages[-1]))
+        content = ("content", *(each.name for each in stage.maps))
         model = quantized(model, list(_feeds(network, info, options.calibration)), content)
     if info.precision == "fp32" and not options.portable:
         cpu.shuffles_as_convolutions(model)
@@ -207,32 +197,34 @@ def _graph(network: ExportNetwork, info: GraphInfo, options: Options) -> onnx.Mo
 
 
 def _feeds(
-    network: ExportNetwork, info: GraphInfo, pictures: Sequence[PictureInput]
+    network: StyleTransfer, info: GraphInfo, pictures: Sequence[PictureInput]
 ) -> Iterator[dict[str, NDArray[np.generic]]]:
     """Inputs for a graph: each picture in the style of the one before it."""
     arrays = [_square(source) for source in pictures]
+    stage = stage_of(info)
+    framing = network.framing(stage)
     for index, content in enumerate(arrays):
-        style = arrays[index - 1]
-        stage = network.stages[-1] if info.stage is None else info.stage
-        reach = network.reach(stage)
-        seen = framed(content, reach)
+        style, seen = arrays[index - 1], framing.framed(content)
+        masks = np.ones((1, 1, *content.shape[2:]), np.float32)
         with torch.inference_mode():
             code = network.encode_style(torch.from_numpy(style))
             maps = network.features(torch.from_numpy(seen), stage)
-            moments = network.moments(maps, stage, torch.from_numpy(core_mask(seen, None, reach)))
-        own = Moments.from_arrays({name: array[0].numpy() for name, array in moments.items()})
+            moments = network.moments(maps, stage, torch.from_numpy(framing.masks(masks)))
+        own = Moments.from_arrays({name: array[0, 0].numpy() for name, array in moments.items()})
+        statistics = flatten(own.statistics(stage), statistics_layout(stage))
         flat = torch.cat([array.flatten() for array in code.values()]).numpy()
+        staged = info.graph in STAGED
         every: dict[str, NDArray[np.generic]] = {
-            "content": _laid_out(content, info.io),
+            "content": _laid_out(seen if staged else content, info.io),
             "style": _laid_out(style, info.io),
             "codes": flat[None, None],
             "weights": np.ones((1, 1), np.float32),
-            "masks": np.ones((1, 1, *content.shape[2:]), np.float32),
-            "own": flatten_own(own, network.code_shapes, stage)[None],
+            "masks": framing.masks(masks) if staged else masks,
+            "statistics": np.stack([statistics] * 2)[None] if info.graph == "decode_regions" else statistics[None],
             "alpha": np.full((1, 1), info.default_alpha, np.float32),
-            **{name: x.to(network.kept).numpy() for name, x in maps.items()},
+            **{each.name: maps[each.name].to(stored(each.fusion)).numpy() for each in stage.maps},
         }
-        yield {name: every[name] for name in signature(info.graph, network, stage).inputs}
+        yield {name: every[name] for name in signature(info.graph, stage).inputs}
 
 
 def _square(source: PictureInput) -> NDArray[np.float32]:
@@ -263,3 +255,12 @@ def _beside(files: Mapping[str, Path], directory: Path) -> list[Path]:
                 write_bytes(beside, file.read_bytes())
             shared.append(beside)
     return shared
+
+
+def _code_digest(network: StyleTransfer) -> str:
+    """Of what makes style codes: the encoder's weights, and the layout of what is computed from its maps."""
+    digest = hashlib.sha256(repr(sorted(network.code_shapes.items())).encode())
+    for name, tensor in sorted(network.state_dict().items()):
+        if name.startswith("encoder"):
+            digest.update(f"{name} {tuple(tensor.shape)}".encode() + tensor.float().numpy().tobytes())
+    return digest.hexdigest()

@@ -10,40 +10,41 @@ from torch import nn
 
 from adain.errors import WeightsError
 from adain.nn import checkpoints
-from adain.nn.fusion import MatrixRoots, eigh_roots
-from adain.nn.models import AdaINModel, StyleTransfer, WCTModel
+from adain.nn.network import StyleTransfer
+from adain.nn.operators import Operators
 from adain.nn.slim import SlimNetwork
 from adain.nn.slim_layers import SlimDecoder, SlimEncoder
 from adain.nn.vgg import Decoder, Encoder
+from adain.nn.vgg_networks import VGGNetwork
 from adain.registry import Architecture, Model, SlimArchitecture
 
-__all__ = ["build", "load", "parts", "slim_model", "wct_model"]
+__all__ = ["build", "load", "parts", "slim_network"]
 
 
-def build(model: Model, *, roots: MatrixRoots = eigh_roots) -> StyleTransfer:
+def build(model: Model, operators: Operators | None = None) -> StyleTransfer:
     """The network of a registry row, with random weights.
 
     Args:
         model: the row.
-        roots: how a WCT model takes the roots of covariances.
+        operators: what the network computes with. None: torch's own.
     """
-    return _assemble(model, parts(model.architecture), roots)
+    return _assemble(model, parts(model.architecture), operators)
 
 
-def load(model: Model, files: Mapping[str, Path], *, roots: MatrixRoots = eigh_roots) -> StyleTransfer:
+def load(model: Model, files: Mapping[str, Path], operators: Operators | None = None) -> StyleTransfer:
     """The network of a registry row with its weights, in evaluation mode, on the CPU.
 
     Args:
         model: the row.
         files: a path per role, as `adain.weights.find` returns them.
-        roots: as in `build`.
+        operators: as in `build`.
 
     Raises:
         WeightsError: a role has no file, or a file does not fit.
     """
     with torch.device("meta"):  # random weights would only be overwritten
         pieces = parts(model.architecture)
-        network = _assemble(model, pieces, roots)
+        network = _assemble(model, pieces, operators)
     for role, part in pieces.items():
         if role not in files:
             raise WeightsError(f"{model.name} needs a file for {role}; there are files for {sorted(files)}")
@@ -79,34 +80,21 @@ def _vgg_parts(architecture: Architecture) -> dict[str, nn.Module]:
     return found
 
 
-def wct_model(pieces: Iterable[nn.Module], roots: MatrixRoots = eigh_roots) -> WCTModel:
-    """The WCT of encoders and decoders, which it shares; its levels are the decoders', in their order."""
-    encoders, decoders = _sorted(pieces)
-    return WCTModel(encoders, decoders, [decoder.level for decoder in decoders], roots)
-
-
-def slim_model(
-    pieces: Iterable[nn.Module], architecture: SlimArchitecture, roots: MatrixRoots = eigh_roots
+def slim_network(
+    pieces: Iterable[nn.Module], architecture: SlimArchitecture, operators: Operators | None = None
 ) -> SlimNetwork:
     """The small network of an encoder and a decoder, which it shares."""
     encoder, decoder = pieces
     assert isinstance(encoder, SlimEncoder)
     assert isinstance(decoder, SlimDecoder)
-    return SlimNetwork(encoder, decoder, architecture.covariances, architecture.passes, roots)
+    return SlimNetwork(encoder, decoder, architecture.stages("adain"), operators or Operators())
 
 
-def _assemble(model: Model, pieces: Mapping[str, nn.Module], roots: MatrixRoots) -> StyleTransfer:
+def _assemble(model: Model, pieces: Mapping[str, nn.Module], operators: Operators | None) -> StyleTransfer:
     whole = pieces.get("model")
     members = list(pieces.values()) if whole is None else list(whole.children())
     if isinstance(model.architecture, SlimArchitecture):
-        return slim_model(members, model.architecture, roots)
-    if model.fusion == "wct":
-        return wct_model(members, roots)
-    encoders, decoders = _sorted(members)
-    return AdaINModel(encoders[0], decoders[0])
-
-
-def _sorted(pieces: Iterable[nn.Module]) -> tuple[list[Encoder], list[Decoder]]:
-    members = list(pieces)
+        return slim_network(members, model.architecture, operators)
     encoders = [piece for piece in members if isinstance(piece, Encoder)]
-    return encoders, [piece for piece in members if isinstance(piece, Decoder)]
+    decoders = [piece for piece in members if isinstance(piece, Decoder)]
+    return VGGNetwork(encoders, decoders, model.stages, operators or Operators())

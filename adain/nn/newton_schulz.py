@@ -1,7 +1,7 @@
 """Roots of covariances by matrix products alone, for graphs without an eigendecomposition (ONNX has none).
 
 The coupled Newton-Schulz iteration (Higham 2008, Functions of Matrices, section 6.7) on `Y = A / tr(A)`, each
-step scaled by what brings the least eigenvalue up fastest. What `adain.nn.fusion.regularized` adds to a
+step scaled by what brings the least eigenvalue up fastest. What `adain.nn.fusions.wct.regularized` adds to a
 covariance bounds that eigenvalue from below, whatever the picture: so the scale factors are constants of the
 channel count, and a fixed number of steps, unrolled, is enough. Ten come as close as float32 gets (1e-3 of the
 stylised features), also where the covariance has no full rank.
@@ -16,7 +16,8 @@ import math
 import torch
 from torch import Tensor
 
-from adain.nn.fusion import COVARIANCE_RIDGE, MatrixRoots
+from adain.engine.moments import COVARIANCE_RIDGE
+from adain.nn.operators import MatrixRoots
 
 __all__ = ["ITERATIONS", "newton_schulz_roots", "scale_factors"]
 

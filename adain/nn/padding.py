@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-__all__ = ["crop_to", "pad_to", "reflected", "rimmed", "without_rim"]
+__all__ = ["crop_to", "pad_to", "reflected", "reflected_by_one", "without_edges"]
 
 
 def pad_to(image: Tensor, *, multiple: int = 1, minimum: int = 1) -> Tensor:
@@ -31,28 +31,28 @@ def pad_to(image: Tensor, *, multiple: int = 1, minimum: int = 1) -> Tensor:
     return F.pad(image, (0, right, 0, bottom), mode="replicate")
 
 
-def reflected(image: Tensor, rim: int) -> Tensor:
-    """`image` (N, C, H, W) continued by `rim` pixels beyond each side by reflection; sides longer than that."""
-    return F.pad(image, (rim, rim, rim, rim), mode="reflect")
+def reflected(image: Tensor, width: int) -> Tensor:
+    """`image` (N, C, H, W) continued by `width` pixels beyond each side by reflection; sides longer than that."""
+    return F.pad(image, (width, width, width, width), mode="reflect")
 
 
-def without_rim(x: Tensor, rim: int) -> Tensor:
-    """Of (..., H, W), what is left without `rim` pixels along each side."""
-    return x[..., rim:-rim, rim:-rim] if rim else x
+def without_edges(x: Tensor, width: int) -> Tensor:
+    """(..., H, W) without `width` pixels along each side."""
+    return x[..., width:-width, width:-width] if width else x
 
 
-def rimmed(x: Tensor) -> Tensor:
+def reflected_by_one(x: Tensor) -> Tensor:
     """`reflected` by 1, as each layer of VGG-19 is padded.
 
-    On CUDA, torch's own turns what is channels last into channels first, and adds gradients up by atomics.
+    On CUDA, torch's own makes channels-last maps channels first, and adds gradients up by atomics.
     """
     if x.is_cuda and x.is_contiguous(memory_format=torch.channels_last):
-        rim: Tensor = _Rim.apply(x)
-        return rim
+        padded: Tensor = _Reflected.apply(x)
+        return padded
     return reflected(x, 1)
 
 
-class _Rim(torch.autograd.Function):
+class _Reflected(torch.autograd.Function):
     """`reflected` by 1, channels last before and after."""
 
     @staticmethod

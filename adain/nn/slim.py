@@ -26,19 +26,18 @@ itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
-from adain.engine.backend import Reach
-from adain.nn import regions
-from adain.nn.fusion import MatrixRoots, eigh_roots
-from adain.nn.models import StyleTransfer
-from adain.nn.padding import crop_to, pad_to, reflected, without_rim
-from adain.nn.slim_fusions import Covariances, Deviations, MapFusion
-from adain.nn.slim_layers import MARGIN, SCALES, Skip, SlimDecoder, SlimEncoder, SpaceToDepthConv
-from adain.nn.stages import per_pixel, round_up
+from adain.engine.framing import Framing
+from adain.nn.borders import round_up
+from adain.nn.fusions import Transfer
+from adain.nn.network import Arrays, Maps, StyleTransfer
+from adain.nn.operators import Operators
+from adain.nn.slim_layers import MARGIN, SCALES, SlimDecoder, SlimEncoder, SpaceToDepthConv
+from adain.registry import Stage
 
 __all__ = ["SMALLEST_SIDE", "SlimNetwork"]
 
@@ -51,173 +50,78 @@ class SlimNetwork(StyleTransfer):
     Args:
         encoder: of the maps that are fused.
         decoder: of as many channels.
-        covariances: the scales, out of `SCALES`, whose maps are given the whole covariance; the others are given
-            deviations.
-        passes: how often a picture goes through all that.
-        roots: what takes the roots of covariances.
+        stages: the same one for each time that a picture goes through all that.
+        operators: what the fusions and the decoder compute with.
     """
 
     def __init__(
-        self,
-        encoder: SlimEncoder,
-        decoder: SlimDecoder,
-        covariances: Collection[int],
-        passes: int = 1,
-        roots: MatrixRoots = eigh_roots,
+        self, encoder: SlimEncoder, decoder: SlimDecoder, stages: Sequence[Stage], operators: Operators
     ) -> None:
-        super().__init__()
-        self.passes = passes
+        super().__init__(stages, operators)
         self.encoder = encoder
         self.decoder = decoder
         self.widths = encoder.widths
-        self.fusions: dict[int, MapFusion] = {
-            scale: Covariances(roots) if scale in covariances else Deviations() for scale in SCALES
-        }
 
-    @property
-    def code_shapes(self) -> dict[str, tuple[int, ...]]:
-        """`x2.mean`, `x2.std`, perhaps `x2.coloring` and so on for each scale; see `MapFusion.code_shapes`."""
-        return {
-            f"x{s}.{name}": shape
-            for s, width in zip(SCALES, self.widths, strict=True)
-            for name, shape in self.fusions[s].code_shapes(width).items()
-        }
-
-    def encode_style(self, style: Tensor) -> dict[str, Tensor]:
-        """The statistics of the maps at every scale; see `StyleTransfer.encode_style`."""
-        return {
-            f"x{s}.{name}": value
-            for s, x in zip(SCALES, self.encoder(self._framed(self._fit(style))), strict=True)
-            for name, value in self.fusions[s].style_statistics(_inside(x, s).float()).items()
-        }
-
-    def forward(self, content: Tensor, code: Mapping[str, Tensor], alpha: float | Tensor) -> Tensor:
-        """See `StyleTransfer.forward`."""
-
-        def once(picture: Tensor, stage: str) -> Tensor:
-            maps = self.features(self._framed(picture), stage)
-            own = {
-                f"x{s}.{name}": value
-                for s in SCALES
-                for name, value in self.fusions[s].content_statistics(_inside(maps[f"x{s}"], s).float()).items()
-            }
-            return self.decode(maps, stage, own, code, alpha)
-
-        return self._passes(content, once)
-
-    @property
-    def stages(self) -> tuple[str, ...]:
-        """The same for every pass, by the name of the deepest map."""
-        return (f"x{SCALES[-1]}",) * self.passes
-
-    def reach(self, stage: str) -> Reach:
-        """See `StyleTransfer.reach`."""
+    def framing(self, stage: Stage) -> Framing:
+        """See `StyleTransfer.framing`."""
         multiple = SCALES[-1]
-        return Reach(
+        bands = (scale * band for scale, band in zip(SCALES, self.encoder.bands(), strict=True))
+        return Framing(
             multiple=multiple,
             minimum=SMALLEST_SIDE,
-            encode=round_up(max(s * rows for s, rows in zip(SCALES, self.encoder.spoiled(), strict=True)), multiple),
-            decode=round_up(self.decoder.spoiled(), multiple),
+            encoder_band=round_up(max(bands), multiple),
+            decoder_band=round_up(self.decoder.band(), multiple),
             margin=MARGIN,
-            rim=SpaceToDepthConv.rim,
+            context=SpaceToDepthConv.context,
         )
 
-    def features(self, image: Tensor, stage: str) -> dict[str, Tensor]:
-        """See `StyleTransfer.features`. What one pass leaves outside [0, 1] does not reach the next."""
-        image = image.clamp(0, 1) if self.passes > 1 else image
-        return {f"x{s}": x for s, x in zip(SCALES, self.encoder(image), strict=True)}
+    def features(self, image: Tensor, stage: Stage) -> dict[str, Tensor]:
+        """See `StyleTransfer.features`. Values outside [0, 1] that one pass leaves do not reach the next."""
+        image = image.clamp(0, 1) if len(self.stages) > 1 else image
+        return {f"x{scale}": x for scale, x in zip(SCALES, self.encoder(image), strict=True)}
 
-    def moments(self, maps: Mapping[str, Tensor], stage: str, mask: Tensor) -> dict[str, Tensor]:
-        """See `StyleTransfer.moments`."""
-        return {
-            f"x{s}.{name}": value
-            for s in SCALES
-            for name, value in self.fusions[s].moments(maps[f"x{s}"].float(), per_pixel(mask, SCALES[-1] // s)).items()
-        }
+    def style_features(self, style: Tensor) -> dict[str, Tensor]:
+        """See `StyleTransfer.style_features`."""
+        stage = self.stages[0]
+        framing = self.framing(stage)
+        maps = self.encoder(self._reflected(self._fit(style, framing), framing.margin + framing.context))
+        named = {f"x{scale}": x for scale, x in zip(SCALES, maps, strict=True)}
+        return {each.name: self._inside(named, each, stage) for each in stage.maps}
 
-    def decode(
-        self,
-        maps: Mapping[str, Tensor],
-        stage: str,
-        own: Mapping[str, Tensor],
-        code: Mapping[str, Tensor],
-        alpha: float | Tensor,
-    ) -> Tensor:
-        """See `StyleTransfer.decode`."""
-        fused, flat = [], []
-        for s in SCALES:
-            mine, style = _of_map(own, s), _of_map(code, s)
-            fused.append(self.fusions[s].fuse(maps[f"x{s}"], mine, style, alpha))
-            flat += [mine[name] + alpha * (style[name] - mine[name]) for name in ("mean", "std")]
-        picture: Tensor = self.decoder(fused, self.decoder.modulation(torch.cat(flat, dim=1)))
+    def decoded(self, maps: Maps, stage: Stage, transfers: Mapping[str, Transfer], target: Arrays) -> Tensor:
+        """See `StyleTransfer.decoded`."""
+        skips = [_skip(transfers[each.name], maps[each.name]) for each in stage.maps]
+        modulation = self.decoder.modulation(torch.cat([target[name] for name in _told(stage)], dim=1))
+        picture: Tensor = self.decoder(skips, modulation, self.operators.at_least)
         return picture
 
-    def forward_regions(
-        self, content: Tensor, codes: Mapping[str, Tensor], masks: Tensor, alpha: float | Tensor
-    ) -> Tensor:
-        """Each region also modulates the decoder where it is; see `StyleTransfer.forward_regions`."""
-        shares = regions.shares(self._reflected(self._fit(masks), MARGIN))
-        scaled = {scale: regions.scaled(shares, scale) for scale in SCALES}
-
-        def once(picture: Tensor, stage: str) -> Tensor:
-            fused, flat = [], []
-            for s, x in zip(SCALES, self.features(self._framed(picture), stage).values(), strict=True):
-                here = x.float(), scaled[s], _of_map(codes, s), alpha
-                styled, statistics = self.fusions[s].fuse_regions(*here, rim=MARGIN // s)
-                fused.append(_skip(styled))
-                flat.append(statistics)
-            decoded: Tensor = self.decoder(fused, self._regional_modulation(torch.cat(flat, dim=2), scaled))
-            return decoded
-
-        return self._passes(content, once)
-
-    def _regional_modulation(self, flat: Tensor, shares: Mapping[int, Tensor]) -> dict[str, Tensor]:
-        """Gains, biases and floors per pixel, from a flat code per region (N, S + 1, D)."""
-        count = flat.shape[1]
+    def decoded_regions(self, fused: Maps, stage: Stage, given: Arrays, shares: Callable[[int], Tensor]) -> Tensor:
+        """See `StyleTransfer.decoded_regions`. Each region modulates the decoder where it is."""
+        flat = torch.cat([given[name] for name in _told(stage)], dim=2)  # (N, S + 1, D)
         per_region = self.decoder.modulation(flat.flatten(0, 1))  # (N * (S + 1), C, 1, 1) each
-        return {name: _blend(values, count, shares[_scale(name)]) for name, values in per_region.items()}
-
-    def _passes(self, content: Tensor, once: Callable[[Tensor, str], Tensor]) -> Tensor:
-        """Take a content through all stages, each from a picture that fits to one with a margin."""
-        picture = self._fit(content)
-        for stage in self.stages[:-1]:
-            picture = self._crop(once(picture, stage), picture, MARGIN)
-        return self._crop(once(picture, self.stages[-1]), content, MARGIN)
-
-    def _framed(self, image: Tensor) -> Tensor:
-        """See `adain.engine.backend.framed`; of a picture that fits."""
-        return self._reflected(image, MARGIN + SpaceToDepthConv.rim)
-
-    def _fit(self, image: Tensor) -> Tensor:
-        return pad_to(image, multiple=SCALES[-1], minimum=SMALLEST_SIDE)
-
-    def _reflected(self, image: Tensor, rim: int) -> Tensor:
-        return reflected(image, rim)
-
-    def _crop(self, image: Tensor, like: Tensor, margin: int = 0) -> Tensor:
-        return crop_to(image, like, margin)
+        modulation = {
+            name: self.operators.blend(values.reshape(-1, flat.shape[1], values.shape[1]), shares(_stride(name)))
+            for name, values in per_region.items()
+        }
+        picture: Tensor = self.decoder(
+            [_scaled(fused[each.name]) for each in stage.maps], modulation, self.operators.at_least
+        )
+        return picture
 
 
-def _inside(x: Tensor, scale: int) -> Tensor:
-    """Of the map of a scale, that of the picture without its margin."""
-    return without_rim(x, MARGIN // scale)
+def _told(stage: Stage) -> list[str]:
+    """The statistics that the decoder's modulation sees, in its order."""
+    return [f"{each.name}.{array}" for each in stage.maps for array in ("mean", "std")]
 
 
-def _of_map(arrays: Mapping[str, Tensor], scale: int) -> dict[str, Tensor]:
-    """Those of the map of a scale, by what follows its name."""
-    prefix = f"x{scale}."
-    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+def _skip(transfer: Transfer, x: Tensor) -> Callable[[Tensor], tuple[Tensor, Tensor | float]]:
+    return lambda scale: transfer.scaled(x, scale)
 
 
-def _skip(fused: Tensor) -> Skip:
+def _scaled(fused: Tensor) -> Callable[[Tensor], tuple[Tensor, Tensor | float]]:
     return lambda scale: (fused * scale, 0.0)
 
 
-def _blend(values: Tensor, count: int, shares: Tensor) -> Tensor:
-    """(N * count, C, 1, 1), by the shares (N, count, h, w) of `count` regions, to (N, C, h, w)."""
-    return regions.blend(values.reshape(-1, count, values.shape[1]), shares)
-
-
-def _scale(name: str) -> int:
+def _stride(name: str) -> int:
     """Of the map that is modulated: 4 for `gain_skip_quarter` and `bias_from_quarter`."""
     return {"half": 2, "quarter": 4, "eighth": 8}[name.split("_")[-1]]

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from adain.nn.stages import convolved
+from adain.nn.borders import convolved
 
 __all__ = ["MARGIN", "SCALES", "Modulation", "Skip", "SlimDecoder", "SlimEncoder", "SpaceToDepthConv"]
 
@@ -34,10 +34,10 @@ class SpaceToDepthConv(nn.Conv2d):
     """A picture in [0, 1], 2 x 2 pixels to a position, through a 3x3 convolution without padding.
 
     Attributes:
-        rim: pixels on each side of a picture that it sees and does not give.
+        context: pixels on each side of a picture that it reads and has no output for.
     """
 
-    rim = 2
+    context = 2
 
     def __init__(self, outputs: int) -> None:
         super().__init__(4 * 3, outputs, 3)
@@ -74,8 +74,8 @@ class SlimEncoder(nn.Module):
         eighth = torch.relu(self.to_eighth(quarter))
         return [half, quarter, eighth]
 
-    def spoiled(self) -> tuple[int, int, int]:
-        """Rows of each map along an inner border that the padding there spoils; see `adain.nn.stages`."""
+    def bands(self) -> tuple[int, int, int]:
+        """Width of the invalid band of each map along a tile's inner edge; see `adain.nn.borders`."""
         half = convolved(0)
         quarter = convolved(convolved(half, stride=2))
         return half, quarter, convolved(quarter, stride=2)
@@ -127,12 +127,7 @@ class SlimDecoder(nn.Module):
     Args:
         widths: channels of the maps, finest first.
         hidden: width of the modulation's hidden layer.
-
-    Attributes:
-        at_least: (N, C, H, W) and a floor (N, C, 1, 1) or (N, C, H, W) to the greater of both.
     """
-
-    at_least: Callable[[Tensor, Tensor], Tensor] = staticmethod(torch.maximum)
 
     def __init__(self, widths: Sequence[int], hidden: int) -> None:
         super().__init__()
@@ -163,12 +158,15 @@ class SlimDecoder(nn.Module):
         self.skips = nn.ParameterList(nn.Parameter(torch.full((1, c, 1, 1), 0.7)) for c in (half, quarter, eighth))
         self.to_picture = _conv(half, 4 * 3, gain=0.1, bias=0.5)  # starts as mid-grey
 
-    def forward(self, skips: Sequence[Skip], modulation: Mapping[str, Tensor]) -> Tensor:
+    def forward(
+        self, skips: Sequence[Skip], modulation: Mapping[str, Tensor], at_least: Callable[[Tensor, Tensor], Tensor]
+    ) -> Tensor:
         """A content's maps to a picture.
 
         Args:
             skips: the fused maps, finest first.
             modulation: what `self.modulation` makes of the flat code.
+            at_least: see `adain.nn.operators.Operators.at_least`.
 
         Returns:
             (N, 3, H, W), around [0, 1].
@@ -185,16 +183,16 @@ class SlimDecoder(nn.Module):
             return _up(modulated) + skipped
 
         skipped, shift = eighth
-        x = self.at_least(skipped + (modulation["bias_skip_eighth"] + shift), modulation["floor_eighth"])
+        x = at_least(skipped + (modulation["bias_skip_eighth"] + shift), modulation["floor_eighth"])
         x = torch.relu(x + layers["at_eighth"](x))
-        x = self.at_least(up("from_eighth", x, *quarter), modulation["floor_quarter"])
+        x = at_least(up("from_eighth", x, *quarter), modulation["floor_quarter"])
         x = torch.relu(x + layers["at_quarter_2"](torch.relu(layers["at_quarter_1"](x))))
-        x = self.at_least(up("from_quarter", x, *half), modulation["floor_half"])
+        x = at_least(up("from_quarter", x, *half), modulation["floor_half"])
         x = torch.relu(layers["at_half"](x))
         return F.pixel_shuffle(self.to_picture(x), 2)
 
-    def spoiled(self) -> int:
-        """Pixels of the picture along an inner border that the padding of the maps there spoils."""
+    def band(self) -> int:
+        """Width of the invalid band of the picture along a tile's inner edge."""
         at_eighth = convolved(0)
         at_quarter = convolved(convolved(2 * convolved(at_eighth)))
         at_half = convolved(2 * convolved(at_quarter))

@@ -19,8 +19,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from adain.nn.padding import rimmed
-from adain.nn.stages import convolved
+from adain.nn.borders import convolved
+from adain.nn.padding import reflected_by_one
 
 __all__ = [
     "VGG19_WIDTHS",
@@ -30,7 +30,8 @@ __all__ = [
     "Layer",
     "decoder_layers",
     "encoder_layers",
-    "tap",
+    "smallest_side",
+    "stride",
     "vgg_layers",
 ]
 
@@ -52,9 +53,14 @@ class Conv:
 Layer = Conv | Literal["pool", "up"]
 
 
-def tap(level: int) -> str:
-    """The name of the feature map of a level: `relu4_1` for 4."""
-    return f"relu{level}_1"
+def stride(level: int) -> int:
+    """Pixels of the picture per pixel of relu{level}_1, along each side."""
+    return 1 << (level - 1)
+
+
+def smallest_side(level: int) -> int:
+    """The least height and width an encoder takes: reflection by 1 needs 2 pixels on the deepest map."""
+    return stride(level) + 1
 
 
 def vgg_layers(widths: Sequence[int]) -> tuple[Layer, ...]:
@@ -106,21 +112,21 @@ class _Stack(nn.Module):
         if layer == "up":
             return F.interpolate(x, scale_factor=2.0, mode="nearest")
         if layer.kernel == 3:
-            x = rimmed(x)
+            x = reflected_by_one(x)
         x = self.get_submodule(layer.name)(x)
         return torch.relu(x) if layer.relu else x
 
-    def _spoiled(self, layers: Sequence[Layer]) -> int:
-        """Rows along an inner border that are spoiled behind some layers; see `adain.nn.stages`."""
-        rows = 0
+    def _band(self, layers: Sequence[Layer]) -> int:
+        """Width of the invalid band behind some layers; see `adain.nn.borders`."""
+        band = 0
         for layer in layers:
             if layer == "pool":
-                rows = -(-rows // 2)
+                band = -(-band // 2)
             elif layer == "up":
-                rows *= 2
+                band *= 2
             elif layer.kernel == 3:
-                rows = convolved(rows)
-        return rows
+                band = convolved(band)
+        return band
 
 
 class Encoder(_Stack):
@@ -162,9 +168,9 @@ class Encoder(_Stack):
                     break
         return found
 
-    def spoiled(self, level: int) -> int:
-        """Rows of relu{level}_1 along an inner border that a reflection there spoils; see `adain.nn.stages`."""
-        return self._spoiled(encoder_layers(self.widths, level))
+    def band(self, level: int) -> int:
+        """Width of the invalid band of relu{level}_1 along a tile's inner edge."""
+        return self._band(encoder_layers(self.widths, level))
 
 
 class Decoder(_Stack):
@@ -188,6 +194,6 @@ class Decoder(_Stack):
             x = self.step(layer, x)
         return x
 
-    def spoiled(self) -> int:
-        """Pixels of the picture along an inner border that a reflection there spoils."""
-        return self._spoiled(self.layers)
+    def band(self) -> int:
+        """Width of the invalid band of the picture along a tile's inner edge."""
+        return self._band(self.layers)

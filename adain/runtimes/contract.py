@@ -1,18 +1,20 @@
 """What an exported graph promises: its tensors, its sizes, and what its metadata says. Needs neither torch nor onnx.
 
-Six graphs per model, `<model>.<kind>.onnx`, all with a leading batch dimension (`export/README.md` tells users):
+Seven kinds of graphs per model, `<model>.<kind>.onnx`, all with a leading batch dimension (`export/README.md` tells
+users):
 
-    whole          content, style, alpha            -> stylized       `<model>.onnx`
-    encode_style   style                            -> code
-    apply          content, codes, weights, alpha   -> stylized
-    apply_regions  content, codes, masks, alpha     -> stylized
-    encode_content content, mask                    -> moments, maps
-    decode         maps, own, codes, weights, alpha -> stylized
+    whole           content, style, alpha                        -> stylized       `<model>.onnx`
+    encode_style    style                                        -> code
+    apply           content, codes, weights, alpha               -> stylized
+    apply_regions   content, codes, masks, alpha                 -> stylized
+    encode_content  content, masks                               -> moments, maps
+    decode          maps, statistics, codes, weights, alpha      -> stylized
+    decode_regions  maps, statistics, codes, masks, alpha        -> stylized
 
-The last two are for parts of a larger picture, and for films: `apply` in two steps, with statistics of the content that
-are merged from parts or smoothed in between (`adain.engine.moments`). A WCT model has a pair for each of its stages,
-`<model>.<kind>.<stage>.onnx`, each of which takes the picture of the one before; `wct-slim` has one pair, and goes
-through it twice. What `decode` gives is not clipped then.
+The last three are one stage in two steps, for tiles and films: statistics of the content are merged from tiles, or
+smoothed, in between (`adain.engine`). A model has a trio per different stage; where there are several, files are
+`<model>.<kind>.<stage>.onnx`. A graph's metadata lists all stages in order, each with its maps: a model may go through
+one stage several times.
 
 Pictures are float32 (batch, 3, height, width), RGB in [0, 1], or with `io` uint8: uint8 (batch, height, width,
 3). A style code is float32 (batch, D): all arrays of `adain.code.StyleCode.arrays`, flat, one after the other, in
@@ -20,12 +22,12 @@ the order and of the shapes that the metadata's `code_layout` lists. `codes` are
 `weights` (batch, S) are their shares, at least 0 and not all 0, divided by their sum inside; `masks` (batch, S,
 height, width) say how much each style counts at each pixel of the content; `alpha` is (batch, 1) in [0, 1].
 
-Where there are stages, pictures come framed as `reach` says (`framed`), or as parts of such, in multiples
-of what it says: `content` with the rim, `mask` (batch, 1, rows, columns) with a number for each multiple x multiple
-pixels without it, how much these count in the statistics, and `stylized` without it. `moments` (batch, M) and `own`
-(batch, O) are flat as codes are, in the layouts that `moments_layout` and `own_layout` make of a code's. `maps` stands
-for one tensor per fused map, by its name (`fused`): (batch, channels, rows, columns), float16, of a model with several
-stages float32.
+In the last three, pictures are framed as the metadata's `framing` says (`adain.engine.framing`), or are tiles of such:
+`content` with margin and context; `masks` and `stylized` with the margin alone. `encode_content` takes R masks of its
+own, (batch, R, height, width): what each pixel counts for in the moments. `moments` are (batch, R, M), `statistics`
+(batch, O), and of `decode_regions` (batch, S + 1, O), one for each style's region and last of the whole picture; flat,
+in the layouts of `adain.engine.fusions`. `maps` stands for one tensor per map of the stage, by its name: (batch,
+channels, rows, columns), float16 or float32. What `decode` gives is not clipped where other stages follow.
 """
 
 from __future__ import annotations
@@ -39,9 +41,10 @@ from typing import Any, Final, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from adain.engine.backend import Reach
-from adain.engine.moments import Moments
+from adain.engine.framing import Framing
+from adain.engine.fusions import Layout, code_layout
 from adain.errors import InputError, WeightsError
+from adain.registry import FusedMap, Stage
 
 __all__ = [
     "CONTRACT_VERSION",
@@ -55,21 +58,16 @@ __all__ = [
     "Signature",
     "file_name",
     "flatten",
-    "flatten_own",
-    "fused",
-    "moments_layout",
-    "own_layout",
+    "staged_name",
     "unflatten",
 ]
 
-CONTRACT_VERSION: Final = 3
+CONTRACT_VERSION: Final = 4
 """Counts changes that a consumer written for the version before would notice."""
 
-GraphKind = Literal["whole", "encode_style", "apply", "apply_regions", "encode_content", "decode"]
+GraphKind = Literal["whole", "encode_style", "apply", "apply_regions", "encode_content", "decode", "decode_regions"]
 Io = Literal["float", "uint8"]
 Precision = Literal["fp32", "fp16", "int8"]
-CodeLayout = Mapping[str, tuple[int, ...]]
-
 _PREFIX = "adain."  # of the metadata's keys
 
 
@@ -98,12 +96,13 @@ GRAPHS: Final[Mapping[GraphKind, Signature]] = MappingProxyType(
         "encode_style": Signature(("style",), ("code",)),
         "apply": Signature(("content", "codes", "weights", "alpha"), ("stylized",)),
         "apply_regions": Signature(("content", "codes", "masks", "alpha"), ("stylized",)),
-        "encode_content": Signature(("content", "mask"), ("moments", MAPS)),
-        "decode": Signature((MAPS, "own", "codes", "weights", "alpha"), ("stylized",)),
+        "encode_content": Signature(("content", "masks"), ("moments", MAPS)),
+        "decode": Signature((MAPS, "statistics", "codes", "weights", "alpha"), ("stylized",)),
+        "decode_regions": Signature((MAPS, "statistics", "codes", "masks", "alpha"), ("stylized",)),
     }
 )
-STAGED: Final[tuple[GraphKind, ...]] = ("encode_content", "decode")
-"""The graphs of which there is one per stage of a model."""
+STAGED: Final[tuple[GraphKind, ...]] = ("encode_content", "decode", "decode_regions")
+"""The kinds of which there is one graph per different stage of a model."""
 
 
 def file_name(model: str, kind: GraphKind, stage: str | None = None) -> str:
@@ -112,32 +111,9 @@ def file_name(model: str, kind: GraphKind, stage: str | None = None) -> str:
     return ".".join(part for part in parts if part is not None)
 
 
-def moments_layout(code_layout: CodeLayout, stage: str) -> dict[str, tuple[int, ...]]:
-    """What `moments` are: names and shapes, in order, for `adain.engine.moments.Moments.from_arrays`."""
-    layout: dict[str, tuple[int, ...]] = {}
-    for name, spread in fused(code_layout, stage).items():
-        layout |= {f"{name}.count": (), f"{name}.mean": spread[:1], f"{name}.spread": spread}
-    return layout
-
-
-def own_layout(code_layout: CodeLayout, stage: str) -> dict[str, tuple[int, ...]]:
-    """What `own` is: names and shapes, in order, of `adain.engine.moments.Moments.arrays`."""
-    maps = fused(code_layout, stage)
-    names = (name.rpartition(".") for name in code_layout)
-    return {
-        f"{map_}.{'whitening' if array == 'coloring' else array}": code_layout[f"{map_}.{array}"]
-        for map_, _, array in names
-        if map_ in maps
-    }
-
-
-def fused(code_layout: CodeLayout, stage: str) -> dict[str, tuple[int, ...]]:
-    """The maps that a stage fuses, and the shapes of their variances or covariances."""
-    found = {}
-    for name, shape in code_layout.items():  # of a map's arrays the last one, a coloring where there is one
-        found[name.rpartition(".")[0]] = shape
-    several = not any(name.endswith(".std") for name in code_layout)  # one pass needs deviations for its decoder
-    return {stage: found[stage]} if several else found
+def staged_name(stages: Sequence[Stage], stage: Stage | None) -> str | None:
+    """The part of a file's name that says which stage it is of, if its model has several different ones."""
+    return stage.name if stage is not None and len(set(stages)) > 1 else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,7 +123,8 @@ class GraphInfo:
     Attributes:
         model: the registry's name.
         graph: which of the graphs it is.
-        fusion: the model's, `adain` or `wct`; where the code has a `coloring`, a graph takes roots of matrices and
+        fusion: the model's, `adain` or `wct`.
+        stages: what a picture goes through, in order. Where a map's fusion is WCT, a graph takes roots of matrices and
             needs full float32 products.
         precision: of the convolutions; statistics and style codes are float32 in each.
         io: the layout of pictures.
@@ -155,33 +132,39 @@ class GraphInfo:
         size_multiple: pixels; both sides of a picture must be divisible by it.
         size_minimum: pixels; the least side of a picture.
         default_alpha: the model's own strength of style.
-        code_layout: names and shapes of a style code's arrays, in order.
         licence: of the weights, an SPDX expression.
         paper: authors, year, arXiv id.
         weights_sha256: of the file of each role they came from, 64 hex digits each.
         adain_version: of the package that wrote the file.
+        code_digest: of the weights that make style codes, 64 hex digits; a code of another digest does not fit.
         stage: for a graph that is a part of a stage, the name of that.
-        reach: likewise, what the stage asks of the parts of a picture: `adain.engine.backend.Reach`.
+        framing: likewise, what the stage asks of pictures and tiles.
         contract: the version of this contract.
     """
 
     model: str
     graph: GraphKind
-    fusion: Literal["adain", "wct"]
+    fusion: str
+    stages: tuple[Stage, ...]
     precision: Precision
     io: Io
     portable: bool
     size_multiple: int
     size_minimum: int
     default_alpha: float
-    code_layout: CodeLayout
     licence: str
     paper: str
     weights_sha256: Mapping[str, str]
+    code_digest: str
     adain_version: str
     stage: str | None = None
-    reach: Reach | None = None
+    framing: Framing | None = None
     contract: int = CONTRACT_VERSION
+
+    @property
+    def code_layout(self) -> Layout:
+        """Names and shapes of a style code's arrays, in order."""
+        return code_layout(self.stages)
 
     @property
     def code_size(self) -> int:
@@ -192,9 +175,10 @@ class GraphInfo:
         """Keys and values for the file; what is not a string is JSON."""
         values = {
             **vars(self),
-            "code_layout": [[name, list(shape)] for name, shape in self.code_layout.items()],
+            "stages": [asdict(stage) for stage in self.stages],
+            "code_layout": [[name, list(shape)] for name, shape in self.code_layout.items()],  # for other programs
             "weights_sha256": dict(self.weights_sha256),
-            "reach": None if self.reach is None else asdict(self.reach),
+            "framing": None if self.framing is None else asdict(self.framing),
         }
         return {
             _PREFIX + name: value if isinstance(value, str) else json.dumps(value)
@@ -226,29 +210,30 @@ class GraphInfo:
         return cls(
             model=text["model"],
             graph=_one_of(text["graph"], get_args(GraphKind)),
-            fusion=_one_of(text["fusion"], ("adain", "wct")),
+            fusion=text["fusion"],
+            stages=tuple(map(_stage, json.loads(text["stages"]))),
             precision=_one_of(text["precision"], get_args(Precision)),
             io=_one_of(text["io"], get_args(Io)),
             portable=bool(json.loads(text["portable"])),
             size_multiple=int(text["size_multiple"]),
             size_minimum=int(text["size_minimum"]),
             default_alpha=float(text["default_alpha"]),
-            code_layout={name: tuple(map(int, shape)) for name, shape in json.loads(text["code_layout"])},
             licence=text["licence"],
             paper=text["paper"],
             weights_sha256=dict(json.loads(text["weights_sha256"])),
+            code_digest=text["code_digest"],
             adain_version=text["adain_version"],
             stage=text.get("stage"),
-            reach=Reach(**json.loads(text["reach"])) if "reach" in text else None,
+            framing=Framing(**json.loads(text["framing"])) if "framing" in text else None,
         )
 
 
-def flatten(arrays: Mapping[str, NDArray[np.float32]], layout: CodeLayout) -> NDArray[np.float32]:
-    """A style code's arrays as the graphs take them.
+def flatten(arrays: Mapping[str, NDArray[np.float32]], layout: Layout) -> NDArray[np.float32]:
+    """Named arrays as the graphs take them.
 
     Args:
         arrays: by name, without a batch dimension.
-        layout: the graph's, `GraphInfo.code_layout`.
+        layout: what they must be: `GraphInfo.code_layout` for a style code.
 
     Returns:
         (D,) float32.
@@ -257,22 +242,20 @@ def flatten(arrays: Mapping[str, NDArray[np.float32]], layout: CodeLayout) -> ND
         InputError: the arrays are not those of the layout.
     """
     shapes = {name: array.shape for name, array in arrays.items()}
-    if shapes != dict(layout):
-        raise InputError(f"the style code has {shapes}, not {dict(layout)}; encode the style with this model")
+    if shapes != layout:
+        raise InputError(f"the style code has {shapes}, not {layout}; encode the style with this model")
     return np.concatenate([np.asarray(arrays[name], np.float32).ravel() for name in layout])
 
 
-def flatten_own(own: Moments, code_layout: CodeLayout, stage: str) -> NDArray[np.float32]:
-    """The statistics of a content as a `decode` graph takes them, (O,) float32."""
-    layout = own_layout(code_layout, stage)
-    return flatten({name: own.arrays[name] for name in layout}, layout)
-
-
-def unflatten(code: NDArray[np.float32], layout: CodeLayout) -> dict[str, NDArray[np.float32]]:
-    """The named arrays of a flat style code (D,); the reverse of `flatten`."""
+def unflatten(flat: NDArray[np.float32], layout: Layout) -> dict[str, NDArray[np.float32]]:
+    """The named arrays of a flat one (D,); the reverse of `flatten`."""
     ends = np.cumsum([_count(shape) for shape in layout.values()])
-    pieces = np.split(code, ends[:-1])
+    pieces = np.split(flat, ends[:-1])
     return {name: piece.reshape(shape) for (name, shape), piece in zip(layout.items(), pieces, strict=True)}
+
+
+def _stage(plain: Mapping[str, Any]) -> Stage:
+    return Stage(**{**plain, "maps": tuple(FusedMap(**each) for each in plain["maps"])})
 
 
 def _count(shape: Sequence[int]) -> int:

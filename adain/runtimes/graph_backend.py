@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from adain.engine.backend import Core, Maps, Reach, core_mask, fitting, repeated
+from adain.engine.backend import Code, Maps
+from adain.engine.framing import Framing, fitting, repeated
+from adain.engine.fusions import moments_layout, statistics_layout
 from adain.engine.moments import Moments
 from adain.errors import WeightsError
-from adain.registry import Model
-from adain.runtimes.contract import GraphInfo, GraphKind, flatten, flatten_own, moments_layout, unflatten
+from adain.registry import Model, Stage
+from adain.runtimes.contract import GraphInfo, GraphKind, flatten, unflatten
 from adain.runtimes.graph_files import GraphFiles, key, names
 from adain.runtimes.ort_session import Graph, choose_device
 
@@ -44,9 +46,9 @@ class OrtBackend:
         self._encode_style = self._opened(files.encode_style, "encode_style")
         self._apply = self._opened(files.apply, "apply")
         self._further: dict[str, Graph] = {}
-        self.stages = model.stages
+        self.stages = self._apply.info.stages
         self._layout = self._apply.info.code_layout
-        if self._layout != self._encode_style.info.code_layout:
+        if self.stages != self._encode_style.info.stages:
             raise _differ(files.encode_style, files.apply, model.name)
         logger.info("onnxruntime %s, %s graphs", onnxruntime.__version__, self._apply.info.precision)
 
@@ -55,9 +57,7 @@ class OrtBackend:
         outputs = self._encode_style({"style": _fitted(style, self._encode_style.info)})
         return unflatten(outputs["code"][0], self._layout)
 
-    def stylize(
-        self, content: NDArray[np.float32], code: Mapping[str, NDArray[np.float32]], alpha: float
-    ) -> NDArray[np.float32]:
+    def stylize(self, content: NDArray[np.float32], code: Code, alpha: float) -> NDArray[np.float32]:
         """See `adain.engine.backend.Backend.stylize`."""
         height, width = content.shape[2:]
         outputs = self._apply(
@@ -74,7 +74,7 @@ class OrtBackend:
     def stylize_regions(
         self,
         content: NDArray[np.float32],
-        codes: Sequence[Mapping[str, NDArray[np.float32]]],
+        codes: Sequence[Code],
         masks: NDArray[np.float32],
         alpha: float,
     ) -> NDArray[np.float32]:
@@ -82,7 +82,7 @@ class OrtBackend:
         outputs = self._graph("apply_regions")(
             {
                 "content": np.ascontiguousarray(content, np.float32),
-                "codes": np.stack([flatten(code, self._layout) for code in codes])[None],
+                "codes": self._stacked(codes),
                 "masks": np.ascontiguousarray(masks, np.float32),
                 "alpha": np.full((1, 1), alpha, np.float32),
             }
@@ -90,31 +90,32 @@ class OrtBackend:
         stylized: NDArray[np.float32] = outputs["stylized"]
         return stylized
 
-    def reach(self, stage: str) -> Reach:
-        """See `adain.engine.backend.Backend.reach`."""
-        return _reach(self._graph("decode", stage))
-
-    def encode(self, picture: NDArray[np.float32], stage: str, core: Core | None = None) -> tuple[Maps, Moments]:
-        """See `adain.engine.backend.Backend.encode`."""
-        content = np.ascontiguousarray(picture, np.float32)
+    def framing(self, stage: Stage) -> Framing:
+        """See `adain.engine.backend.Backend.framing`."""
         graph = self._graph("encode_content", stage)
-        maps = graph({"content": content, "mask": core_mask(picture, core, _reach(graph))})
-        moments = unflatten(maps.pop("moments")[0], moments_layout(self._layout, stage))
-        return maps, Moments.from_arrays(moments)
+        if graph.info.framing is None:
+            raise WeightsError(
+                f"{graph.path} does not say how its pictures are framed; export {graph.info.model} again"
+            )
+        return graph.info.framing
 
-    def decode(
-        self,
-        maps: Maps,
-        stage: str,
-        own: Moments,
-        code: Mapping[str, NDArray[np.float32]],
-        alpha: float,
-    ) -> NDArray[np.float32]:
+    def encode(
+        self, picture: NDArray[np.float32], stage: Stage, masks: NDArray[np.float32]
+    ) -> tuple[Maps, list[Moments]]:
+        """See `adain.engine.backend.Backend.encode`."""
+        inputs = {"content": picture, "masks": masks}
+        maps = self._graph("encode_content", stage)(
+            {name: np.ascontiguousarray(array, np.float32) for name, array in inputs.items()}
+        )
+        layout = moments_layout(stage)
+        return maps, [Moments.from_arrays(unflatten(each, layout)) for each in maps.pop("moments")[0]]
+
+    def decode(self, maps: Maps, stage: Stage, moments: Moments, code: Code, alpha: float) -> NDArray[np.float32]:
         """See `adain.engine.backend.Backend.decode`."""
         outputs = self._graph("decode", stage)(
             {
                 **{name: np.ascontiguousarray(x) for name, x in maps.items()},
-                "own": flatten_own(own, self._layout, stage)[None],
+                "statistics": flatten(moments.statistics(stage), statistics_layout(stage))[None],
                 "codes": flatten(code, self._layout)[None, None],
                 "weights": np.ones((1, 1), np.float32),
                 "alpha": np.full((1, 1), alpha, np.float32),
@@ -123,7 +124,34 @@ class OrtBackend:
         picture: NDArray[np.float32] = outputs["stylized"]
         return picture
 
-    def _graph(self, kind: GraphKind, stage: str | None = None) -> Graph:
+    def decode_regions(
+        self,
+        maps: Maps,
+        stage: Stage,
+        moments: Sequence[Moments],
+        codes: Sequence[Code],
+        masks: NDArray[np.float32],
+        alpha: float,
+    ) -> NDArray[np.float32]:
+        """See `adain.engine.backend.Backend.decode_regions`."""
+        layout = statistics_layout(stage)
+        outputs = self._graph("decode_regions", stage)(
+            {
+                **{name: np.ascontiguousarray(x) for name, x in maps.items()},
+                "statistics": np.stack([flatten(each.statistics(stage), layout) for each in moments])[None],
+                "codes": self._stacked(codes),
+                "masks": np.ascontiguousarray(masks, np.float32),
+                "alpha": np.full((1, 1), alpha, np.float32),
+            }
+        )
+        picture: NDArray[np.float32] = outputs["stylized"]
+        return picture
+
+    def _stacked(self, codes: Sequence[Code]) -> NDArray[np.float32]:
+        """(1, S, D)."""
+        return np.stack([flatten(code, self._layout) for code in codes])[None]
+
+    def _graph(self, kind: GraphKind, stage: Stage | None = None) -> Graph:
         """One of those that only some calls need, opened for the first of them."""
         named = key(self._model, kind, stage)
         if named not in self._further:
@@ -134,7 +162,7 @@ class OrtBackend:
                     f"`adain export {self.name} -o DIR` writes it, or use backend torch"
                 )
             graph = self._opened(path, kind)
-            if graph.info.code_layout != self._layout:
+            if graph.info.stages != self.stages:
                 raise _differ(self._files.apply, path, self.name)
             self._further[named] = graph
         return self._further[named]
@@ -145,13 +173,6 @@ class OrtBackend:
         return graph
 
 
-def _reach(graph: Graph) -> Reach:
-    """What the file of a stage says of it."""
-    if graph.info.reach is None:
-        raise WeightsError(f"{graph.path} does not say how far its stage reaches; export {graph.info.model} again")
-    return graph.info.reach
-
-
 def _fitted(picture: NDArray[np.float32], info: GraphInfo) -> NDArray[np.float32]:
     """With its last row and column repeated until the graph takes it; the torch networks do the same inside."""
     sides = fitting(picture.shape[2:], info.size_multiple, info.size_minimum)
@@ -159,7 +180,7 @@ def _fitted(picture: NDArray[np.float32], info: GraphInfo) -> NDArray[np.float32
 
 
 def _differ(one: Path, other: Path, name: str) -> WeightsError:
-    return WeightsError(f"{one} and {other} differ in their style codes; export {name} again")
+    return WeightsError(f"{one} and {other} are of different networks; export {name} again")
 
 
 def _check(graph: Graph, kind: GraphKind, model: Model) -> None:

@@ -10,8 +10,8 @@ from typing import Final
 
 from adain import weights
 from adain.errors import WeightsError
-from adain.registry import DEFAULT, Model, WeightFile
-from adain.runtimes.contract import STAGED, GraphKind, file_name
+from adain.registry import DEFAULT, Model, Stage, WeightFile
+from adain.runtimes.contract import STAGED, GraphKind, file_name, staged_name
 from adain.weights import Place
 
 __all__ = ["FURTHER", "GRAPHS", "GraphFiles", "find", "key", "locate", "names", "sharing"]
@@ -48,23 +48,19 @@ def sharing(model: Model) -> tuple[GraphKind, ...]:
     return FURTHER if model.name == DEFAULT else GRAPHS
 
 
-def key(model: Model, kind: GraphKind, stage: str | None = None) -> str:
-    """What a graph of a model goes by: its kind, and its stage where the model has several."""
-    return kind if stage is None or not _several(model) else f"{kind}.{stage}"
+def key(model: Model, kind: GraphKind, stage: Stage | None = None) -> str:
+    """What a graph of a model goes by: its kind, and its stage where the model has several different ones."""
+    name = staged_name(model.stages, stage)
+    return kind if name is None else f"{kind}.{name}"
 
 
 def names(model: Model) -> dict[str, str]:
     """The files of all graphs that adain itself runs, by `key`."""
-    found = {}
-    for kind in GRAPHS:
-        for stage in model.stages if kind in STAGED else (None,):
-            named = stage if _several(model) else None
-            found[key(model, kind, stage)] = file_name(model.name, kind, named)
-    return found
-
-
-def _several(model: Model) -> bool:
-    return len(set(model.stages)) > 1  # a picture may go through the same one several times
+    return {
+        key(model, kind, stage): file_name(model.name, kind, staged_name(model.stages, stage))
+        for kind in GRAPHS
+        for stage in (dict.fromkeys(model.stages) if kind in STAGED else (None,))
+    }
 
 
 def locate(model: Model, weights_dir: str | os.PathLike[str] | None = None) -> GraphFiles | None:

@@ -11,14 +11,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from adain.engine.backend import Core, Maps, Reach, core_mask
+from adain.engine.backend import Code, Maps
+from adain.engine.framing import Framing
 from adain.engine.moments import Moments
 from adain.errors import DeviceError, InputError
 from adain.nn.build import load
-from adain.nn.fusion import MatrixRoots, eigh_roots
-from adain.nn.models import StyleTransfer
+from adain.nn.network import StyleTransfer
 from adain.nn.newton_schulz import newton_schulz_roots
-from adain.registry import Model
+from adain.nn.operators import Operators
+from adain.registry import Model, Stage
 
 __all__ = ["TorchBackend", "choose_device"]
 
@@ -42,7 +43,7 @@ class TorchBackend:
         chosen = choose_device(device)  # before the weights: it fails faster
         self.model, self.name = model, model.name
         self.device = str(chosen)
-        self.network: StyleTransfer = load(model, files, roots=_roots(chosen)).to(chosen)
+        self.network: StyleTransfer = load(model, files, _operators(chosen)).to(chosen)
         self.stages = self.network.stages
 
     def encode_style(self, style: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
@@ -51,9 +52,7 @@ class TorchBackend:
             code = self.network.encode_style(self._tensor(style))
             return {name: array[0].cpu().numpy() for name, array in code.items()}
 
-    def stylize(
-        self, content: NDArray[np.float32], code: Mapping[str, NDArray[np.float32]], alpha: float
-    ) -> NDArray[np.float32]:
+    def stylize(self, content: NDArray[np.float32], code: Code, alpha: float) -> NDArray[np.float32]:
         """See `adain.engine.backend.Backend.stylize`."""
         self._check(code)
         with torch.inference_mode():
@@ -61,52 +60,66 @@ class TorchBackend:
             stylized: NDArray[np.float32] = self.network(self._tensor(content), batched, alpha).cpu().numpy()
         return stylized
 
-    def reach(self, stage: str) -> Reach:
-        """See `adain.engine.backend.Backend.reach`."""
-        return self.network.reach(stage)
+    def framing(self, stage: Stage) -> Framing:
+        """See `adain.engine.backend.Backend.framing`."""
+        return self.network.framing(stage)
 
-    def encode(self, picture: NDArray[np.float32], stage: str, core: Core | None = None) -> tuple[Maps, Moments]:
+    def encode(
+        self, picture: NDArray[np.float32], stage: Stage, masks: NDArray[np.float32]
+    ) -> tuple[Maps, list[Moments]]:
         """See `adain.engine.backend.Backend.encode`."""
-        mask = self._tensor(core_mask(picture, core, self.reach(stage)))
         with torch.inference_mode():
             maps = self.network.features(self._tensor(picture), stage)
-            arrays = self.network.moments(maps, stage, mask)
-            moments = Moments.from_arrays({name: array[0].cpu().numpy() for name, array in arrays.items()})
+            arrays = self.network.moments(maps, stage, self._tensor(masks))
+            flat = {name: array[0].cpu().numpy() for name, array in arrays.items()}
+            moments = [
+                Moments.from_arrays({name: array[region] for name, array in flat.items()})
+                for region in range(masks.shape[1])
+            ]
             return {name: x.cpu().numpy() for name, x in maps.items()}, moments
 
-    def decode(
-        self,
-        maps: Maps,
-        stage: str,
-        own: Moments,
-        code: Mapping[str, NDArray[np.float32]],
-        alpha: float,
-    ) -> NDArray[np.float32]:
+    def decode(self, maps: Maps, stage: Stage, moments: Moments, code: Code, alpha: float) -> NDArray[np.float32]:
         """See `adain.engine.backend.Backend.decode`."""
         self._check(code)
         with torch.inference_mode():
             tensors = {name: self._tensor(x) for name, x in maps.items()}
-            statistics = {name: self._tensor(array)[None] for name, array in own.arrays.items()}
+            statistics = {name: self._tensor(array)[None] for name, array in moments.statistics(stage).items()}
             style = {name: self._tensor(code[name])[None] for name in self.network.code_shapes}
             decoded: NDArray[np.float32] = self.network.decode(tensors, stage, statistics, style, alpha).cpu().numpy()
         return decoded
 
+    def decode_regions(
+        self,
+        maps: Maps,
+        stage: Stage,
+        moments: Sequence[Moments],
+        codes: Sequence[Code],
+        masks: NDArray[np.float32],
+        alpha: float,
+    ) -> NDArray[np.float32]:
+        """See `adain.engine.backend.Backend.decode_regions`."""
+        with torch.inference_mode():
+            tensors = {name: self._tensor(x) for name, x in maps.items()}
+            regions = [each.statistics(stage) for each in moments]
+            statistics = {name: self._tensor(np.stack([each[name] for each in regions]))[None] for name in regions[0]}
+            decoded = self.network.decode_regions(
+                tensors, stage, statistics, self._stacked(codes), self._tensor(masks), alpha
+            )
+            picture: NDArray[np.float32] = decoded.cpu().numpy()
+        return picture
+
     def stylize_regions(
         self,
         content: NDArray[np.float32],
-        codes: Sequence[Mapping[str, NDArray[np.float32]]],
+        codes: Sequence[Code],
         masks: NDArray[np.float32],
         alpha: float,
     ) -> NDArray[np.float32]:
         """See `adain.engine.backend.Backend.stylize_regions`."""
-        for code in codes:
-            self._check(code)
         with torch.inference_mode():
-            stacked = {
-                name: torch.stack([self._tensor(code[name]) for code in codes])[None]
-                for name in self.network.code_shapes
-            }
-            picture = self.network.forward_regions(self._tensor(content), stacked, self._tensor(masks), alpha)
+            picture = self.network.forward_regions(
+                self._tensor(content), self._stacked(codes), self._tensor(masks), alpha
+            )
             stylized: NDArray[np.float32] = picture.cpu().numpy()
         return stylized
 
@@ -114,7 +127,15 @@ class TorchBackend:
         # torch warns of arrays it may not write to, and shares memory with those it may
         return torch.from_numpy(np.require(array, np.float32, ["C", "W"])).to(self.device)
 
-    def _check(self, code: Mapping[str, NDArray[np.float32]]) -> None:
+    def _stacked(self, codes: Sequence[Code]) -> dict[str, Tensor]:
+        """(1, S, ...) each."""
+        for code in codes:
+            self._check(code)
+        return {
+            name: torch.stack([self._tensor(code[name]) for code in codes])[None] for name in self.network.code_shapes
+        }
+
+    def _check(self, code: Code) -> None:
         shapes = {name: array.shape for name, array in code.items()}
         expected = self.network.code_shapes
         if shapes != expected:
@@ -124,13 +145,13 @@ class TorchBackend:
             )
 
 
-def _roots(device: torch.device) -> MatrixRoots:
-    """What takes roots of covariances there.
+def _operators(device: torch.device) -> Operators:
+    """What a network computes with on a device.
 
     On CUDA an eigendecomposition waits for the stream, and so can be no part of a CUDA graph; and products in float64
     stay what they are where somebody allows TF32.
     """
-    return newton_schulz_roots(dtype=torch.float64) if device.type == "cuda" else eigh_roots
+    return Operators(newton_schulz_roots(dtype=torch.float64)) if device.type == "cuda" else Operators()
 
 
 def choose_device(device: str) -> torch.device:

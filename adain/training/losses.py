@@ -18,7 +18,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from adain import metrics
-from adain.nn.fusion import mean_covariance
+from adain.nn.operators import Operators
 
 __all__ = [
     "Moments",
@@ -49,6 +49,7 @@ Moments = tuple[Tensor, Tensor]  # mean and standard deviation per channel, each
 _GRID_WINDOW = 64  # px; a pattern's sign differs between areas of different tone, a small window sees any texture
 _NOISE = 1 / 255  # in [0, 1]
 _NOISE_CELLS = (1, 2, 4, 8)  # px
+_OPERATORS = Operators()
 _EPS = 1e-5  # added to the variance, as pytorch-AdaIN does
 
 
@@ -69,7 +70,7 @@ def projected_moments(features: Tensor, head: nn.Conv2d) -> Moments:
         Mean and standard deviation of its output, each (N, C') float32, as `moments` has them.
     """
     with torch.autocast(features.device.type, enabled=False):  # a variance is a small difference of large numbers
-        mean, covariance = mean_covariance(features.float())
+        mean, covariance = _OPERATORS.mean_covariance(features.float())
         matrix = head.weight.flatten(1)  # (C', C)
         variance = ((matrix @ covariance) * matrix).sum(2)  # the diagonal of W S W^T
         return F.linear(mean, matrix, head.bias), (variance.clamp_min(0.0) + _EPS).sqrt()

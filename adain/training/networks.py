@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from adain import registry, weights
 from adain.errors import InputError, WeightsError
 from adain.nn import checkpoints
-from adain.nn.build import parts, slim_model
+from adain.nn.build import parts, slim_network
 from adain.nn.newton_schulz import newton_schulz_roots
+from adain.nn.operators import Operators
 from adain.nn.vgg import Decoder, Encoder
 from adain.registry import Architecture, Model, SlimArchitecture
 from adain.training.floors import at_least
@@ -45,9 +46,18 @@ def _slim(
     passes: int = _SLIM.passes,
 ) -> nn.Module:
     shape = SlimArchitecture(widths=tuple(widths), hidden=hidden, covariances=tuple(covariances), passes=passes)
-    network = slim_model(parts(shape)["model"].children(), shape, _constant_roots)
-    network.decoder.at_least = at_least
-    return network
+    return slim_network(parts(shape)["model"].children(), shape, TrainingOperators())
+
+
+class TrainingOperators(Operators):
+    """torch's, with derivatives as training wants them."""
+
+    def __init__(self) -> None:
+        super().__init__(_constant_roots)
+
+    def at_least(self, x: Tensor, floor: Tensor) -> Tensor:
+        """See `adain.training.floors`."""
+        return at_least(x, floor)
 
 
 def _constant_roots(covariance: Tensor) -> tuple[Tensor, Tensor]:

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from torch import nn
 
 from adain import registry
-from adain.engine.backend import framed, unframed
+from adain.engine.framing import Box, Framing
 from adain.engine.moments import Moments, merge
 from adain.nn.build import build
-from adain.nn.models import StyleTransfer
+from adain.nn.network import StyleTransfer
 from adain.runtimes.torch_backend import TorchBackend
 
 MODELS = [published.thin(model) for model in registry.MODELS.values()]
@@ -55,60 +55,93 @@ def assert_alike(found: Moments, expected: Moments) -> None:
         np.testing.assert_allclose(found.maps[name].spread, moments.spread, atol=1e-4 * scale)
 
 
+def core(picture: NDArray[np.float32], framing: Framing, box: Box | None = None) -> NDArray[np.float32]:
+    """What counts of a framed picture, or of a tile with its context: all but the margin, or a box."""
+    height, width = (side - 2 * framing.context for side in picture.shape[2:])
+    top, left, bottom, right = box or framing.inside((height, width))
+    mask = np.zeros((1, 1, height, width), np.float32)
+    mask[..., top:bottom, left:right] = 1
+    return mask
+
+
 @pytest.mark.parametrize("size", [(128, 192), (131, 77), (20, 40), (1, 1)])
 def test_the_stages_one_by_one_are_the_whole_model(backend: TorchBackend, size: tuple[int, int]) -> None:
     code = backend.encode_style(pixels(40, 50, seed=1))
     picture = content = pixels(*size)
     for stage in backend.stages:
-        maps, own = backend.encode(framed(picture, backend.reach(stage)), stage)
-        picture = unframed(backend.decode(maps, stage, own, code, 0.7), backend.reach(stage))
+        framing = backend.framing(stage)
+        framed = framing.framed(picture)
+        maps, (own,) = backend.encode(framed, stage, core(framed, framing))
+        picture = framing.unframed(backend.decode(maps, stage, own, code, 0.7))
     np.testing.assert_allclose(picture[:, :, : size[0], : size[1]], backend.stylize(content, code, 0.7), atol=2e-3)
+
+
+@pytest.mark.parametrize("size", [(128, 192), (51, 37), (1, 1)])
+def test_the_stages_one_by_one_are_the_whole_model_with_regions(backend: TorchBackend, size: tuple[int, int]) -> None:
+    codes = [backend.encode_style(pixels(40, 50, seed=seed)) for seed in (1, 2)]
+    content, masks = pixels(*size), np.random.default_rng(3).random((1, 2, *size), np.float32)
+    masks[:, :, : size[0] // 2, : size[1] // 3] = 0
+    picture = content
+    for stage in backend.stages:
+        framing = backend.framing(stage)
+        framed, framed_masks = framing.framed(picture), framing.masks(masks)
+        everywhere = core(framed, framing)
+        shares = framed_masks / np.maximum(framed_masks.sum(axis=1, keepdims=True), 1)
+        maps, (*regions, own) = backend.encode(framed, stage, np.concatenate([shares * everywhere, everywhere], axis=1))
+        found = [*(each.of_region(own) for each in regions), own]
+        picture = framing.unframed(backend.decode_regions(maps, stage, found, codes, framed_masks, 0.7))
+    expected = backend.stylize_regions(content, codes, masks, 0.7)
+    np.testing.assert_allclose(picture[:, :, : size[0], : size[1]], expected, atol=4e-3)
 
 
 def test_merged_moments_of_halves_are_those_of_the_whole(backend: TorchBackend) -> None:
     for stage in backend.stages:
-        reach = backend.reach(stage)
-        content = framed(pixels(331, 45), reach)
-        height, width = (side - 2 * reach.rim for side in content.shape[2:])
-        above, below = SPLIT + reach.encode, SPLIT - reach.encode
-        first, last = reach.margin, width - reach.margin
-        _, upper = backend.encode(content[:, :, : above + 2 * reach.rim], stage, (first, first, SPLIT, last))
-        core = reach.encode, first, height - reach.margin - below, last
-        _, lower = backend.encode(content[:, :, below:], stage, core)
-        assert_alike(merge([upper, lower]), backend.encode(content, stage)[1])
+        framing = backend.framing(stage)
+        content = framing.framed(pixels(331, 45))
+        height, width = (side - 2 * framing.context for side in content.shape[2:])
+        above, below = SPLIT + framing.encoder_band, SPLIT - framing.encoder_band
+        first, last = framing.margin, width - framing.margin
+        upper = content[:, :, : above + 2 * framing.context]
+        _, (one,) = backend.encode(upper, stage, core(upper, framing, (first, first, SPLIT, last)))
+        lower = content[:, :, below:]
+        box = framing.encoder_band, first, height - framing.margin - below, last
+        _, (other,) = backend.encode(lower, stage, core(lower, framing, box))
+        assert_alike(merge([one, other]), backend.encode(content, stage, core(content, framing))[1][0])
 
 
 def test_statistics_are_of_the_picture_and_feel_no_padding_beyond_its_margin(backend: TorchBackend) -> None:
-    if not backend.reach(backend.stages[0]).margin:
+    if not backend.framing(backend.stages[0]).margin:
         pytest.skip("without a margin, statistics are of the whole maps")
     style = pixels(48, 64)
     for stage in backend.stages:
-        reach = backend.reach(stage)
-        framed_style = framed(style, reach)
-        own = backend.encode(framed_style, stage)[1]
-        beyond = reach.encode
-        wider = pixels(*(side + 2 * beyond for side in framed_style.shape[2:]), seed=1)
-        wider[:, :, beyond:-beyond, beyond:-beyond] = framed_style  # noise instead of zeros
-        first = beyond + reach.margin
-        assert_alike(backend.encode(wider, stage, (first, first, first + 48, first + 64))[1], own)
+        framing = backend.framing(stage)
+        framed = framing.framed(style)
+        own = backend.encode(framed, stage, core(framed, framing))[1][0]
+        beyond = framing.encoder_band
+        wider = pixels(*(side + 2 * beyond for side in framed.shape[2:]), seed=1)
+        wider[:, :, beyond:-beyond, beyond:-beyond] = framed  # noise instead of zeros
+        first = beyond + framing.margin
+        inner = core(wider, framing, (first, first, first + 48, first + 64))
+        assert_alike(backend.encode(wider, stage, inner)[1][0], own)
         for name, array in backend.encode_style(style).items():
             if name.endswith(".mean"):
                 np.testing.assert_allclose(array, own.maps[name.removesuffix(".mean")].mean, rtol=1e-4, atol=1e-5)
 
 
-def test_reach_is_how_far_what_lies_beyond_a_cut_is_felt(backend: TorchBackend) -> None:
+def test_bands_are_how_far_what_lies_beyond_a_cut_is_felt(backend: TorchBackend) -> None:
     code = backend.encode_style(pixels(40, 50))
     for stage in backend.stages:
-        reach = backend.reach(stage)
-        cut = 2 * max(reach.encode, reach.decode)
-        picture = pixels(2 * (cut + reach.rim), 48 + 2 * reach.rim)
-        maps, own = backend.encode(picture, stage)
-        picture[:, :, : cut + reach.rim] = np.nan  # spreads to whatever is computed from it
-        for name, x in backend.encode(picture, stage)[0].items():
+        framing = backend.framing(stage)
+        cut = 2 * max(framing.encoder_band, framing.decoder_band)
+        picture = pixels(2 * (cut + framing.context), 48 + 2 * framing.context)
+        everywhere = np.ones_like(core(picture, framing))
+        maps, (own,) = backend.encode(picture, stage, everywhere)
+        picture[:, :, : cut + framing.context] = np.nan  # spreads to whatever is computed from it
+        for name, x in backend.encode(picture, stage, everywhere)[0].items():
             felt = np.isnan(x).any(axis=(0, 1, 3))  # per row
             scale = 2 * cut // x.shape[2]
-            assert not felt[(cut + reach.encode) // scale :].any()
+            assert not felt[(cut + framing.encoder_band) // scale :].any()
             maps[name][:, :, : cut // scale] = np.nan
         felt = np.isnan(backend.decode(maps, stage, own, code, 0.5)).any(axis=(0, 1, 3))
-        assert felt[: cut + reach.decode - reach.multiple + 1].all()
-        assert not felt[cut + reach.decode :].any()
+        assert felt[: cut + framing.decoder_band - framing.multiple + 1].all()
+        assert not felt[cut + framing.decoder_band :].any()

@@ -12,12 +12,13 @@ pytest.importorskip("torch", reason="exporting needs the extra torch")
 import torch
 from numpy.typing import NDArray
 
-from adain.engine import tiling
-from adain.engine.backend import core_mask, framed
+from adain.engine.fusions import moments_layout, statistics_layout
+from adain.engine.loop import Styles, stylize
 from adain.errors import WeightsError
+from adain.export.networks import stage_of
 from adain.export.verify import Case, compare
 from adain.export.writing import Options
-from adain.runtimes.contract import GRAPHS, STAGED, GraphInfo, GraphKind, fused, moments_layout, own_layout
+from adain.runtimes.contract import GRAPHS, STAGED, GraphInfo, GraphKind
 from adain.runtimes.graph_backend import OrtBackend
 from adain.runtimes.graph_files import GraphFiles, find, names
 from adain.runtimes.torch_backend import TorchBackend
@@ -25,7 +26,7 @@ from adain.runtimes.torch_backend import TorchBackend
 if TYPE_CHECKING:
     from small_models import Exports
 
-KINDS: tuple[GraphKind, ...] = ("encode_style", "apply", *STAGED)
+KINDS: tuple[GraphKind, ...] = ("encode_style", "apply", "apply_regions", *STAGED)
 FAMILIES = ("small-adain", "small-wct", "small-slim", "small-slim-wct")
 CASES = (Case((67, 45), (40, 33), batch=2, styles=2, alpha=0.6), Case((33, 64), (40, 33)))
 
@@ -47,19 +48,21 @@ def test_each_graph_computes_what_the_network_does(exports: Exports, family: str
 
     made = exports(family, Options(kinds=KINDS))
     staged = [path for path in made.directory.glob("*.onnx") if any(f".{kind}." in path.name for kind in STAGED)]
-    assert len(staged) == 2 * len(set(made.model.row.stages))
+    assert len(staged) == 3 * len(set(made.model.row.stages))
     for path in staged:
         import onnx
 
         file = onnx.load(path, load_external_data=False)
         info = GraphInfo.from_metadata({each.key: each.value for each in file.metadata_props}, path.name)
-        assert info.stage in made.model.row.stages
-        maps = fused(info.code_layout, info.stage)
+        assert info.stages == made.model.row.stages
+        stage = stage_of(info)
+        assert stage.name == info.stage
+        maps = [each.name for each in stage.maps]
         signature = GRAPHS[info.graph].with_maps(maps)
         assert tuple(value.name for value in file.graph.input) == signature.inputs
         assert tuple(value.name for value in file.graph.output) == signature.outputs
         kept = {v.type.tensor_type.elem_type for v in (*file.graph.input, *file.graph.output) if v.name in maps}
-        assert kept == {onnx.TensorProto.FLOAT if len(set(made.model.row.stages)) > 1 else onnx.TensorProto.FLOAT16}
+        assert kept == {onnx.TensorProto.FLOAT if family == "small-wct" else onnx.TensorProto.FLOAT16}
         for comparison in compare(path, info, network(made.model), CASES):
             assert comparison.passed, str(comparison)
 
@@ -69,45 +72,53 @@ def test_both_backends_see_stages_alike(exports: Exports, family: str) -> None:
     made = exports(family, Options(kinds=KINDS))
     ort, nn = backend(exports, family), TorchBackend(made.model.row, made.model.files, "cpu")
     assert ort.stages == nn.stages == made.model.row.stages
-    content, core = pixels(48, 80), (16, 0, 48, 64)
     for stage in ort.stages:
-        assert ort.reach(stage) == nn.reach(stage)
-        picture = framed(content, ort.reach(stage))
-        (maps, one), (expected, other) = ort.encode(picture, stage, core), nn.encode(picture, stage, core)
-        assert list(maps) == list(expected)
+        framing = ort.framing(stage)
+        assert framing == nn.framing(stage)
+        picture = framing.framed(pixels(48, 80))
+        height, width = (side - 2 * framing.context for side in picture.shape[2:])
+        masks = np.random.default_rng(1).random((1, 2, height, width), np.float32)
+        (maps, ours), (expected, others) = ort.encode(picture, stage, masks), nn.encode(picture, stage, masks)
+        assert list(maps) == list(expected) == [each.name for each in stage.maps]
         for name, x in expected.items():
             np.testing.assert_allclose(maps[name], x, rtol=1e-3, atol=1e-4)
-        for name, moments in other.maps.items():
-            assert one.maps[name].count == moments.count
-            np.testing.assert_allclose(one.maps[name].mean, moments.mean, atol=1e-5)
-            np.testing.assert_allclose(one.maps[name].spread, moments.spread, atol=1e-4)
+        for one, other in zip(ours, others, strict=True):
+            for name, moments in other.maps.items():
+                np.testing.assert_allclose(one.maps[name].count, moments.count, rtol=1e-5)
+                np.testing.assert_allclose(one.maps[name].mean, moments.mean, atol=1e-5)
+                np.testing.assert_allclose(one.maps[name].spread, moments.spread, atol=1e-4)
 
 
 @every_family
 def test_layouts_are_what_networks_give_and_take(exports: Exports, family: str) -> None:
     network = TorchBackend((made := exports(family, Options(kinds=KINDS)).model).row, made.files, "cpu").network
     for stage in network.stages:
-        reach = network.reach(stage)
-        image = torch.from_numpy(framed(pixels(32, 48), reach))
+        framing = network.framing(stage)
+        image = torch.from_numpy(framing.framed(pixels(32, 48)))
         maps = network.features(image, stage)
-        assert list(maps) == list(fused(network.code_shapes, stage))
-        moments = network.moments(maps, stage, torch.from_numpy(core_mask(image.numpy(), None, reach)))
-        layout = moments_layout(network.code_shapes, stage)
-        assert {name: tuple(array.shape[1:]) for name, array in moments.items()} == layout
-        assert list(moments) == list(layout)
-        arrays = TorchBackend(made.row, made.files, "cpu").encode(image.numpy(), stage)[1].arrays
-        wanted = own_layout(network.code_shapes, stage)
-        assert {name: arrays[name].shape for name in wanted} == wanted
+        assert list(maps) == [each.name for each in stage.maps]
+        masks = torch.ones(1, 3, *(side - 2 * framing.context for side in image.shape[2:]))
+        moments = network.moments(maps, stage, masks)
+        layout = moments_layout(stage)
+        assert [(name, tuple(array.shape[2:])) for name, array in moments.items()] == list(layout.items())
+        own = TorchBackend(made.row, made.files, "cpu").encode(image.numpy(), stage, masks.numpy())[1][0]
+        found = {name: array.shape for name, array in own.statistics(stage).items()}
+        assert list(found.items()) == list(statistics_layout(stage).items())
 
 
 @every_family
-def test_tiles_in_onnxruntime_are_the_whole_picture(exports: Exports, family: str) -> None:
+@pytest.mark.parametrize("regions", [False, True])
+def test_tiles_in_onnxruntime_are_the_whole_picture(exports: Exports, family: str, regions: bool) -> None:
     ort = backend(exports, family)
-    side = 2 * max(ort.reach(stage).encode + ort.reach(stage).decode for stage in ort.stages) + 32
+    framings = [ort.framing(stage) for stage in ort.stages]
+    side = 2 * max(framing.encoder_band + framing.decoder_band for framing in framings) * 2 + 32
     rgb = (pixels(side + 50, side + 20)[0].transpose(1, 2, 0) * 255).astype(np.uint8)
-    code = ort.encode_style(pixels(40, 33, seed=1))
-    whole = tiling.from_tensor(ort.stylize(tiling.to_tensor(rgb), code, 0.8)).astype(int)
-    tiled = tiling.stylize(ort, rgb, code, 0.8, side)
+    codes = tuple(ort.encode_style(pixels(40, 33, seed=seed)) for seed in (1, 2))
+    masks = np.zeros((2, *rgb.shape[:2]), np.float32)
+    masks[0, :, :40], masks[1, 30:, 20:] = 1, 0.6
+    styles = Styles(codes, masks) if regions else Styles(codes[:1])
+    whole = stylize(ort, rgb, styles, 0.8, tile=0).astype(int)
+    tiled = stylize(ort, rgb, styles, 0.8, tile=side)
     assert np.abs(whole - tiled).max() <= 2
     assert whole.std() > 5
 

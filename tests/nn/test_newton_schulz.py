@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from adain.nn.fusion import eigh_roots, mean_covariance, regularized, wct
+from adain.nn.fusions.wct import WCT, regularized
 from adain.nn.newton_schulz import newton_schulz_roots, scale_factors
+from adain.nn.operators import MatrixRoots, Operators, eigh_roots
 
 FLOAT32 = 2e-3  # of a norm; what float32 products leave where the smallest eigenvalue is 1e-5 of the trace
 FLOAT64 = 1e-5  # of a norm; what ten steps leave
@@ -41,7 +42,7 @@ def _distance(one: torch.Tensor, other: torch.Tensor) -> float:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("dtype", "limit"), [(torch.float32, FLOAT32), (torch.float64, FLOAT64)])
 def test_roots_are_those_of_the_eigendecomposition(kind: str, channels: int, dtype: torch.dtype, limit: float) -> None:
-    covariance = regularized(mean_covariance(_features(kind, channels))[1])
+    covariance = regularized(Operators().mean_covariance(_features(kind, channels))[1])
     for root, exact in zip(newton_schulz_roots(dtype=dtype)(covariance), eigh_roots(covariance), strict=True):
         assert root.dtype == covariance.dtype
         assert _distance(root, exact) < limit
@@ -50,9 +51,13 @@ def test_roots_are_those_of_the_eigendecomposition(kind: str, channels: int, dty
 @pytest.mark.parametrize("kind", KINDS)
 def test_stylised_features_agree(kind: str) -> None:
     content, style = _features(kind, 64), _features("decaying", 64)
-    mean, covariance = mean_covariance(style)
-    _, coloring = eigh_roots(regularized(covariance))
-    fused, exact = (wct(content, mean, coloring, 1.0, roots) for roots in (newton_schulz_roots(), eigh_roots))
+    code = WCT(Operators()).style(style)
+
+    def wct(roots: MatrixRoots) -> torch.Tensor:
+        fusion = WCT(Operators(roots))
+        return fusion.transfer(fusion.content(content), code, {"mean": code["mean"]}, 1.0)(content)
+
+    fused, exact = wct(newton_schulz_roots()), wct(eigh_roots)
     assert _distance(fused, exact) < FLOAT32
 
 
@@ -63,7 +68,7 @@ def test_an_empty_covariance_has_finite_roots() -> None:
 
 
 def test_a_batch_is_each_of_its_matrices() -> None:
-    covariances = regularized(torch.cat([mean_covariance(_features(kind, 8))[1] for kind in KINDS]))
+    covariances = regularized(torch.cat([Operators().mean_covariance(_features(kind, 8))[1] for kind in KINDS]))
     roots = newton_schulz_roots()
     for index in range(len(KINDS)):
         for whole, single in zip(roots(covariances), roots(covariances[index : index + 1]), strict=True):

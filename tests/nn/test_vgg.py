@@ -14,8 +14,7 @@ from torch import nn
 from adain import registry
 from adain.nn import checkpoints, padding
 from adain.nn.build import build, parts
-from adain.nn.models import smallest_side
-from adain.nn.vgg import Conv, Decoder, Encoder, decoder_layers
+from adain.nn.vgg import Conv, Decoder, Encoder, decoder_layers, smallest_side
 
 WIDTHS = (4, 6, 8, 10, 12)
 LEVELS = (1, 2, 3, 4, 5)
@@ -28,8 +27,8 @@ def parameters(network: nn.Module) -> int:
 def test_the_full_width_adain_model_has_the_published_number_of_parameters() -> None:
     with torch.device("meta"):
         network = build(registry.get("adain-vgg19"))
-    assert parameters(network.get_submodule("encoder")) == 3_505_740
-    assert parameters(network.get_submodule("decoder")) == 3_505_219
+    assert parameters(network.get_submodule("encoders")) == 3_505_740
+    assert parameters(network.get_submodule("decoders")) == 3_505_219
 
 
 def test_the_adain_decoder_has_the_published_layers() -> None:
@@ -116,15 +115,15 @@ def test_the_exact_vgg19_reconstructs_a_photograph(shared: Path, level: int, dec
 
 @pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
 @pytest.mark.parametrize("size", [(7, 9), (4, 3), (2, 2)])
-def test_the_rim_for_cuda_is_a_reflection_and_so_is_its_gradient(
+def test_the_padding_for_cuda_is_a_reflection_and_so_is_its_gradient(
     size: tuple[int, int], layout: torch.memory_format
 ) -> None:
     ours, torchs = (torch.rand(2, 5, *size).contiguous(memory_format=layout).requires_grad_() for _ in range(2))
     torchs.data.copy_(ours.data)
-    rimmed, reflected = padding._Rim.apply(ours), padding.reflected(torchs, 1)
-    torch.testing.assert_close(rimmed, reflected, rtol=0, atol=0)
-    assert rimmed.is_contiguous(memory_format=torch.channels_last)
+    padded, reflected = padding._Reflected.apply(ours), padding.reflected(torchs, 1)
+    torch.testing.assert_close(padded, reflected, rtol=0, atol=0)
+    assert padded.is_contiguous(memory_format=torch.channels_last)
     towards = torch.rand_like(reflected)
-    rimmed.backward(towards)
+    padded.backward(towards)
     reflected.backward(towards)
     torch.testing.assert_close(ours.grad, torchs.grad)

@@ -10,25 +10,31 @@ import sys
 import numpy as np
 import pytest
 
-from adain.engine.backend import Reach
+from adain.engine.framing import Framing
 from adain.errors import InputError, WeightsError
+from adain.registry import FusedMap, Stage
 from adain.runtimes.contract import CONTRACT_VERSION, GRAPHS, GraphInfo, file_name, flatten, unflatten
 
-LAYOUT = {"relu2_1.mean": (3,), "relu2_1.coloring": (3, 3), "relu1_1.mean": (2,)}
+STAGES = (
+    Stage("relu2_1", (FusedMap("relu2_1", 2, 3, "wct"),), 4.0),
+    Stage("relu1_1", (FusedMap("relu1_1", 1, 2, "adain"),), 2.0),
+)
+LAYOUT = {"relu2_1.mean": (3,), "relu2_1.coloring": (3, 3), "relu1_1.mean": (2,), "relu1_1.std": (2,)}
 INFO = GraphInfo(
     model="wct-slim",
     graph="apply",
     fusion="wct",
+    stages=STAGES,
     precision="fp16",
     io="float",
     portable=True,
     size_multiple=16,
     size_minimum=32,
     default_alpha=0.6,
-    code_layout=LAYOUT,
     licence="MIT AND Apache-2.0",
     paper="Li et al. 2017, arXiv:1705.08086",
     weights_sha256={"model": "ab" * 32},
+    code_digest="cd" * 32,
     adain_version="0.1.0",
 )
 
@@ -40,13 +46,18 @@ def test_metadata_is_strings_and_comes_back() -> None:
     assert metadata["adain.model"] == "wct-slim"  # plain, for those who read it in another language
     assert json.loads(metadata["adain.code_layout"])[1] == ["relu2_1.coloring", [3, 3]]
     assert GraphInfo.from_metadata({**metadata, "other": "tool"}, "file.onnx") == INFO
+    assert INFO.code_layout == LAYOUT
 
 
 def test_every_field_is_in_the_metadata() -> None:
     info = dataclasses.replace(
-        INFO, stage="relu2_1", reach=Reach(multiple=2, minimum=4, encode=16, decode=16, margin=8, rim=2)
+        INFO,
+        stage="relu2_1",
+        framing=Framing(multiple=2, minimum=4, encoder_band=16, decoder_band=16, margin=8, context=2),
     )
-    assert {f"adain.{field.name}" for field in dataclasses.fields(GraphInfo)} == set(info.to_metadata())
+    fields = {f"adain.{field.name}" for field in dataclasses.fields(GraphInfo)}
+    assert {*fields, "adain.code_layout"} == set(info.to_metadata())
+    assert GraphInfo.from_metadata(info.to_metadata(), "file.onnx") == info
 
 
 def test_a_file_of_another_origin_is_an_error() -> None:
@@ -63,7 +74,7 @@ def test_another_version_of_the_contract_is_an_error() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [("graph", "encode"), ("precision", "fp8"), ("size_multiple", "many"), ("code_layout", "[1]")]
+    ("key", "value"), [("graph", "encode"), ("precision", "fp8"), ("size_multiple", "many"), ("stages", "[1]")]
 )
 def test_metadata_that_export_does_not_write_is_an_error(key: str, value: str) -> None:
     with pytest.raises(WeightsError, match="export it again"):
@@ -81,7 +92,7 @@ def test_codes_are_flat_in_the_order_of_the_layout() -> None:
     rng = np.random.default_rng(0)
     arrays = {name: rng.normal(size=shape).astype(np.float32) for name, shape in reversed(LAYOUT.items())}
     flat = flatten(arrays, LAYOUT)
-    assert flat.shape == (INFO.code_size,) == (14,)
+    assert flat.shape == (INFO.code_size,) == (16,)
     assert flat.dtype == np.float32
     assert np.array_equal(flat[:3], arrays["relu2_1.mean"])
     back = unflatten(flat, LAYOUT)

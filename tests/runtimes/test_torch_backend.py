@@ -15,12 +15,15 @@ from adain import registry
 from adain.code import StyleCode, mix
 from adain.engine.backend import Backend
 from adain.errors import DeviceError, InputError
-from adain.nn import fusion
 from adain.nn.build import build, load
-from adain.nn.models import AdaINModel, StyleTransfer, WCTModel
+from adain.nn.fusions import FUSIONS
+from adain.nn.network import StyleTransfer
 from adain.nn.newton_schulz import newton_schulz_roots
+from adain.nn.operators import Operators, eigh_roots
 from adain.nn.padding import crop_to, pad_to
 from adain.nn.vgg import Decoder, Encoder
+from adain.nn.vgg_networks import VGGNetwork
+from adain.registry import Architecture
 from adain.runtimes.torch_backend import TorchBackend, choose_device
 
 MODELS = [published.thin(model) for model in (*registry.MODELS.values(), *published.OWN)]
@@ -101,42 +104,48 @@ def test_a_mixed_code_gives_the_convex_mix_of_the_features(backend: TorchBackend
     assert np.isfinite(backend.stylize(pixels(20, 24), arrays, 1.0)).all()
 
 
-@pytest.mark.parametrize("fusion_name", ["adain", "wct"])
+def vgg(levels: tuple[int, ...], fusion: str, encoders: list[Encoder]) -> VGGNetwork:
+    """A network of those levels, with random decoders."""
+    shape = Architecture(widths=WIDTHS, levels=levels, encoder_per_level=False, keys="own")
+    decoders = [Decoder(WIDTHS, level) for level in levels]
+    return VGGNetwork(encoders, decoders, shape.stages(fusion), Operators()).eval()
+
+
+@pytest.mark.parametrize("fusion_name", list(FUSIONS))
 def test_mixing_codes_is_mixing_fused_features(fusion_name: str) -> None:
     generator = torch.Generator().manual_seed(0)
     content, *styles = (torch.rand(1, 5, 9, 11, generator=generator) for _ in range(3))
-    if fusion_name == "adain":
-        fuse, codes = fusion.adain, [fusion.mean_std(style) for style in styles]
-    else:
-        fuse, codes = fusion.wct, []
-        for style in styles:
-            mean, covariance = fusion.mean_covariance(style)
-            codes.append((mean, fusion.eigh_roots(fusion.regularized(covariance))[1]))
-    mixed = [0.3 * a + 0.7 * b for a, b in zip(*codes, strict=True)]
-    expected = 0.3 * fuse(content, *codes[0]) + 0.7 * fuse(content, *codes[1])
-    torch.testing.assert_close(fuse(content, *mixed), expected, rtol=1e-4, atol=1e-4)
+    fusion = FUSIONS[fusion_name](Operators())
+    codes = [fusion.style(style) for style in styles]
+    own = fusion.content(content)
+
+    def fuse(code: dict[str, torch.Tensor]) -> torch.Tensor:
+        return fusion.transfer(own, code, {name: array for name, array in code.items() if name in own}, 1.0)(content)
+
+    mixed = {name: 0.3 * codes[0][name] + 0.7 * codes[1][name] for name in codes[0]}
+    expected = 0.3 * fuse(codes[0]) + 0.7 * fuse(codes[1])
+    torch.testing.assert_close(fuse(mixed), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_adain_at_alpha_0_is_the_contents_reconstruction() -> None:
     torch.manual_seed(0)
-    model = AdaINModel(Encoder(WIDTHS, 4), Decoder(WIDTHS, 4)).eval()
+    model = vgg((4,), "adain", [Encoder(WIDTHS, 4)])
     content, style = torch.rand(1, 3, 32, 48), torch.rand(1, 3, 20, 20)
     with torch.inference_mode():
         got = model(content, model.encode_style(style), 0.0)
-        torch.testing.assert_close(got, model.decoder(model.encoder(content)), rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(got, model.decoders[0](model.encoders[0](content)), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("levels", [(5, 4, 3, 2, 1), (3,), (4, 2)])
 def test_wct_at_alpha_0_is_the_contents_reconstruction(levels: tuple[int, ...]) -> None:
     torch.manual_seed(0)
     encoders = [Encoder(WIDTHS, level) for level in levels]
-    decoders = [Decoder(WIDTHS, level) for level in levels]
-    model = WCTModel(encoders, decoders, levels).eval()
+    model = vgg(levels, "wct", encoders)
     content, style = torch.rand(1, 3, 32, 48), torch.rand(1, 3, 20, 20)
     with torch.inference_mode():
         got = model(content, model.encode_style(style), 0.0)
         expected = content
-        for encoder, decoder in zip(encoders, decoders, strict=True):
+        for encoder, decoder in zip(encoders, model.decoders, strict=True):
             expected = decoder(encoder(expected))
     torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-5)
 
@@ -144,8 +153,9 @@ def test_wct_at_alpha_0_is_the_contents_reconstruction(levels: tuple[int, ...]) 
 def test_one_encoder_may_serve_all_levels() -> None:
     torch.manual_seed(0)
     levels = (3, 2, 1)
-    shared_encoder, decoders = Encoder(WIDTHS, 3), [Decoder(WIDTHS, level) for level in levels]
-    one, many = WCTModel([shared_encoder], decoders, levels), WCTModel([shared_encoder] * 3, decoders, levels)
+    shared_encoder = Encoder(WIDTHS, 3)
+    one, many = vgg(levels, "wct", [shared_encoder]), vgg(levels, "wct", [shared_encoder] * 3)
+    many.load_state_dict({**many.state_dict(), **{k: v for k, v in one.state_dict().items() if "decoder" in k}})
     content, style = torch.rand(1, 3, 17, 30), torch.rand(1, 3, 21, 22)
     with torch.inference_mode():
         codes = one.encode_style(style), many.encode_style(style)
@@ -182,11 +192,13 @@ def test_roots_can_be_replaced(model: registry.Model) -> None:
 
     def roots(covariance: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         calls.append(covariance.shape)
-        return fusion.eigh_roots(covariance)
+        return eigh_roots(covariance)
 
-    net = build(model, roots=roots)
+    net = build(model, Operators(roots))
     net(torch.rand(1, 3, 8, 8), net.encode_style(torch.rand(1, 3, 8, 8)), 1.0)
-    assert len(calls) == 2 * len(model.architecture.maps)
+    fused = [each for stage in set(model.stages) for each in stage.maps if each.fusion != "adain"]
+    per_stage = [each for stage in model.stages for each in stage.maps if each.fusion != "adain"]
+    assert len(calls) == len(fused) + len(per_stage), "one root of each map of the style, and of the content each time"
 
 
 @pytest.mark.parametrize(("multiple", "minimum"), [(1, 1), (8, 9), (16, 17), (1, 17)])
@@ -203,7 +215,7 @@ def test_padding_repeats_the_edge_and_is_cropped_away(size: tuple[int, int], mul
 @every_model
 def test_it_compiles_to_one_graph(model: registry.Model) -> None:
     """What a CUDA graph can be of; `fullgraph` raises where there would be several."""
-    net = build(model, roots=newton_schulz_roots(dtype=torch.float64)).eval().requires_grad_(False)
+    net = build(model, Operators(newton_schulz_roots(dtype=torch.float64))).eval().requires_grad_(False)
     content = torch.from_numpy(pixels(40, 48))
     code = net.encode_style(torch.from_numpy(pixels(33, 35, 1)))
     compiled = torch.compile(net, backend="eager", fullgraph=True, dynamic=False)
@@ -256,7 +268,7 @@ def test_five_level_wct_of_real_pictures(shared: Path, level: int) -> None:
     model = registry.get("wct-collab-distill")
     folder = shared / "weights/original/collaborative-distillation"
     net = load(model, {file.role: folder / file.name for file in model.files})
-    assert isinstance(net, WCTModel)
+    assert isinstance(net, VGGNetwork)
     content = read_tensor(shared / "images/content/cornell.jpg", 96)
     style = read_tensor(shared / "images/style/la_muse.jpg", 96)
     with torch.inference_mode():

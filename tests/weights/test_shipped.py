@@ -46,7 +46,7 @@ def test_graphs_were_exported_from_these_weights(model: registry.Model) -> None:
 def test_graphs_for_few_calls_hold_no_second_copy_of_the_weights(model: registry.Model) -> None:
     shape = model.architecture
     assert isinstance(shape, registry.SlimArchitecture)
-    whole = {width for name, width in zip(shape.maps, shape.widths, strict=True) if int(name[1:]) in shape.covariances}
+    whole = {each.channels for each in model.stages[0].maps if each.fusion == "wct-std"}
     matrices = sum(2 * 4 * width**2 for width in whole)  # covariances need the identity matrix and three times that
     for key, name in files.names(model).items():
         if key.partition(".")[0] in files.FURTHER:

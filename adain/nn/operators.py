@@ -1,0 +1,170 @@
+"""The few operations whose best form depends on who runs a network: training, torch, or one of ONNX's runtimes.
+
+A network asks its `Operators` for them. These here are torch's; `adain.export.operators` has those for graphs.
+Statistics are always of float32 maps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import torch
+from torch import Tensor
+
+from adain.engine.moments import COVARIANCE_FLOOR, VARIANCE_EPS
+from adain.nn.padding import crop_to, int_max, pad_to, reflected
+
+__all__ = ["MatrixRoots", "Operators", "diagonal", "eigh_roots"]
+
+MatrixRoots: TypeAlias = Callable[[Tensor], tuple[Tensor, Tensor]]
+"""From regularised covariances (N, C, C) to (C^-1/2, C^1/2), each (N, C, C)."""
+
+_NARROW = 64  # channels; one product per picture of so few leaves most of a GPU idle, one per row of it does not
+_TINY = 1e-12  # keeps a mask that is all 0 from dividing by 0
+
+
+def eigh_roots(covariance: Tensor) -> tuple[Tensor, Tensor]:
+    """Whitening and coloring matrices by eigendecomposition, in float64 inside.
+
+    Args:
+        covariance: (N, C, C), symmetric and positive definite (see `adain.nn.fusions.wct.regularized`).
+
+    Returns:
+        C^-1/2 and C^1/2, (N, C, C) each, in the dtype of `covariance`.
+    """
+    values, vectors = torch.linalg.eigh(covariance.double())  # (N, C), (N, C, C)
+    # rounding may leave an eigenvalue below what `regularized` guarantees
+    roots = values.clamp_min(COVARIANCE_FLOOR / 2).sqrt()[:, None, :]  # (N, 1, C)
+    transposed = vectors.transpose(1, 2)
+    whitening = (vectors / roots) @ transposed
+    coloring = (vectors * roots) @ transposed
+    return whitening.to(covariance.dtype), coloring.to(covariance.dtype)
+
+
+class Operators:
+    """For torch.
+
+    Args:
+        roots: takes the roots of regularised covariances.
+    """
+
+    def __init__(self, roots: MatrixRoots = eigh_roots) -> None:
+        self.roots = roots
+
+    def fit(self, image: Tensor, *, multiple: int = 1, minimum: int = 1) -> Tensor:
+        """See `adain.nn.padding.pad_to`."""
+        return pad_to(image, multiple=multiple, minimum=minimum)
+
+    def crop(self, image: Tensor, like: Tensor, margin: int = 0) -> Tensor:
+        """See `adain.nn.padding.crop_to`."""
+        return crop_to(image, like, margin)
+
+    def reflect(self, x: Tensor, width: int = 1) -> Tensor:
+        """See `adain.nn.padding.reflected`."""
+        return reflected(x, width)
+
+    def at_least(self, x: Tensor, floor: Tensor) -> Tensor:
+        """The greater of (N, C, H, W) and a floor (N, C, 1, 1) or (N, C, H, W)."""
+        return torch.maximum(x, floor)
+
+    def mean_std(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation per channel, sqrt(unbiased variance + 1e-5), as in pytorch-AdaIN.
+
+        Args:
+            x: (N, C, H, W) float32. One pixel has variance 0.
+
+        Returns:
+            (N, C) each.
+        """
+        pixels = x.flatten(2)  # (N, C, H*W)
+        mean = pixels.mean(dim=2, keepdim=True)  # (N, C, 1)
+        variance = (pixels - mean).square().mean(dim=2) * _unbiased(pixels.shape[2])  # (N, C)
+        return mean.squeeze(2), (variance + VARIANCE_EPS).sqrt()
+
+    def mean_covariance(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean per channel (N, C), and covariance between channels divided by H*W - 1, (N, C, C).
+
+        Args:
+            x: (N, C, H, W) float32. One pixel has covariance 0.
+        """
+        pixels = x.flatten(2)  # (N, C, H*W)
+        mean = pixels.mean(dim=2, keepdim=True)  # (N, C, 1)
+        centred = pixels - mean
+        if x.is_cuda and x.shape[1] <= _NARROW:
+            rows = centred.view_as(x).transpose(1, 2)  # (N, H, C, W)
+            products = (rows @ rows.transpose(2, 3)).sum(dim=1)
+        else:
+            products = centred @ centred.transpose(1, 2)
+        return mean.squeeze(2), products / int_max(pixels.shape[2] - 1, 1)
+
+    def variances(self, x: Tensor, masks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Count, mean and variance per channel under each mask; the variance is divided by the count.
+
+        Args:
+            x: (N, C, H, W) float32.
+            masks: (N, R, H, W), what each pixel counts for, at least 0.
+
+        Returns:
+            (N, R), (N, R, C), (N, R, C).
+        """
+        count, shares, centred, centre = self._shared(x, masks)
+        mean = self.weigh(shares, centred)
+        return count, mean + centre[:, None], self.weigh(shares, centred * centred) - mean * mean
+
+    def covariances(self, x: Tensor, masks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """As `variances`, but the covariance between channels, (N, R, C, C)."""
+        count, shares, centred, centre = self._shared(x, masks)
+        mean = self.weigh(shares, centred)
+        second = self.weigh_products(shares, centred)
+        return count, mean + centre[:, None], second - mean[..., None] * mean[:, :, None]
+
+    def weigh(self, masks: Tensor, x: Tensor) -> Tensor:
+        """Sums over the pixels of (N, C, H, W), weighted by each mask (N, R, H, W): (N, R, C)."""
+        return (x.flatten(2) @ masks.flatten(2).transpose(1, 2)).transpose(1, 2)
+
+    def weigh_products(self, masks: Tensor, x: Tensor) -> Tensor:
+        """As `weigh`, of the products of all pairs of channels: (N, R, C, C)."""
+        pixels = x.flatten(2)
+        weighted = pixels[:, None] * masks.flatten(2)[:, :, None]  # (N, R, C, P), by far the largest here
+        products = weighted.flatten(1, 2) @ pixels.transpose(1, 2)  # (N, R * C, C)
+        return products.view(x.shape[0], -1, x.shape[1], x.shape[1])
+
+    def blend(self, values: Tensor, masks: Tensor) -> Tensor:
+        """Values of regions as a map: (N, R, C) by masks (N, R, h, w) to (N, C, h, w)."""
+        height, width = masks.shape[2:]
+        return (values.transpose(1, 2) @ masks.flatten(2)).reshape(-1, values.shape[2], height, width)
+
+    def mix_channels(self, matrix: Tensor, x: Tensor) -> Tensor:
+        """(N, C, C) times each pixel of (N, C, H, W); channels last if those are."""
+        if not x.is_contiguous(memory_format=torch.channels_last):
+            return (matrix @ x.flatten(2)).view_as(x)
+        pixels, transposed = x.permute(0, 2, 3, 1), matrix.transpose(1, 2)  # (N, H, W, C)
+        if x.is_cuda:  # a product per row, for the derivative's sake: see `mean_covariance`
+            return (pixels @ transposed[:, None]).permute(0, 3, 1, 2)
+        return (pixels.flatten(1, 2) @ transposed).view_as(pixels).permute(0, 3, 1, 2)
+
+    def mix_regions(self, matrices: Tensor, x: Tensor, masks: Tensor) -> Tensor:
+        """Each pixel of (N, C, H, W) times the mix of matrices (N, R, C, C) that masks (N, R, H, W) ask for."""
+        weighted = x.flatten(2)[:, None] * masks.flatten(2)[:, :, None]  # (N, R, C, P)
+        return (matrices.transpose(1, 2).flatten(2) @ weighted.flatten(1, 2)).view_as(x)
+
+    def _shared(self, x: Tensor, masks: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Count (N, R), masks over their count, and x minus the mean under all masks, (N, C)."""
+        count = masks.sum(dim=(2, 3))
+        shares = masks / count.clamp_min(_TINY)[:, :, None, None]
+        total = masks.sum(dim=1, keepdim=True)
+        everywhere = total / total.sum(dim=(2, 3), keepdim=True).clamp_min(_TINY)
+        centre = self.weigh(everywhere, x).squeeze(1)
+        return count, shares, x - centre[:, :, None, None], centre
+
+
+def diagonal(matrices: Tensor) -> Tensor:
+    """(N, C, C) to (N, C); torch's own is a dozen operators in ONNX."""
+    identity = torch.eye(matrices.shape[-1], dtype=matrices.dtype, device=matrices.device)
+    return (matrices * identity).sum(dim=-1)
+
+
+def _unbiased(count: int) -> float:
+    """What makes a variance unbiased."""
+    return count / int_max(count - 1, 1)
