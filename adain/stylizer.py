@@ -249,7 +249,9 @@ class Stylizer:
 
 def several(style: StyleInput | Sequence[StyleInput]) -> Sequence[StyleInput]:
     """The styles that an argument stands for, which may be one or a list."""
-    return [style] if isinstance(style, str) or not isinstance(style, Sequence) else style
+    if isinstance(style, Sequence) and not isinstance(style, (str, bytes, bytearray, memoryview)):
+        return style
+    return [style]
 
 
 def _read_content(

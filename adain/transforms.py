@@ -29,7 +29,7 @@ from adain import images, registry
 from adain.code import SUFFIX, StyleCode, is_code_file
 from adain.code_files import CodeFile
 from adain.errors import InputError
-from adain.images.reading import READABLE
+from adain.images.formats import READABLE
 from adain.jobs.sources import find
 from adain.loading import BackendName, load
 from adain.stylizer import STYLE_SIZE, Stylizer

@@ -47,7 +47,7 @@ def encode(
     interrupted goes on where it was.
     """
     from adain.code import is_code_file
-    from adain.images.reading import READABLE
+    from adain.images.formats import READABLE
     from adain.jobs.sources import find
 
     found = find(styles, READABLE)

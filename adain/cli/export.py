@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["export"]
 
-_PICTURES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
-
 
 @click.command()
 @click.argument("model", type=model_name)
@@ -133,7 +131,9 @@ def _verify(written: list[Written], network: StyleTransfer) -> None:
 def _pictures(directory: Path | None) -> list[Path]:
     if directory is None:
         return []
-    found = sorted(path for path in directory.rglob("*") if path.suffix.lower() in _PICTURES)
+    from adain.images.formats import READABLE
+
+    found = sorted(path for path in directory.rglob("*") if path.suffix.lower() in READABLE)
     if not found:
-        raise InputError(f"{directory} holds no pictures ({', '.join(sorted(_PICTURES))})")
+        raise InputError(f"{directory} holds no pictures ({', '.join(READABLE)})")
     return found

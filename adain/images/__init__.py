@@ -1,14 +1,15 @@
-"""Pictures: from files and arrays to network tensors and back.
+"""Pictures: from files, bytes and arrays to network tensors, and back.
 
-The only place that knows files, EXIF orientation, colour profiles, alpha channels and dtypes. Everything
-beyond it sees one kind of picture: upright, sRGB, uint8.
+Only this room knows files, EXIF orientation, colour profiles, alpha channels and dtypes. All others see one form of a
+picture: upright, sRGB, uint8.
 
-    file, PIL image or array --read--> Picture --to_tensor--> float32 (1, 3, H, W) in [0, 1]
-    float32 (1, 3, H, W) --from_tensor--> uint8 (H, W, 3) --Picture.to_pil--> PIL image --write--> file
+    path, bytes, stream, PIL image, array or torch tensor --read--> Picture
+    Picture.rgb --to_tensor--> float32 (1, 3, H, W) in [0, 1] --from_tensor--> uint8 (H, W, 3)
+    Picture.to_pil --write--> path or stream
 
-Deliberate choices, each documented where it is made: hidden colours under a fully transparent alpha are
-replaced (`picture`), a broken colour profile is taken as sRGB (`color_profiles`), formats without an alpha
-channel get the picture on white (`writing`).
+Formats are rows of one table (`formats`). Choices that may surprise: colours under a fully transparent alpha are
+replaced (`picture`), a broken colour profile is taken as sRGB (`color_profiles`), and formats without an alpha channel
+get the picture on white (`writing`).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from __future__ import annotations
 from adain.images.arrays import bands, from_tensor, quantize, to_tensor
 from adain.images.labels import read_labels
 from adain.images.picture import Picture, check_size, resize
-from adain.images.reading import PictureInput, read
+from adain.images.reading import PictureInput, read, read_rgb
 from adain.images.writing import check_place, check_target, write
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "quantize",
     "read",
     "read_labels",
+    "read_rgb",
     "resize",
     "to_tensor",
     "write",

@@ -1,7 +1,7 @@
-"""Arrays of every allowed dtype to 8 bit, and 8 bit to network tensors and back.
+"""Conversions between picture arrays of any allowed dtype, 8-bit arrays and network tensors.
 
-Values are sRGB-encoded throughout; nothing here is linear light. Work goes in bands of rows, so that a
-picture of 20 megapixels never has a second full-size float copy beside it.
+All values are sRGB, never linear light. The work is done in bands of rows, so that a picture of 20 megapixels needs no
+float copy of its full size.
 """
 
 from __future__ import annotations
@@ -14,31 +14,33 @@ from numpy.typing import NDArray
 
 from adain.errors import ImageError, InputError
 
-__all__ = ["bands", "check_rgb", "from_tensor", "quantize", "to_tensor", "to_uint8"]
+__all__ = ["bands", "check_rgb", "described", "from_tensor", "quantize", "to_tensor", "to_uint8"]
 
 BAND_PIXELS = 1 << 16  # a float32 RGB band of 768 KiB stays in a core's cache
 HALF_STEP = 0.5 / 255  # slack for round-off: a float this far outside [0, 1] still rounds to 0 or 255
 
 
 def bands(height: int, width: int) -> Iterator[slice]:
-    """Slices of whole rows that cover `height`, each of about `BAND_PIXELS` pixels."""
+    """Split `height` into slices of whole rows, of about `BAND_PIXELS` pixels each."""
     rows = max(1, BAND_PIXELS // max(1, width))
     for top in range(0, height, rows):
         yield slice(top, min(top + rows, height))
 
 
 def quantize(values: NDArray[np.floating]) -> NDArray[np.uint8]:
-    """Round floats in [0, 1] to 8 bit: clip, then `floor(x * 255 + 0.5)`, the rounding of the ONNX graphs.
+    """Round floats in [0, 1] to 8 bit: clip, then `floor(x * 255 + 0.5)`, as the ONNX graphs do.
 
     Args:
-        values: float, any shape whose first axis is rows; values outside [0, 1] are clipped.
+        values: float, of any shape whose first axis is rows. Values outside [0, 1] are clipped.
 
     Returns:
         uint8, the same shape, C-contiguous.
 
     Raises:
-        InputError: if a value is NaN or infinite.
+        InputError: a value is NaN or infinite, or this is no array of floats.
     """
+    if not isinstance(values, np.ndarray) or values.dtype.kind != "f" or values.ndim == 0:
+        raise InputError(f"values must be an array of floats with rows, got {described(values)}")
     result = np.empty(values.shape, np.uint8)
     for rows in bands(values.shape[0], int(np.prod(values.shape[1:])) // 3):
         with np.errstate(over="ignore"):  # becomes infinity, which is reported below
@@ -57,7 +59,7 @@ def quantize(values: NDArray[np.floating]) -> NDArray[np.uint8]:
 
 
 def to_tensor(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Turn a picture into what the networks take.
+    """Convert 8-bit colours to a network's input.
 
     Args:
         rgb: uint8 (H, W, 3).
@@ -66,7 +68,7 @@ def to_tensor(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
         float32 (1, 3, H, W) in [0, 1], C-contiguous.
 
     Raises:
-        InputError: if the array is of another dtype or shape.
+        InputError: the array has another dtype or shape.
     """
     check_rgb(rgb)
     tensor = np.empty((1, 3, *rgb.shape[:2]), np.float32)
@@ -76,19 +78,19 @@ def to_tensor(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def from_tensor(tensor: NDArray[np.floating]) -> NDArray[np.uint8]:
-    """Turn a network's output into a picture; the inverse of `to_tensor`.
+    """Convert a network's output to 8-bit colours; the inverse of `to_tensor`.
 
     Args:
-        tensor: float (1, 3, H, W), meant to be in [0, 1]; what lies outside is clipped.
+        tensor: float (1, 3, H, W) in [0, 1]. Values outside are clipped.
 
     Returns:
         uint8 (H, W, 3), C-contiguous, rounded to the nearest of 256 values.
 
     Raises:
-        InputError: if the array is of another shape or dtype, or holds NaN or infinity.
+        InputError: the array has another shape or dtype, or a value is NaN or infinite.
     """
-    if tensor.ndim != 4 or tensor.shape[:2] != (1, 3) or tensor.dtype.kind != "f":
-        raise InputError(f"a tensor must be float (1, 3, H, W), got {tensor.dtype} {tensor.shape}")
+    if not isinstance(tensor, np.ndarray) or tensor.shape[:2] != (1, 3) or tensor.ndim != 4 or tensor.dtype.kind != "f":
+        raise InputError(f"a tensor must be float (1, 3, H, W), got {described(tensor)}")
     result = np.empty((*tensor.shape[2:], 3), np.uint8)
     for channel, plane in enumerate(tensor[0]):
         result[..., channel] = quantize(plane)  # at once, numpy would turn planes to pixels three bytes at a time
@@ -97,21 +99,26 @@ def from_tensor(tensor: NDArray[np.floating]) -> NDArray[np.uint8]:
 
 def check_rgb(rgb: NDArray[np.uint8]) -> None:
     """Raise `InputError` unless the array is uint8 (H, W, 3) with at least one pixel."""
-    if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.size == 0:
-        raise InputError(f"colours must be uint8 (H, W, 3) with H, W >= 1, got {rgb.dtype} {rgb.shape}")
+    if not isinstance(rgb, np.ndarray) or rgb.dtype != np.uint8 or rgb.shape[2:] != (3,) or rgb.size == 0:
+        raise InputError(f"colours must be uint8 (H, W, 3) with H, W >= 1, got {described(rgb)}")
+
+
+def described(value: object) -> str:
+    """An argument in an error's words: dtype and shape of an array, else the type."""
+    return f"{value.dtype} {value.shape}" if isinstance(value, np.ndarray) else type(value).__name__
 
 
 def to_uint8(array: NDArray[np.generic]) -> NDArray[np.uint8]:
-    """Bring a picture of any allowed dtype to 8 bit; the result never shares memory with the argument.
+    """Convert a picture array to 8 bit. The result never shares memory with the argument.
 
     Args:
-        array: uint8; uint16, all of whose 65536 values count; or float in [0, 1]. Any shape.
+        array: uint8, uint16 with values from 0 to 65535, or float in [0, 1]; of any shape.
 
     Returns:
         uint8, the same shape, each value the nearest of 256.
 
     Raises:
-        ImageError: for another dtype, and for a float that is NaN or outside [0, 1].
+        ImageError: the dtype is another, or a float is NaN or outside [0, 1].
     """
     kind, bytes_per_value = array.dtype.kind, array.dtype.itemsize
     if kind == "u" and bytes_per_value == 1:

@@ -1,13 +1,14 @@
 """Colour profiles (ICC) to sRGB, with LittleCMS through Pillow.
 
-A profile that cannot be read or applied is taken as sRGB, with a line in the log: a picture whose colours are
-slightly off is worth more than none. That is also what browsers do.
+A profile that cannot be read or applied is logged, and the picture is taken as sRGB, as browsers do: slightly wrong
+colours are better than no picture.
 """
 
 from __future__ import annotations
 
 import io
 import logging
+from functools import lru_cache
 
 import numpy as np
 from PIL import Image, ImageCms
@@ -33,44 +34,48 @@ def to_srgb(image: Image.Image, profile: bytes | None, name: str) -> Image.Image
         The picture in mode RGB.
     """
     if image.mode == "LAB":
-        return _apply(image, ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")))
+        return _apply(image, _built(ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")), "LAB"))
     if profile:
         try:
-            return _with_profile(image, profile)
+            mode, transform = _transform(profile, image.mode)
+            image = image if image.mode == mode else image.convert(mode)
+            return image if transform is None else _apply(image, transform)
         except (ImageCms.PyCMSError, OSError, ValueError, TypeError) as error:
             logger.warning("%s: its colour profile cannot be used (%s); taken as sRGB", name, error)
-    return _rgb(image)
-
-
-def _with_profile(image: Image.Image, data: bytes) -> Image.Image:
-    profile = ImageCms.ImageCmsProfile(io.BytesIO(data))
-    space = profile.profile.xcolor_space.strip()
-    if space == "RGB" and image.mode != "CMYK":
-        image = _rgb(image)  # grey pictures are often tagged with an RGB profile
-        return image if _is_srgb(profile) else _apply(image, profile)
-    if space != COLOR_SPACES[image.mode].upper():
-        raise ValueError(f"a {space} profile in a {image.mode} picture")
-    return _apply(image, profile)
-
-
-def _rgb(image: Image.Image) -> Image.Image:
     return image if image.mode == "RGB" else image.convert("RGB")  # convert would copy
 
 
-def _is_srgb(profile: ImageCms.ImageCmsProfile) -> bool:
-    """Whether a profile moves no colour by more than rounding; most pictures' own does not."""
-    moved = np.asarray(_apply(Image.fromarray(PROBE), profile)).astype(np.int16) - PROBE
+@lru_cache(maxsize=8)  # building one takes longer than decoding a small picture
+def _transform(data: bytes, mode: str) -> tuple[str, ImageCms.ImageCmsTransform | None]:
+    """The mode that a profile applies to, and its transform to sRGB; None if it changes nothing."""
+    profile = ImageCms.ImageCmsProfile(io.BytesIO(data))
+    space = profile.profile.xcolor_space.strip()
+    if space == "RGB" and mode == "L":
+        mode = "RGB"  # grey pictures are often tagged with an RGB profile
+    if space != COLOR_SPACES[mode].upper():
+        raise ValueError(f"a {space} profile in a {mode} picture")
+    transform = _built(profile, mode)
+    return mode, None if mode == "RGB" and _is_srgb(transform) else transform
+
+
+def _is_srgb(transform: ImageCms.ImageCmsTransform) -> bool:
+    """Whether a transform moves no colour by more than rounding, as with most profiles in pictures."""
+    moved = np.asarray(_apply(Image.fromarray(PROBE), transform)).astype(np.int16) - PROBE
     return int(abs(moved).max()) <= 1
 
 
-def _apply(image: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image.Image:
-    result = ImageCms.profileToProfile(
-        image,
+def _built(profile: ImageCms.ImageCmsProfile, mode: str) -> ImageCms.ImageCmsTransform:
+    return ImageCms.buildTransform(
         profile,
         ImageCms.createProfile("sRGB"),
+        mode,
+        "RGB",
         renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
-        outputMode="RGB",
         flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
     )
+
+
+def _apply(image: Image.Image, transform: ImageCms.ImageCmsTransform) -> Image.Image:
+    result = ImageCms.applyTransform(image, transform)
     assert result is not None  # only inPlace=True returns None
     return result

@@ -1,17 +1,16 @@
-"""Pictures whose values are names, not colours: maps of labels, as segmentation writes them."""
+"""Label maps, as segmentation writes them: pictures whose values are labels, not colours."""
 
 from __future__ import annotations
-
-import os
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from adain.errors import ImageError
+from adain.images.encoded import is_encoded, open_encoded
 from adain.images.modes import decoded, upright
-from adain.images.reading import PictureInput, open_file, read
+from adain.images.reading import PictureInput, read
+from adain.images.torch_tensors import from_torch, is_torch
 
 __all__ = ["read_labels"]
 
@@ -19,29 +18,33 @@ _GREY = ("1", "L", "P", "I", "I;16", "I;16L", "I;16B", "I;16N")
 
 
 def read_labels(source: PictureInput) -> NDArray[np.int64]:
-    """Read a map of labels, each value as it is: nothing is scaled, and no colour converted.
+    """Read a map of labels. Values are not scaled and colours not converted.
+
+    The label of a pixel is its grey value of 8 or 16 bits, its index in a palette, or its colour as the number
+    0xRRGGBB.
 
     Args:
-        source: a path, a PIL image or an array as for `adain.images.read`. The label of a pixel is its grey value of 8
-            or 16 bits, its index in a palette, or its colour as the number 0xRRGGBB. Arrays may also be of any other
-            type of whole numbers, or bool.
+        source: as for `adain.images.read`. Arrays and tensors may also hold bool or any type of whole numbers.
 
     Returns:
         (H, W) int64.
 
     Raises:
-        ImageError: it cannot be read, or is a picture of another kind.
-        InputError: the source is none of the three.
+        ImageError: the map cannot be read, or is a picture of another kind.
+        InputError: the source is of another type.
     """
+    if is_torch(source):
+        source = from_torch(source)
     if isinstance(source, np.ndarray) and source.ndim == 3 and source.shape[2] == 1:
         source = source[..., 0]
     if isinstance(source, np.ndarray) and source.ndim == 2 and source.dtype.kind in "iub":
         return source.astype(np.int64)
     if isinstance(source, Image.Image):
         return _values(source, "the map")
-    if isinstance(source, (str, os.PathLike)):
-        with open_file(Path(source)) as image:
-            return _values(image, os.fspath(source))
+    if is_encoded(source):
+        image, name = open_encoded(source)
+        with image:
+            return _values(image, name)
     return _packed(read(source, keep_hidden=True).rgb)
 
 

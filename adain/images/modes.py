@@ -1,8 +1,9 @@
-"""PIL images of every mode to a `Picture`: upright, 8 bit, sRGB, alpha apart."""
+"""PIL images of any mode to a `Picture`: upright, 8 bit, sRGB, with the alpha channel apart."""
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps
 
 from adain.errors import ImageError
@@ -10,7 +11,7 @@ from adain.images.arrays import to_uint8
 from adain.images.color_profiles import to_srgb
 from adain.images.picture import Picture, replace_hidden_colors
 
-__all__ = ["decoded", "from_pil", "upright"]
+__all__ = ["decoded", "from_pil", "to_rgb", "upright"]
 
 # Modes that hold the same colours as another mode from which everything is known here.
 STRAIGHT = {"La": "LA", "PA": "RGBA", "RGBa": "RGBA", "RGBX": "RGB", "YCbCr": "RGB", "HSV": "RGB"}
@@ -19,35 +20,48 @@ KNOWN = ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "LAB", *STRAIGHT, *DEEP)
 
 
 def from_pil(image: Image.Image, name: str = "the picture", *, keep_hidden: bool = False) -> Picture:
-    """Turn a PIL image of any common mode into a picture; the image itself stays as it is.
+    """Turn a PIL image of any common mode into a picture. The image itself is not changed.
 
-    16-bit grey is rounded to the nearest of 256 values; of 16-bit colour Pillow itself keeps the high byte.
-    Mode `I` counts as 16 bit, as Pillow long used it for, mode `F` must be in [0, 1].
+    16-bit grey is rounded to the nearest of 256 values. Of 16-bit colours Pillow itself keeps the high byte.
+    Mode `I` counts as 16 bit, as Pillow long used it for. Mode `F` must be in [0, 1].
 
     Args:
-        image: opened or made; loaded if it was not.
+        image: the image; it is loaded if it was not.
         name: what to call it in messages.
         keep_hidden: as in `adain.images.read`.
 
     Raises:
-        ImageError: if the pixels cannot be decoded, or are of a mode or range that is not supported.
+        ImageError: the pixels cannot be decoded, or are of a mode or range that is not supported.
     """
+    rgb, alpha = _split(image, name)
+    colors = np.array(rgb)
+    if alpha is not None and not keep_hidden:
+        replace_hidden_colors(colors, alpha)
+    return Picture(colors, alpha)
+
+
+def to_rgb(image: Image.Image, name: str = "the picture") -> Image.Image:
+    """The colours of `from_pil` as a PIL image. Opaque pictures are spared the way through an array."""
+    rgb, alpha = _split(image, name)
+    return rgb if alpha is None else Image.fromarray(replace_hidden_colors(np.array(rgb), alpha))
+
+
+def _split(image: Image.Image, name: str) -> tuple[Image.Image, NDArray[np.uint8] | None]:
+    """The colours in mode RGB, and the alpha channel if there is one."""
     if image.mode not in KNOWN:
         raise ImageError(f"{name} is of mode {image.mode}; allowed are {', '.join(KNOWN)}; convert it first")
     if min(image.size) < 1:
         raise ImageError(f"{name} is empty ({image.width}x{image.height}); at least one pixel is needed")
     profile = image.info.get("icc_profile")
     straight = _straight(upright(decoded(image, name)), name)
-    alpha = np.array(straight.getchannel("A")) if straight.mode in ("LA", "RGBA") else None
-    opaque = straight.convert(straight.mode[:-1]) if alpha is not None else straight
-    rgb = np.array(to_srgb(opaque, profile, name))
-    if alpha is not None and not keep_hidden:
-        replace_hidden_colors(rgb, alpha)
-    return Picture(rgb, alpha)
+    if straight.mode not in ("LA", "RGBA"):
+        return to_srgb(straight, profile, name), None
+    opaque = straight.convert(straight.mode[:-1])
+    return to_srgb(opaque, profile, name), np.array(straight.getchannel("A"))
 
 
 def decoded(image: Image.Image, name: str) -> Image.Image:
-    """The image itself, once its pixels are there; an `ImageError` if they cannot be decoded."""
+    """The image itself, with its pixels decoded; an `ImageError` if they cannot be."""
     try:
         image.load()
     except MemoryError:
@@ -58,7 +72,7 @@ def decoded(image: Image.Image, name: str) -> Image.Image:
 
 
 def upright(image: Image.Image) -> Image.Image:
-    """Turn a picture as its EXIF orientation says; one whose EXIF data cannot be read is taken as upright."""
+    """Turn a picture as its EXIF orientation says. If that cannot be read, the picture is taken as upright."""
     try:
         turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
         return ImageOps.exif_transpose(image) if turned else image
@@ -67,7 +81,7 @@ def upright(image: Image.Image) -> Image.Image:
 
 
 def _straight(image: Image.Image, name: str) -> Image.Image:
-    """The same picture in mode L, LA, RGB, RGBA, CMYK or LAB: alpha, if any, as a channel of its own."""
+    """The picture in mode L, LA, RGB, RGBA, CMYK or LAB, with transparency as an alpha channel."""
     if image.mode in DEEP:
         return _shallow(image, name)
     image = image.convert(STRAIGHT[image.mode]) if image.mode in STRAIGHT else image
@@ -79,7 +93,7 @@ def _straight(image: Image.Image, name: str) -> Image.Image:
 
 
 def _keyed(image: Image.Image) -> Image.Image:
-    """The same picture, its transparent colour of 8 bits like its pixels; that of a 16-bit file has 16."""
+    """The picture with a transparent colour of 8 bits, like its pixels. A 16-bit file gives one of 16 bits."""
     key = image.info["transparency"]
     if image.mode == "RGB" and isinstance(key, tuple) and max(key) > 255:
         image = image.copy()
@@ -88,7 +102,7 @@ def _keyed(image: Image.Image) -> Image.Image:
 
 
 def _shallow(image: Image.Image, name: str) -> Image.Image:
-    """One channel of 16 bits or of floats as 8 bits, a transparent value as alpha."""
+    """One channel of 16 bits or floats to 8 bits, with a transparent value as alpha."""
     values = np.asarray(image)
     if image.mode == "I":
         if values.min() < 0 or values.max() > 65535:

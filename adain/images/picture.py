@@ -1,4 +1,4 @@
-"""The one kind of picture everything works on, and its resizing."""
+"""`Picture`, the one form of a picture that the rest of the package works on, and its resizing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from adain.errors import InputError
-from adain.images.arrays import check_rgb
+from adain.images.arrays import check_rgb, described
 
 __all__ = ["Picture", "check_size", "pixel_limit", "replace_hidden_colors", "resize"]
 
@@ -21,10 +21,10 @@ class Picture:
 
     Attributes:
         rgb: uint8 (H, W, 3), colours not multiplied by alpha.
-        alpha: uint8 (H, W), 255 is opaque; None for a picture without an alpha channel.
+        alpha: uint8 (H, W), 255 is opaque. None if there is no alpha channel.
 
     Raises:
-        InputError: if an array is of another dtype or shape.
+        InputError: an array has another dtype or shape.
     """
 
     rgb: NDArray[np.uint8]
@@ -32,10 +32,11 @@ class Picture:
 
     def __post_init__(self) -> None:
         check_rgb(self.rgb)
-        if self.alpha is not None and (self.alpha.dtype != np.uint8 or self.alpha.shape != self.rgb.shape[:2]):
-            raise InputError(
-                f"alpha must be uint8 {self.rgb.shape[:2]} like the colours, got {self.alpha.dtype} {self.alpha.shape}"
-            )
+        alpha, shape = self.alpha, self.rgb.shape[:2]
+        if alpha is None:
+            return
+        if not isinstance(alpha, np.ndarray) or alpha.dtype != np.uint8 or alpha.shape != shape:
+            raise InputError(f"alpha must be uint8 {shape} like the colours, got {described(alpha)}")
 
     @property
     def size(self) -> tuple[int, int]:
@@ -44,7 +45,7 @@ class Picture:
         return width, height
 
     def to_pil(self) -> Image.Image:
-        """The picture as a PIL image: RGB, or RGBA where there is an alpha channel."""
+        """The picture as a PIL image: RGBA if it has an alpha channel, else RGB."""
         image = Image.fromarray(self.rgb)
         if self.alpha is not None:
             image.putalpha(Image.fromarray(self.alpha))
@@ -54,17 +55,20 @@ class Picture:
 def resize(picture: Picture, size: int, *, enlarge: bool = True) -> Picture:
     """Scale a picture so that its shorter side is exactly `size`, with antialiasing (Lanczos).
 
-    The aspect is kept as nearly as whole pixels allow. Colours are weighted by alpha while they are averaged,
-    so what is transparent does not bleed into what is not.
+    The aspect ratio is kept to the nearest pixel. Colours are weighted by alpha, so that transparent pixels do not
+    bleed into others.
 
     Args:
-        picture: the picture; it is returned itself where nothing is to be done.
+        picture: the picture. It is returned itself if it has this size.
         size: pixels of the shorter side, at least 1.
-        enlarge: whether a smaller picture is scaled up; if not, it stays as it is.
+        enlarge: whether a smaller picture is scaled up.
 
     Raises:
-        InputError: if the size is not a positive whole number, or the result would be too large to be meant.
+        InputError: this is no `Picture`, the size is no positive whole number, or the result would have more pixels
+            than allowed.
     """
+    if not isinstance(picture, Picture):
+        raise InputError(f"only a Picture can be resized, got {type(picture).__name__}; read it first")
     size = check_size(size)
     shorter = min(picture.size)
     if shorter == size or (shorter < size and not enlarge):
@@ -85,10 +89,9 @@ def resize(picture: Picture, size: int, *, enlarge: bool = True) -> Picture:
 
 
 def pixel_limit() -> int | None:
-    """The most pixels a picture may have: where Pillow calls it a decompression bomb, about 179 million.
+    """The most pixels that a picture may have, about 179 million; None is no limit.
 
-    Twice `PIL.Image.MAX_IMAGE_PIXELS`, read anew each time, so that setting that (or None: no limit) moves
-    both.
+    Pillow calls larger ones decompression bombs: twice `PIL.Image.MAX_IMAGE_PIXELS`, which is read at each call.
     """
     return None if Image.MAX_IMAGE_PIXELS is None else 2 * Image.MAX_IMAGE_PIXELS
 
@@ -96,9 +99,9 @@ def pixel_limit() -> int | None:
 def replace_hidden_colors(rgb: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Give fully transparent pixels the mean colour of the others.
 
-    Files hold anything below alpha 0, mostly black; nobody sees it, but a network would, in its statistics
-    and across the edge. The mean leaves the mean colour as it is and adds no contrast of its own. A picture
-    with nothing visible keeps its colours.
+    Files may hold any colour there, mostly black. Nobody sees it, but it would change a network's statistics and
+    bleed across the edge. The mean does not change the mean colour and adds no contrast. A wholly transparent picture
+    keeps its colours.
 
     Args:
         rgb: uint8 (H, W, 3), changed in place.

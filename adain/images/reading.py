@@ -1,126 +1,85 @@
-"""Whatever the user calls a picture, to a `Picture`."""
+"""Anything that a user may pass as a picture, to a `Picture`."""
 
 from __future__ import annotations
 
-import os
-import stat
-from collections.abc import Mapping
-from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from adain.errors import ImageError, InputError
 from adain.images.arrays import to_uint8
-from adain.images.modes import from_pil
-from adain.images.picture import Picture, pixel_limit, replace_hidden_colors
+from adain.images.encoded import Encoded, is_encoded, open_encoded
+from adain.images.modes import from_pil, to_rgb
+from adain.images.picture import Picture, check_size, replace_hidden_colors
+from adain.images.torch_tensors import TorchTensor, from_torch, is_torch
 
-__all__ = ["READABLE", "PictureInput", "open_file", "read"]
+__all__ = ["PictureInput", "read", "read_rgb"]
 
-PictureInput: TypeAlias = str | os.PathLike[str] | Image.Image | NDArray[np.generic] | Picture
-
-# Suffixes that pictures go by, and Pillow's names of their formats. Only what photographs and paintings come
-# in: Pillow's others include some that run other programs (EPS).
-READABLE: Mapping[str, str] = {
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-    ".jfif": "JPEG",
-    ".png": "PNG",
-    ".webp": "WEBP",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-    ".bmp": "BMP",
-    ".gif": "GIF",
-}
+PictureInput: TypeAlias = Encoded | Image.Image | NDArray[np.generic] | TorchTensor | Picture
 
 
 def read(source: PictureInput, *, keep_hidden: bool = False) -> Picture:
-    """Read a picture: upright, 8 bit, sRGB, its alpha channel apart.
+    """Read a picture: upright, 8 bit, sRGB, with its alpha channel apart.
 
-    Files are JPEG, PNG, WebP, TIFF, BMP or GIF (the first frame), recognised by content and not by name;
-    grey, palette, colour, CMYK or Lab, 8 or 16 bit. They are turned as their EXIF orientation says and
-    converted from their colour profile; a broken one is taken as sRGB and logged. Colours below an alpha of 0
-    are replaced by the mean of the others. Above 89 megapixels Pillow warns
-    (`PIL.Image.DecompressionBombWarning`), above 179 it is an error; set `PIL.Image.MAX_IMAGE_PIXELS` to move
-    both.
+    Encoded pictures are of a format in `adain.images.formats`, recognised by content and not by name. They may be
+    grey, palette, colour, CMYK or Lab, of 8 or 16 bits. The EXIF orientation and the colour profile are applied. A
+    broken profile is logged, and the picture is taken as sRGB. Colours under an alpha of 0 become the mean of the
+    others. Pillow warns above 89 megapixels (`PIL.Image.DecompressionBombWarning`), and 179 are the limit;
+    `PIL.Image.MAX_IMAGE_PIXELS` moves both.
 
     Args:
-        source: a path, a PIL image of any common mode, or an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4)
-            of dtype uint8, uint16 or float in [0, 1]: grey, grey, RGB or RGBA (colours not multiplied by
-            alpha). A `Picture` is returned itself.
-        keep_hidden: leave the colours below an alpha of 0 as they are.
+        source: the picture as one of
+
+            - a path,
+            - bytes, or a binary stream, which is read from its position to its end and stays open,
+            - a PIL image of any common mode,
+            - an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4): grey, RGB or RGBA, colours not multiplied by alpha,
+              of dtype uint8, uint16 or float in [0, 1],
+            - a torch tensor (H, W) or (C, H, W), of the same dtypes, on any device, also in a batch of 1,
+            - a `Picture`, which is returned itself.
+        keep_hidden: keep the colours under an alpha of 0.
 
     Raises:
-        ImageError: if the file is missing, is no picture, is damaged or too large, or the array is not as
-            above.
-        InputError: if the source is none of these.
+        ImageError: the picture is missing, damaged or too large, is no picture, or has another shape or dtype.
+        InputError: the source is of another type.
     """
     if isinstance(source, Picture):
         return source
     if isinstance(source, Image.Image):
         return from_pil(source, keep_hidden=keep_hidden)
+    if is_torch(source):
+        return _from_array(from_torch(source), keep_hidden)
     if isinstance(source, np.ndarray):
         return _from_array(source, keep_hidden)
-    if isinstance(source, (str, os.PathLike)):
-        with open_file(Path(source)) as image:
-            return from_pil(image, os.fspath(source), keep_hidden=keep_hidden)
-    raise InputError(f"a picture must be a path, a PIL image or a numpy array, got {type(source).__name__}")
+    if not is_encoded(source):
+        raise InputError(
+            "a picture must be a path, bytes, a binary stream, a PIL image, a numpy array or a torch tensor, "
+            f"got {type(source).__name__}"
+        )
+    image, name = open_encoded(source)
+    with image:
+        return from_pil(image, name, keep_hidden=keep_hidden)
 
 
-def open_file(path: Path) -> Image.Image:
-    """A file as Pillow opens it, its pixels not decoded yet.
+def read_rgb(source: Encoded, *, at_least: int | None = None) -> Image.Image:
+    """Read the colours of an encoded picture, as `read` does, into a PIL image of mode RGB.
+
+    Args:
+        source: a path, bytes or a binary stream.
+        at_least: decode a JPEG at 1/2, 1/4 or 1/8 of its size, which is faster, but keep this many pixels a side.
 
     Raises:
-        ImageError: it is missing, or no picture of a format that is allowed.
+        ImageError: as for `read`.
+        InputError: the stream gives text, or `at_least` is no size.
     """
-    _check_file(path)
-    try:
-        return Image.open(path, formats=_formats(path))
-    except MemoryError:
-        raise
-    except Exception as error:  # decoders raise nearly every type there is on broken bytes
-        raise ImageError(f"{path} {_reason(error, path)}") from error
-
-
-def _formats(path: Path) -> list[str]:
-    """All formats, the one the name promises first: Pillow imports its decoders as it comes to them."""
-    likely = READABLE.get(path.suffix.lower())
-    return sorted(set(READABLE.values()), key=lambda name: (name != likely, name))
-
-
-def _reason(error: Exception, path: Path) -> str:
-    if isinstance(error, UnidentifiedImageError):
-        with path.open("rb") as file:
-            start = file.read(12)
-        return (
-            f"is no picture that can be read: it starts with {start!r}; "
-            "allowed are JPEG, PNG, WebP, TIFF, BMP and GIF; convert it, or get a complete copy of it"
-        )
-    if isinstance(error, Image.DecompressionBombError):
-        return (
-            f"unpacks to more than the allowed {pixel_limit():,} pixels ({error}); "
-            "scale it down, or raise PIL.Image.MAX_IMAGE_PIXELS if you trust it"
-        )
-    if isinstance(error, PermissionError):
-        return "may not be read by this user; change its permissions"
-    return f"cannot be opened as a picture ({error}); get a complete copy of it"
-
-
-def _check_file(path: Path) -> None:
-    try:
-        status = path.stat()
-    except PermissionError as error:
-        raise ImageError(f"{path} {_reason(error, path)}") from error
-    except (OSError, ValueError) as error:  # also a name that is too long, or holds a zero byte
-        raise ImageError(f"{path} does not exist; check the path") from error
-    if stat.S_ISDIR(status.st_mode):
-        raise ImageError(f"{path} is a folder; give the path of one picture")
-    if not stat.S_ISREG(status.st_mode):
-        raise ImageError(f"{path} is not a regular file; give the path of one picture")
-    if status.st_size == 0:
-        raise ImageError(f"{path} is an empty file of 0 bytes; get a complete copy of it")
+    side = None if at_least is None else check_size(at_least)
+    image, name = open_encoded(source)
+    with image:
+        if side is not None:
+            image.draft(None, (side, side))
+        return to_rgb(image, name)
 
 
 def _from_array(array: NDArray[np.generic], keep_hidden: bool) -> Picture:

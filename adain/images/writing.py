@@ -1,85 +1,76 @@
-"""PIL images to files: whole or not at all (see `adain.atomic`)."""
+"""PIL images to files and streams: whole or not at all (see `adain.atomic`)."""
 
 from __future__ import annotations
 
+import io
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from PIL import Image
 
-from adain.atomic import replacing
+from adain.atomic import write_bytes
 from adain.errors import InputError, OutputError
+from adain.images.encoded import stream_name
+from adain.images.formats import FORMATS, WRITABLE, Format, listed, named
 from adain.images.modes import from_pil
 
-__all__ = ["check_place", "check_target", "write"]
+__all__ = ["Sink", "check_place", "check_target", "write"]
 
 
-@dataclass(frozen=True)
-class _Format:
-    name: str  # Pillow's
-    alpha: bool
-    max_side: int  # pixels; of the header or, for JPEG, of libjpeg
-    options: Mapping[str, object] = field(default_factory=dict)
+class Sink(Protocol):
+    """Anything with a `write` that takes bytes."""
+
+    def write(self, data: bytes, /) -> object:
+        """Take bytes; returns how many, or None for all."""
 
 
-_JPEG = _Format("JPEG", False, 65_500, {"quality": 95, "subsampling": "4:4:4"})
-_TIFF = _Format("TIFF", True, 2**31 - 1, {"compression": "tiff_lzw"})
-FORMATS: Mapping[str, _Format] = {
-    ".png": _Format("PNG", True, 2**31 - 1),
-    ".jpg": _JPEG,
-    ".jpeg": _JPEG,
-    ".webp": _Format("WEBP", True, 16_383, {"quality": 95}),
-    ".tif": _TIFF,
-    ".tiff": _TIFF,
-    ".bmp": _Format("BMP", False, 2**31 - 1),
-}
-
-
-def write(image: Image.Image, path: str | os.PathLike[str]) -> None:
-    """Write a picture to a file, in the format its suffix names.
+def write(image: Image.Image, target: str | os.PathLike[str] | Sink, format: str | None = None) -> None:
+    """Write a picture to a file or a binary stream.
 
     JPEG is written with quality 95 and full colour resolution, WebP with quality 95, TIFF with LZW. JPEG and
-    BMP have no alpha channel (BMP's is understood by few): such a picture is laid on white. An existing file
-    is replaced; where the path is a symbolic link, the file it points to. The file's mode follows the umask.
+    BMP get no alpha channel: a picture that has one is laid on white. An existing file is replaced. If the path is a
+    symbolic link, the file behind it is replaced. The file's mode follows the umask. A stream gets its bytes when the
+    picture is encoded, so that a failing encoder writes nothing; it stays open.
 
     Args:
         image: of mode L, RGB or RGBA; others are converted as `read` does.
-        path: the file, ending in .png, .jpg, .jpeg, .webp, .tif, .tiff or .bmp.
+        target: a path, or anything with a `write` that takes bytes.
+        format: "png", ".png" or "PNG", likewise for the other suffixes in `adain.images.formats`. A path may omit it:
+            its suffix names the format. A stream must have it.
 
     Raises:
-        InputError: if the suffix is another.
-        OutputError: if the file cannot be written, or the format cannot hold a picture of this size.
+        InputError: an argument is of another type, or the format is missing, unknown or cannot be written.
+        OutputError: the target cannot be written, or the format cannot hold a picture of this size.
     """
-    check_target(path)
-    kind = FORMATS[Path(path).suffix.lower()]
-    if max(image.size) > kind.max_side:
-        raise OutputError(
-            f"{path}: {kind.name} allows at most {kind.max_side:,} pixels a side, got "
-            f"{image.width}x{image.height}; write a .png or .tif instead"
-        )
-    suited = _suited(image, kind)
-    try:
-        with replacing(path) as temporary, temporary.open("x+b") as file:
-            suited.save(file, format=kind.name, **kind.options)
-    except MemoryError:
-        raise
-    except Exception as error:  # encoders raise whatever they like
-        raise OutputError(f"{path} cannot be written ({error}); nothing was left behind") from error
+    if not isinstance(image, Image.Image):
+        raise InputError(f"the image must be a PIL image, got {type(image).__name__}; a Picture has to_pil()")
+    if isinstance(target, (str, os.PathLike)):
+        if format is None:
+            check_target(target)
+        else:
+            check_place(target)
+        kind = WRITABLE[_suffix(target)] if format is None else named(format)
+        write_bytes(target, _encoded(image, kind, os.fsdecode(target)))
+    elif callable(getattr(target, "write", None)):
+        kind = _stream_format(target, format)
+        name = stream_name(target) or "the stream"
+        _send(_encoded(image, kind, name), target, name)
+    else:
+        raise InputError(f"a target must be a path or a binary stream, got {type(target).__name__}")
 
 
 def check_target(path: str | os.PathLike[str]) -> None:
     """Find out whether `write` could write here, before the work that leads to it is done.
 
     Raises:
-        InputError: if the suffix names no format that can be written.
-        OutputError: if the folder is missing, or the target is a folder, no regular file, or write-protected.
+        InputError: it is no path, or its suffix names no format that can be written.
+        OutputError: the folder is missing, or the target is a folder, no regular file, or write-protected.
     """
-    suffix = Path(path).suffix.lower()
-    if suffix not in FORMATS:
+    suffix = _suffix(path)
+    if suffix not in WRITABLE:
         came = f"got {suffix!r}" if suffix else "there is none"
-        raise InputError(f"{path}: the suffix must be one of {', '.join(FORMATS)}, {came}; choose one of these")
+        raise InputError(f"{path}: the suffix must be one of {', '.join(WRITABLE)}, {came}; choose one of these")
     check_place(path)
 
 
@@ -87,8 +78,10 @@ def check_place(path: str | os.PathLike[str]) -> None:
     """As `check_target`, for a file of any format.
 
     Raises:
+        InputError: it is no path.
         OutputError: as there.
     """
+    _suffix(path)
     if os.path.isdir(path):
         raise OutputError(f"{path} is a folder; give the name of a file in it")
     if os.path.exists(path) and not os.path.isfile(path):
@@ -101,7 +94,54 @@ def check_place(path: str | os.PathLike[str]) -> None:
             raise OutputError(f"{path}: {place} is write-protected; change its permissions or write elsewhere")
 
 
-def _suited(image: Image.Image, kind: _Format) -> Image.Image:
+def _suffix(path: object) -> str:
+    """The suffix of a path, in lower case."""
+    if not isinstance(path, (str, os.PathLike)):
+        raise InputError(f"a target must be a path, got {type(path).__name__}")
+    text = os.fsdecode(path)
+    if "\0" in text:
+        raise InputError(f"the path {text!r} has a zero byte; choose another name")
+    return Path(text).suffix.lower()
+
+
+def _stream_format(stream: object, format: str | None) -> Format:
+    if isinstance(stream, io.TextIOBase):
+        raise InputError('a picture is bytes, and this stream takes text; open it with mode "wb", or give its .buffer')
+    if format is None:
+        raise InputError('a stream has no suffix that names a format; name one, such as format="png"')
+    return named(format)
+
+
+def _send(data: bytes, stream: Sink, name: str) -> None:
+    try:
+        taken = stream.write(data)
+        if isinstance(taken, int) and taken < len(data):  # of an unbuffered stream
+            raise OSError(f"it took {taken:,} of {len(data):,} bytes")
+    except Exception as error:  # a stream may be of any library
+        raise OutputError(f"{name} cannot be written ({error}); pass a buffered stream that is open") from error
+
+
+def _encoded(image: Image.Image, kind: Format, name: str) -> bytes:
+    longer = max(image.size)
+    if longer > kind.max_side:
+        others = listed((row for row in FORMATS if row.writes and row.max_side >= longer), "or")
+        raise OutputError(
+            f"{name}: {kind.name} allows at most {kind.max_side:,} pixels a side, got {image.width}x{image.height}; "
+            f"write {others} instead"
+        )
+    suited = _suited(image, kind)
+    data = io.BytesIO()
+    try:
+        suited.save(data, format=kind.pillow, **kind.options)
+    except MemoryError:
+        raise
+    except Exception as error:  # encoders raise whatever they like
+        raise OutputError(f"{name} cannot be written ({error}); nothing was left behind") from error
+    return data.getvalue()
+
+
+def _suited(image: Image.Image, kind: Format) -> Image.Image:
+    """The picture in a mode that the format has."""
     if image.mode not in ("L", "RGB", "RGBA"):
         image = from_pil(image).to_pil()
     if image.mode == "RGBA" and not kind.alpha:

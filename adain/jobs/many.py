@@ -14,7 +14,7 @@ from adain import images, sheets
 from adain.code import SUFFIX
 from adain.errors import InputError, OutputError
 from adain.images import Picture
-from adain.images.reading import READABLE
+from adain.images.formats import READABLE
 from adain.jobs.naming import Template, default_template
 from adain.jobs.pipeline import Failure, Full, run
 from adain.jobs.plan import Result, Task, check_apart, looks, plan, unmade

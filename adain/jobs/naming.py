@@ -7,7 +7,7 @@ from pathlib import PurePath
 from string import Formatter
 
 from adain.errors import InputError
-from adain.images.writing import FORMATS
+from adain.images.formats import WRITABLE
 
 __all__ = ["FIELDS", "Template", "default_template"]
 
@@ -41,8 +41,8 @@ class Template:
         last = self._pieces[-1][0] if self._pieces and self._pieces[-1][1] is None else ""
         _, dot, end = last.rpartition("/")[2].rpartition(".")
         self._suffixed = dot != ""
-        if self._suffixed and f".{end.lower()}" not in FORMATS:
-            raise InputError(f"the name {text!r} must end in one of {', '.join(FORMATS)}, or in no suffix")
+        if self._suffixed and f".{end.lower()}" not in WRITABLE:
+            raise InputError(f"the name {text!r} must end in one of {', '.join(WRITABLE)}, or in no suffix")
         path = PurePath(text)  # of this system: on Windows, C:name and \\name are elsewhere too
         if not text or text.endswith("/") or path.anchor or ".." in path.parts:
             raise InputError(f"the name {text!r} must be that of a file in the output folder")
@@ -57,7 +57,7 @@ class Template:
         if self._suffixed:
             return name
         own = f".{values['suffix']}"
-        return name + (own if own.lower() in FORMATS else ".png")
+        return name + (own if own.lower() in WRITABLE else ".png")
 
 
 def default_template(alphas: int, *, compare: bool) -> str:

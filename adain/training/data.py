@@ -11,7 +11,6 @@ silently skipped.
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import signal
 import tarfile
@@ -24,18 +23,21 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms.v2 import functional as transforms  # type: ignore[import-untyped]
 
-from adain.errors import InputError
+from adain import images
+from adain.errors import ImageError, InputError
+from adain.images.encoded import open_encoded
+from adain.images.formats import READABLE
 from adain.training import schedule
 from adain.training.recipe import Phase
 
 __all__ = ["Batch", "PairDataset", "PictureRef", "Pictures", "loader", "open_pictures", "provenance"]
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+SUFFIXES = tuple(READABLE)
 _CONTENT, _STYLE, _ORDER, _VIEW = 0, 1, 0, 1  # which random stream
 
 
@@ -55,11 +57,8 @@ class PictureRef:
             return file.read(self.length)
 
     def decode(self, side: int | None = None) -> Image.Image:
-        """The picture upright in RGB; `side` lets a JPEG be decoded smaller, but not below that."""
-        with Image.open(io.BytesIO(self.read())) as image:
-            if side is not None:
-                image.draft("RGB", (side, side))
-            return ImageOps.exif_transpose(image).convert("RGB")
+        """The picture upright in sRGB. A JPEG may be decoded smaller, but no side gets below `side`."""
+        return images.read_rgb(self.read(), at_least=side)
 
 
 @dataclass(frozen=True)
@@ -127,10 +126,11 @@ def _index(path: Path) -> list[PictureRef]:
 
 def _header_problem(ref: PictureRef) -> str | None:
     try:
-        with Image.open(io.BytesIO(ref.read())) as image:
-            width, height = image.size
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
+        image, _ = open_encoded(ref.read())
+    except (OSError, ImageError) as error:
         return str(error)
+    with image:
+        width, height = image.size
     return None if min(width, height) >= 16 else f"only {width} x {height} pixels"
 
 
@@ -167,7 +167,7 @@ class PairDataset(Dataset[tuple[Tensor, Tensor, tuple[str, ...]]]):
             ref = refs[order[(place + attempt) % len(refs)]]
             try:
                 image = ref.decode(side)
-            except (OSError, ValueError, Image.DecompressionBombError) as error:
+            except (OSError, ImageError) as error:
                 problems.append(f"{ref.name}: {error}")
                 continue
             return _crop(image, side, crop, random, flip=self._flip), tuple(problems)

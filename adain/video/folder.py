@@ -10,7 +10,7 @@ from pathlib import Path
 from adain import images
 from adain.errors import ImageError, InputError, OutputError
 from adain.images import Picture
-from adain.images.reading import READABLE
+from adain.images.formats import READABLE
 from adain.video.clip import Clip, Frame, Sound
 
 __all__ = ["FolderSink", "FolderSource", "check_empty"]

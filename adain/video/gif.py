@@ -16,7 +16,7 @@ from PIL import Image
 from adain import images
 from adain.atomic import replacing
 from adain.errors import ImageError, OutputError
-from adain.images.reading import open_file
+from adain.images.encoded import open_encoded
 from adain.video.clip import Clip, Frame, Sound
 
 __all__ = ["GifSink", "GifSource", "is_gif"]
@@ -44,7 +44,7 @@ class GifSource:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._image = open_file(path)
+        self._image, _ = open_encoded(path)
         try:
             frames = int(getattr(self._image, "n_frames", 1))
             durations = [self._duration(number) for number in range(frames)]

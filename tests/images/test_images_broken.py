@@ -15,9 +15,9 @@ from conftest import photo
 from PIL import Image
 
 from adain.errors import ImageError
-from adain.images import read
+from adain.images import formats, read
 
-FORMATS = ["png", "jpg", "webp", "tiff", "bmp", "gif"]
+FORMATS = [row.suffixes[-1][1:] for row in formats.FORMATS if row.reads]
 
 
 @pytest.mark.parametrize("name", ["missing.jpg", "missing/photo.jpg", "", "a\0b.jpg", "x" * 400 + ".jpg"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -13,9 +14,10 @@ from conftest import photo
 from PIL import Image
 
 from adain.errors import InputError, OutputError
-from adain.images import check_target, read, write
+from adain.images import Picture, check_target, read, write
+from adain.images.formats import WRITABLE
 
-SUFFIXES = [".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"]
+SUFFIXES = list(WRITABLE)
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX file modes and links")
 
 
@@ -45,7 +47,7 @@ def failing(error: BaseException) -> Callable[..., None]:
 def test_the_suffix_names_the_format(suffix: str, image: Image.Image, tmp_path: Path) -> None:
     path = tmp_path / f"out{suffix}"
     write(image, path)
-    formats = {".jpg": "JPEG", ".jpeg": "JPEG", ".tif": "TIFF", ".tiff": "TIFF"}
+    formats = {".jpg": "JPEG", ".jfif": "JPEG", ".tif": "TIFF"}
     with Image.open(path) as written:
         assert written.format == formats.get(suffix.lower(), suffix[1:].upper())
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
@@ -148,7 +150,7 @@ def test_a_name_as_long_as_the_system_allows_is_written(image: Image.Image, tmp_
 @pytest.mark.parametrize("name", ["out", "out.", "out.gif", "out.xyz", "out.png.txt", ".png", ""])
 def test_an_unknown_suffix(name: str, image: Image.Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputError, match=r"suffix must be one of \.png, \.jpg"):
+    with pytest.raises(InputError, match=r"suffix must be one of \.jpg, .*\.png"):
         write(image, name)
     assert list(tmp_path.iterdir()) == []
 
@@ -226,7 +228,9 @@ def test_a_failing_rename_leaves_nothing(image: Image.Image, tmp_path: Path, mon
 @pytest.mark.parametrize(("suffix", "limit"), [(".webp", 16_383), (".jpg", 65_500)])
 def test_a_side_the_format_cannot_hold(suffix: str, limit: int, tmp_path: Path) -> None:
     write(Image.new("L", (limit, 1)), tmp_path / f"fits{suffix}")
-    with pytest.raises(OutputError, match=rf"at most {limit:,} pixels a side, got {limit + 1}x1; write a \.png"):
+    with pytest.raises(
+        OutputError, match=rf"at most {limit:,} pixels a side, got {limit + 1}x1; write .*PNG, TIFF or BMP instead"
+    ):
         write(Image.new("L", (limit + 1, 1)), tmp_path / f"out{suffix}")
     assert not (tmp_path / f"out{suffix}").exists()
 
@@ -239,3 +243,119 @@ def test_a_target_can_be_checked_beforehand(name: str, tmp_path: Path) -> None:
         check_target(tmp_path / "out.xyz")
     with pytest.raises(OutputError):
         check_target(tmp_path / "missing" / name)
+
+
+# Streams
+
+
+@pytest.mark.parametrize("format", [*SUFFIXES, "png", "jpeg", "JPG", "WebP", "tiff", "bmp"])
+def test_a_stream_gets_what_a_file_would(format: str, cutout: Image.Image, tmp_path: Path) -> None:
+    stream = io.BytesIO(b"before")
+    stream.seek(6)
+    write(cutout, stream, format)
+    path = tmp_path / f"out.{format.removeprefix('.')}"
+    write(cutout, path)
+    assert stream.getvalue() == b"before" + path.read_bytes()
+    assert not stream.closed
+
+
+def test_a_path_with_a_named_format_needs_no_suffix(image: Image.Image, tmp_path: Path) -> None:
+    for name in ("picture", "picture.jpg", "picture.part"):
+        write(image, tmp_path / name, format="png")
+        with Image.open(tmp_path / name) as written:
+            assert written.format == "PNG"
+
+
+def test_a_stream_needs_a_format(image: Image.Image) -> None:
+    stream = io.BytesIO()
+    with pytest.raises(InputError, match='name one, such as format="png"'):
+        write(image, stream)
+    assert stream.getvalue() == b""
+
+
+@pytest.mark.parametrize("format", ["", ".", "gif", "xyz", "image/png", "..png", 3, b"png"])
+def test_an_unknown_format(format: str, image: Image.Image, tmp_path: Path) -> None:
+    for target in (io.BytesIO(), tmp_path / "out.png"):
+        with pytest.raises(InputError, match=r"format must be one of jpg, .*bmp, got "):
+            write(image, target, format)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_encoder_that_fails_half_way_leaves_a_stream_as_it_was(
+    image: Image.Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Image.Image, "save", failing(ValueError("encoder")))
+    stream = io.BytesIO()
+    with pytest.raises(OutputError, match=r"the stream cannot be written \(encoder\)"):
+        write(image, stream, "png")
+    assert stream.getvalue() == b""
+
+
+def test_a_text_stream_is_refused(image: Image.Image) -> None:
+    with pytest.raises(InputError, match='takes text; open it with mode "wb"'):
+        write(image, io.StringIO(), "png")  # type: ignore[arg-type]
+
+
+class Sink:
+    """A stream of somebody else's library."""
+
+    name = "upload"
+
+    def __init__(self, answer: object) -> None:
+        self.answer = answer
+        self.data = b""
+
+    def write(self, data: bytes) -> object:
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        self.data += data
+        return self.answer
+
+
+def test_anything_that_takes_bytes_is_a_stream(image: Image.Image) -> None:
+    sink = Sink(None)
+    write(image, sink, "png")
+    np.testing.assert_array_equal(read(sink.data).rgb, photo())
+
+
+@pytest.mark.parametrize("answer", [0, 10, OSError(32, "Broken pipe"), RuntimeError("gone")], ids=repr)
+def test_a_stream_that_fails(answer: object, image: Image.Image) -> None:
+    with pytest.raises(OutputError, match=r"upload cannot be written \("):
+        write(image, Sink(answer), "png")
+
+
+def test_a_closed_stream(image: Image.Image) -> None:
+    stream = io.BytesIO()
+    stream.close()
+    with pytest.raises(OutputError, match=r"closed file.*pass a buffered stream that is open"):
+        write(image, stream, "png")
+
+
+def test_a_side_too_long_for_the_format_leaves_a_stream_as_it_was() -> None:
+    stream = io.BytesIO()
+    with pytest.raises(OutputError, match=r"the stream: WebP allows at most 16,383 pixels a side, got 16384x1"):
+        write(Image.new("L", (16_384, 1)), stream, "webp")
+    assert stream.getvalue() == b""
+
+
+@pytest.mark.parametrize("target", [None, 3, object(), b"out.png"], ids=repr)
+def test_a_target_of_another_type(target: object, image: Image.Image) -> None:
+    for format in (None, "png"):
+        with pytest.raises(InputError, match=f"path or a binary stream, got {type(target).__name__}"):
+            write(image, target, format)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=f"must be a path, got {type(target).__name__}"):
+        check_target(target)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("picture", [None, "x", photo(), Picture(photo())], ids=["none", "str", "array", "Picture"])
+def test_only_pil_images_are_written(picture: object, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=f"must be a PIL image, got {type(picture).__name__}"):
+        write(picture, tmp_path / "out.png")  # type: ignore[arg-type]
+
+
+def test_a_path_with_a_zero_byte(image: Image.Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for format in (None, "png"):
+        with pytest.raises(InputError, match="zero byte"):
+            write(image, "a\0b.png", format)
+    assert list(tmp_path.iterdir()) == []

@@ -141,7 +141,7 @@ def test_a_content_that_cannot_be_written_in_its_format_becomes_a_png() -> None:
         ("{}", "unknown field"),
         ("{alpha:.2f}", "unknown field"),
         ("{content", "cannot be understood"),
-        ("{content}.xyz", "must end in one of .png"),
+        ("{content}.xyz", "must end in one of .jpg"),
         ("", "file in the output folder"),
         ("../{content}", "file in the output folder"),
         ("/{content}", "file in the output folder"),

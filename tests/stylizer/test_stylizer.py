@@ -6,6 +6,7 @@ and its result can be computed by hand.
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
 from collections.abc import Mapping
@@ -77,7 +78,7 @@ def chroma(picture: Image.Image) -> NDArray[np.float64]:
 # What goes in and out
 
 
-def test_paths_pil_images_and_arrays_give_the_same_picture(
+def test_paths_bytes_pil_images_and_arrays_give_the_same_picture(
     stylizer: Stylizer, photo_file: Path, painting_file: Path
 ) -> None:
     from_arrays = stylizer(photo(), painting())
@@ -85,6 +86,9 @@ def test_paths_pil_images_and_arrays_give_the_same_picture(
         (photo_file, painting_file),
         (str(photo_file), str(painting_file)),
         (Image.open(photo_file), Image.open(painting_file)),
+        (photo_file.read_bytes(), painting_file.read_bytes()),
+        (bytearray(photo_file.read_bytes()), memoryview(painting_file.read_bytes())),
+        (io.BytesIO(photo_file.read_bytes()), io.BytesIO(painting_file.read_bytes())),
     ]:
         assert np.array_equal(pixels(stylizer(content, style)), pixels(from_arrays))
 

@@ -1,0 +1,150 @@
+"""Encoded pictures: files, bytes and streams, opened with Pillow."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+from pathlib import Path
+from typing import Protocol, TypeAlias, TypeGuard
+
+from PIL import Image, UnidentifiedImageError
+
+from adain.errors import ImageError, InputError
+from adain.images.formats import FORMATS, READABLE, listed
+from adain.images.picture import pixel_limit
+
+__all__ = ["Encoded", "is_encoded", "open_encoded", "stream_name"]
+
+_BYTES_PER_PIXEL = 8  # of an uncompressed file: RGBA of 16 bits
+_METADATA = 1 << 26  # bytes that profiles and previews may add
+_CHUNK = 1 << 20  # bytes read from a stream at once
+
+
+class BinaryStream(Protocol):
+    """Anything with a `read` that gives bytes."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most `size` bytes; none at the end."""
+
+
+Encoded: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryStream
+
+
+def is_encoded(source: object) -> TypeGuard[Encoded]:
+    """Whether this is a path, bytes or a stream."""
+    return isinstance(source, (str, os.PathLike, bytes, bytearray, memoryview)) or callable(
+        getattr(source, "read", None)
+    )
+
+
+def open_encoded(source: Encoded) -> tuple[Image.Image, str]:
+    """Open a file, bytes or a stream with Pillow, without decoding the pixels.
+
+    Returns:
+        The image, and its name for messages.
+
+    Raises:
+        ImageError: it is missing, cannot be read, or is no picture of a format in the table.
+        InputError: the stream gives text.
+    """
+    if isinstance(source, (str, os.PathLike)):
+        path = Path(os.fsdecode(source))
+        _check_file(path)
+        return _opened(path, str(path)), str(path)
+    if not isinstance(source, (bytes, bytearray, memoryview)):
+        name = stream_name(source) or "the picture"
+        return _opened(_drained(source, name), name), name
+    data = bytes(source)
+    if not data:
+        raise ImageError("the picture has 0 bytes; get a complete copy of it")
+    return _opened(io.BytesIO(data), "the picture"), "the picture"
+
+
+def stream_name(stream: object) -> str:
+    """The file name that a stream knows, or an empty text."""
+    name = getattr(stream, "name", None)
+    return name if isinstance(name, str) else ""
+
+
+def _drained(stream: BinaryStream, name: str) -> io.BytesIO:
+    """A copy of the stream from its position to its end."""
+    pixels = pixel_limit()
+    limit = None if pixels is None else _BYTES_PER_PIXEL * pixels + _METADATA
+    copy = io.BytesIO()
+    while chunk := _chunk(stream, name):
+        copy.write(chunk)
+        if limit is not None and copy.tell() > limit:
+            raise ImageError(
+                f"{name} is longer than {limit:,} bytes, more than a picture of the allowed {pixels:,} pixels needs; "
+                "check the stream, or raise PIL.Image.MAX_IMAGE_PIXELS if you trust it"
+            )
+    if copy.tell() == 0:
+        raise ImageError(f"{name} gives 0 bytes; rewind the stream with seek(0), or get a complete copy of the picture")
+    copy.seek(0)
+    return copy
+
+
+def _chunk(stream: BinaryStream, name: str) -> bytes:
+    try:
+        chunk: object = stream.read(_CHUNK)
+    except MemoryError:
+        raise
+    except Exception as error:  # a stream may be of any library
+        raise ImageError(f"{name} cannot be read from its stream ({error}); pass one that is open") from error
+    if not isinstance(chunk, bytes):
+        raise InputError(f"{name} must be a binary stream whose read() gives bytes, got {type(chunk).__name__}")
+    return chunk
+
+
+def _opened(file: Path | io.BytesIO, name: str) -> Image.Image:
+    try:
+        return Image.open(file, formats=_pillow_formats(Path(name).suffix.lower()))
+    except MemoryError:
+        raise
+    except Exception as error:  # decoders raise nearly every type there is on broken bytes
+        raise ImageError(f"{name} {_reason(error, file)}") from error
+
+
+def _pillow_formats(suffix: str) -> list[str]:
+    """Pillow's names, that of the suffix first: Pillow imports its decoders as it comes to them."""
+    likely = READABLE.get(suffix)
+    return [row.pillow for row in sorted(FORMATS, key=lambda row: row is not likely) if row.reads]
+
+
+def _reason(error: Exception, file: Path | io.BytesIO) -> str:
+    if isinstance(error, UnidentifiedImageError):
+        return (
+            f"is no picture that can be read: it starts with {_start(file)!r}; allowed are "
+            f"{listed(row for row in FORMATS if row.reads)}; convert it, or get a complete copy of it"
+        )
+    if isinstance(error, Image.DecompressionBombError):
+        return (
+            f"unpacks to more than the allowed {pixel_limit():,} pixels ({error}); "
+            "scale it down, or raise PIL.Image.MAX_IMAGE_PIXELS if you trust it"
+        )
+    if isinstance(error, PermissionError):
+        return "may not be read by this user; change its permissions"
+    return f"cannot be opened as a picture ({error}); get a complete copy of it"
+
+
+def _start(file: Path | io.BytesIO) -> bytes:
+    if isinstance(file, io.BytesIO):
+        return file.getvalue()[:12]
+    with file.open("rb") as stream:
+        return stream.read(12)
+
+
+def _check_file(path: Path) -> None:
+    try:
+        status = path.stat()
+    except PermissionError as error:
+        raise ImageError(f"{path} {_reason(error, path)}") from error
+    except (OSError, ValueError) as error:  # also a name that is too long, or holds a zero byte
+        raise ImageError(f"{path} does not exist; check the path") from error
+    if stat.S_ISDIR(status.st_mode):
+        raise ImageError(f"{path} is a folder; give the path of one picture")
+    if not stat.S_ISREG(status.st_mode):
+        raise ImageError(f"{path} is not a regular file; give the path of one picture")
+    if status.st_size == 0:
+        raise ImageError(f"{path} is an empty file of 0 bytes; get a complete copy of it")

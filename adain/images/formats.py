@@ -1,0 +1,78 @@
+"""The picture formats, one row each. Lists of suffixes, help texts and error messages follow from this table.
+
+Only common formats for photographs and paintings are here. Pillow knows more, some of which start other programs
+(EPS starts Ghostscript).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from adain.errors import InputError
+
+__all__ = ["FORMATS", "READABLE", "WRITABLE", "Format", "listed", "named"]
+
+
+@dataclass(frozen=True)
+class Format:
+    """What a format can do.
+
+    Attributes:
+        name: as in English text. In capitals it is Pillow's name.
+        suffixes: of file names, in lower case, with the dot.
+        reads: whether it can be read.
+        writes: whether it can be written.
+        animated: whether a file may hold an animation; its first frame is read.
+        alpha: whether an alpha channel is written. If not, the picture is laid on white.
+        deep: whether 16-bit files are read.
+        max_side: longest side in pixels that can be written.
+        options: how Pillow saves it.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    reads: bool = True
+    writes: bool = True
+    animated: bool = False
+    alpha: bool = True
+    deep: bool = False
+    max_side: int = 2**31 - 1
+    options: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def pillow(self) -> str:
+        """Pillow's name of the format."""
+        return self.name.upper()
+
+
+_JPEG_OPTIONS = {"quality": 95, "subsampling": "4:4:4"}
+FORMATS = (
+    Format("JPEG", (".jpg", ".jpeg", ".jfif"), alpha=False, max_side=65_500, options=_JPEG_OPTIONS),  # libjpeg's limit
+    Format("PNG", (".png",), animated=True, deep=True),
+    Format("WebP", (".webp",), animated=True, max_side=16_383, options={"quality": 95}),
+    Format("TIFF", (".tif", ".tiff"), animated=True, deep=True, options={"compression": "tiff_lzw"}),
+    Format("BMP", (".bmp",), alpha=False),  # few programs understand its alpha channel
+    Format("GIF", (".gif",), writes=False, animated=True),
+)
+READABLE: Mapping[str, Format] = {suffix: row for row in FORMATS if row.reads for suffix in row.suffixes}
+WRITABLE: Mapping[str, Format] = {suffix: row for row in FORMATS if row.writes for suffix in row.suffixes}
+
+
+def named(name: str) -> Format:
+    """The format to write by its suffix or name: ".png", "png" or "PNG".
+
+    Raises:
+        InputError: it is unknown or cannot be written.
+    """
+    found = WRITABLE.get(f".{name.lower().removeprefix('.')}") if isinstance(name, str) else None
+    if found is None:
+        allowed = ", ".join(suffix[1:] for suffix in WRITABLE)
+        raise InputError(f"format must be one of {allowed}, got {name!r}")
+    return found
+
+
+def listed(formats: Iterable[Format], last: str = "and") -> str:
+    """Names of formats as English text: "JPEG, PNG and GIF"."""
+    *names, final = [row.name for row in formats]
+    return f"{', '.join(names)} {last} {final}" if names else final
