@@ -26,7 +26,6 @@ __all__ = [
     "color",
     "content_cosine",
     "content_mse",
-    "distillation",
     "gamut",
     "gram",
     "gram_mse",
@@ -254,11 +253,6 @@ def reconstruction_l1(picture: Tensor, target: Tensor) -> Tensor:
 def reconstruction_mse(picture: Tensor, target: Tensor) -> Tensor:
     """Mean squared error of pixels."""
     return F.mse_loss(picture.float(), target.float())
-
-
-def distillation(student: Tensor, teacher: Tensor, head: torch.nn.Module) -> Tensor:
-    """Relative error of the teacher's features as predicted by a 1x1 `head` from the student's."""
-    return relative_mse(head(student), teacher)
 
 
 def hinge_discriminator(real: Tensor, fake: Tensor) -> Tensor:

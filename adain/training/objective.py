@@ -18,7 +18,7 @@ from adain.training import losses
 from adain.training.adversary import Adversary
 from adain.training.recipe import LossRecipe
 
-__all__ = ["Features", "Objective", "StyleNetwork", "loss_layers", "watched", "weighted"]
+__all__ = ["Features", "Objective", "StyleNetwork", "watched"]
 
 _AROUND = 24  # pixels of a content reflected beyond each side: as far as borders are seen, a multiple of all strides
 T = TypeVar("T", Tensor, losses.Moments)
@@ -131,7 +131,7 @@ class Objective:
 
     def _content(self, loss: Loss[Tensor], found: dict[str, Tensor], wanted: dict[str, Tensor]) -> Tensor:
         found, wanted = self._projected(found), self._projected(wanted)
-        return weighted(loss, found, wanted, self.recipe.content_layers, self.recipe.content_layer_weights)
+        return _weighted(loss, found, wanted, self.recipe.content_layers, self.recipe.content_layer_weights)
 
     def _projected(self, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The content layers behind their heads."""
@@ -148,7 +148,7 @@ class Objective:
         }
 
     def _style(self, loss: Loss[T], found: Mapping[str, T], wanted: Mapping[str, T]) -> Tensor:
-        return weighted(loss, found, wanted, self.recipe.style_layers, self.recipe.style_layer_weights)
+        return _weighted(loss, found, wanted, self.recipe.style_layers, self.recipe.style_layer_weights)
 
     def _moments_loss(self, found: losses.Moments, wanted: losses.Moments) -> Tensor:
         if self.recipe.style_form == "mse":
@@ -166,7 +166,7 @@ def watched(samples: Tensor) -> Tensor:
     return samples[::2]
 
 
-def weighted(
+def _weighted(
     loss: Loss[T],
     found: Mapping[str, T],
     wanted: Mapping[str, T],
@@ -177,8 +177,3 @@ def weighted(
     shares = weights or (1.0,) * len(layers)
     parts = [share * loss(found[name], wanted[name]) for share, name in zip(shares, layers, strict=True)]
     return torch.stack(parts).sum() / sum(shares)
-
-
-def loss_layers(recipe: LossRecipe) -> tuple[str, ...]:
-    """The layers of the loss network that the recipe's losses need."""
-    return tuple(sorted({*recipe.content_layers, *recipe.style_layers}))
