@@ -71,7 +71,7 @@ def _random(shape: SlimArchitecture) -> nn.Module:
 
 
 def _constant_roots(covariance: Tensor) -> tuple[Tensor, Tensor]:
-    """Roots in float32 in any precision of the network, and without their gradient, which can be very large."""
+    """Matrix roots in float32 whatever the network's precision, and without their gradient, which can be huge."""
     with torch.no_grad(), torch.autocast(covariance.device.type, enabled=False):
         return newton_schulz_roots()(covariance)
 
