@@ -25,7 +25,6 @@ __all__ = [
     "blocks",
     "color",
     "content_cosine",
-    "content_mse",
     "gamut",
     "gram",
     "gram_mse",
@@ -184,11 +183,6 @@ def noisy(picture: Tensor, seed: int) -> Tensor:
         drawn = torch.randn(shape, generator=generator, device=picture.device)
         noise += F.interpolate(drawn, scale_factor=cell)[..., :height, :width]
     return picture + _NOISE * noise
-
-
-def content_mse(features: Tensor, target: Tensor) -> Tensor:
-    """Mean squared error of features (AdaIN's and Gatys's content loss)."""
-    return F.mse_loss(features.float(), target.float())
 
 
 def relative_mse(features: Tensor, target: Tensor) -> Tensor:

@@ -159,6 +159,20 @@ def test_a_run_goes_on_that_began_on_another_device(folder, fused):
     assert second.run().step == 4
 
 
+def test_a_run_of_an_older_version_goes_on(folder):
+    first = trainer_of(folder, "run")
+    first.run(StopAt(first, 2))
+    checkpoints = folder / "run" / "checkpoints"
+    state = checkpoint.load(checkpoint.latest(checkpoints))
+    older = json.loads(state["recipe"])
+    del older["losses"]["network"]
+    older |= {"task": "adain", "wct": {"pixels": 1.0}}
+    checkpoint.save(checkpoints, 2, {**state, "recipe": json.dumps(older)})
+    second = trainer_of(folder, "run")
+    assert second.resume()
+    assert second.run().step == 4
+
+
 def test_a_run_with_a_discriminator_resumes_to_the_same_bits(folder):
     table = recipes.as_dict(recipe_of())
     recipe = recipes.parse({**table, "losses": {**table["losses"], "adversarial": 0.1}})
