@@ -18,12 +18,8 @@ from safetensors import SafetensorError, safe_open
 
 from adain import load, registry, weights
 from adain.errors import AdainError
-from adain.nn.build import wct_model
-from adain.nn.models import StyleTransfer
 from adain.training import networks
 from adain.training.recipe import NetworkRecipe
-
-WCT_ALPHA = 0.6  # Li et al. 2017
 
 
 class Candidate(Protocol):
@@ -86,7 +82,7 @@ class Packaged:
 class Checkpoint:
     """Weights that `adain train` wrote; their metadata say of which network."""
 
-    blends = True
+    alpha, blends = 1.0, True
 
     def __init__(self, file: Path) -> None:
         self.name = f"{file.absolute().parent.name}-{file.stem}"
@@ -95,12 +91,9 @@ class Checkpoint:
             with safe_open(file, "numpy") as opened:
                 about = opened.metadata() or {}
             recipe = NetworkRecipe(about["network"], init=str(file), options=json.loads(about["options"]))
-            network = networks.build(recipe, 0, networks.NETWORKS[recipe.name].task)
+            self.network = networks.build(recipe, 0).eval()
         except (OSError, SafetensorError, KeyError, AdainError) as error:
             raise click.ClickException(f"{file} is not a checkpoint of adain train: {error}") from error
-        ready = isinstance(network, StyleTransfer)
-        self.network = (network if ready else wct_model(network.children())).eval()
-        self.alpha = 1.0 if ready else WCT_ALPHA
 
     @torch.inference_mode()
     def encode(self, style: NDArray[np.uint8]) -> Any:

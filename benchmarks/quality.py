@@ -21,11 +21,11 @@ import sheets
 import torch
 from candidates import Candidate
 from gallery import Exhibit, Exhibition, Pair
+from judge import Judge, Traits
 from report import Result, Section
 from store import Store
 
 from adain.errors import AdainError
-from adain.training.quality import Judge, Traits
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 FILE = click.Path(path_type=Path, dir_okay=False, exists=True)

@@ -10,8 +10,7 @@ from statistics import fmean
 from typing import Any
 
 from gallery import Pair
-
-from adain.training.quality import LAYERS, Measurement
+from judge import LAYERS, Measurement
 
 METRICS = (
     "style_vgg",

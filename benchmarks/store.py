@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 from candidates import Candidate
 from gallery import Pair
+from judge import Measurement
 from numpy.typing import NDArray
 from PIL import Image
-
-from adain.training.quality import Measurement
 
 FORMAT = 6  # raised when the metrics change: older measurements are made again, from the kept pictures
 

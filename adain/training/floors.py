@@ -1,4 +1,4 @@
-"""What a decoder's maps are rectified at, with a derivative as cheap as the maximum itself."""
+"""A maximum with a cheap gradient, for the floors of the decoder."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ __all__ = ["at_least"]
 
 
 def at_least(x: Tensor, floor: Tensor) -> Tensor:
-    """`torch.maximum`. Its own derivative shares out ties, and leaves channels last for channels first.
+    """`torch.maximum` with a gradient that keeps channels last; where x equals the floor, the floor gets all of it.
 
     Args:
         x: (N, C, H, W).
-        floor: (N, C, 1, 1); where x is at it, the gradient is the floor's.
+        floor: (N, C, 1, 1).
 
     Returns:
         (N, C, H, W).

@@ -1,50 +1,53 @@
-"""The frozen network the losses look through: normalised VGG-19, its deep layers possibly distilled ones.
+"""The frozen network whose features the losses compare.
 
-The exact VGG-19 gives all layers its file holds. Where that file ends early, the deeper layers come from the
-encoders of Collaborative Distillation (Wang et al. 2020, arXiv:2003.08436), a separate one per level, which
-imitate it at a quarter of the width. Their features are 3 to 10 times larger, so losses on them should be
-relative ones, or go through the 1x1 heads that map them to VGG-19's channels.
+Three networks can be it, by `losses.network` of a recipe; see `adain.training.loss_layers`. The default is the
+normalised VGG-19. Its file may end at relu3_1. Then the deeper layers come from the encoders of Collaborative
+Distillation (Wang et al. 2020, arXiv:2003.08436), a separate one per layer, which imitate VGG-19 at a quarter of its
+width. Their features are 3 to 10 times larger, so losses on them should be relative, or compare them after 1x1
+convolutions ("heads") to VGG-19's channels.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from adain.errors import InputError, WeightsError
-from adain.nn.vgg import Conv, Encoder, encoder_layers
+from adain.nn import checkpoints
+from adain.nn.vgg import VGG19_WIDTHS, Encoder
+from adain.training.loss_encoders import BlurPoolVGG16, ShippedEncoder
+from adain.training.loss_files import LossFiles
 
-__all__ = ["LossNetwork", "load"]
+__all__ = ["QUICK", "LossNetwork", "load"]
 
-VGG_WIDTHS = (64, 128, 256, 512, 512)
-SLIM_WIDTHS = (16, 32, 64, 128, 128)
-# Module indices of the convolutions in the published Sequential `vgg_normalised.pth`, in order.
-VGG_INDICES = (0, 2, 5, 9, 12, 16, 19, 22, 25, 29, 32, 35, 38, 42)
-FULL_FILES = ("vgg_normalised.pth", "vgg_normalised.safetensors")
-SHALLOW_FILE = "vgg19_normalised_to_relu3_1.safetensors"
-QUICK = "quick_"  # before a layer's name: that layer of a distilled encoder, even where the exact one is there
-DISTILLED_FILE = "collab_distill_encoder_relu{level}_1.safetensors"
+DISTILLED_WIDTHS = (16, 32, 64, 128, 128)
+QUICK = "quick_"  # prefix of a layer that comes from the deepest encoder, even where an exact one is there
+
+
+@runtime_checkable
+class LossEncoder(Protocol):
+    """Gives several feature maps of a picture in one pass."""
+
+    def taps(self, picture: Tensor, levels: Sequence[int]) -> dict[int, Tensor]:
+        """Feature maps of pictures (N, 3, H, W) in [0, 1] by level: 4 is relu4_1 of VGG, or x4 of `adain-slim`."""
 
 
 class LossNetwork(nn.Module):
-    """Features by layer name, from several frozen encoders; gradients flow to the picture only.
+    """Features by layer name from frozen encoders. Gradients reach the picture, not the weights.
 
     Args:
-        encoders: each with the layers that are taken from it.
-        heads: 1x1 convolutions from a layer's features to VGG-19's channels, for the losses to apply: moments behind
-            one cost less than the convolution.
-        files: where the weights come from, `{file name: sha256}`.
+        encoders: each encoder with the layers that are taken from it.
+        heads: 1x1 convolutions by layer, from its features to VGG-19's channels. The losses apply them, because moments
+            of the convolved features follow from a covariance at less cost than the convolution.
+        files: sha256 of the weights by file name.
     """
 
     def __init__(
         self,
-        encoders: Iterable[tuple[Encoder, tuple[str, ...]]],
+        encoders: Iterable[tuple[nn.Module, Sequence[str]]],
         heads: Mapping[str, nn.Conv2d] | None = None,
         files: Mapping[str, str] | None = None,
     ) -> None:
@@ -52,9 +55,9 @@ class LossNetwork(nn.Module):
         pairs = list(encoders)
         self.encoders = nn.ModuleList(encoder for encoder, _ in pairs)
         self.heads: Mapping[str, nn.Conv2d] = dict(heads or {})
-        self._heads = nn.ModuleList(self.heads.values())  # moved and frozen with the rest
+        self._heads = nn.ModuleList(self.heads.values())  # registered, to be moved and frozen with the rest
         self.files = dict(files or {})
-        self._layers = [layers for _, layers in pairs]
+        self._layers = [tuple(layers) for _, layers in pairs]
         self.requires_grad_(False).eval()
 
     @property
@@ -66,125 +69,80 @@ class LossNetwork(nn.Module):
         """Features of a picture.
 
         Args:
-            picture: (N, 3, H, W), RGB in [0, 1]; sides of at least 17 pixels.
-            layers: out of `layers`.
+            picture: (N, 3, H, W), RGB in [0, 1]; sides of at least 17 pixels for VGG-19, else 32.
+            layers: some of `self.layers`.
 
         Returns:
-            Layer name to (N, C, h, w); encoders that no wanted layer needs are not run.
+            (N, C, h, w) by layer. Encoders that no wanted layer needs do not run.
         """
         wanted = set(layers)
         found: dict[str, Tensor] = {}
         for encoder, own in zip(self.encoders, self._layers, strict=True):
             names = {_level(layer): layer for layer in own if layer in wanted}
             if names:
-                assert isinstance(encoder, Encoder)
-                taps = encoder.taps(picture, list(names))
-                found.update({names[level]: feature for level, feature in taps.items()})
+                assert isinstance(encoder, LossEncoder)
+                maps = encoder.taps(picture, list(names))
+                found.update({names[level]: feature for level, feature in maps.items()})
         return found
 
 
 def _level(layer: str) -> int:
-    return int(layer.removeprefix(QUICK)[4])
+    """4 for `relu4_1`, `quick_relu4_1` and `x4`."""
+    return int(layer.removeprefix(QUICK).removeprefix("relu").removeprefix("x").split("_")[0])
 
 
-def load(path: Path, layers: Iterable[str], *, heads: bool = False, quick: bool = False) -> LossNetwork:
-    """The loss network for `layers` from weight files.
+def load(files: LossFiles, *, heads: bool = False, quick: bool = False) -> LossNetwork:
+    """Build the loss network from its files.
 
     Args:
-        path: the full `vgg_normalised.pth`, or a folder that holds it, or a folder with VGG-19 to relu3_1 and
-            distilled encoders.
-        layers: `relu1_1` to `relu5_1`.
-        heads: also give the 1x1 convolutions that map distilled features to VGG-19's channels.
-        quick: also give all of `layers` from the deepest encoder alone, as `quick_relu1_1` and so on; where that
-            is a distilled one, a step with these costs a quarter.
+        files: the file of each layer, as `loss_files.find` returns them.
+        heads: also load the 1x1 convolutions from distilled features to VGG-19's channels.
+        quick: also give all layers from the deepest encoder alone, as `quick_relu1_1` and so on. If that is a distilled
+            one, a step with these costs a quarter.
 
     Raises:
-        WeightsError: a file is missing or does not fit.
+        WeightsError: a file cannot be read or does not fit.
     """
-    wanted = sorted(set(layers))
-    deepest = int(wanted[-1][4])
-    full = path if path.is_file() else next((path / name for name in FULL_FILES if (path / name).is_file()), None)
-    also = tuple(QUICK + layer for layer in wanted) if quick else ()
-    if full is not None:
-        vgg = _vgg(full, deepest)
-        return LossNetwork([(vgg, tuple(wanted)), (vgg, also)], files={full.name: _sha256(full)})
-    shallow = path / SHALLOW_FILE
-    if not shallow.is_file():
-        raise WeightsError(
-            f"no loss network in {path}: it needs {FULL_FILES[0]} (the full normalised VGG-19), "
-            f"or {SHALLOW_FILE} with {DISTILLED_FILE.format(level='4')}; name the folder with --teachers"
-        )
-    exact = tuple(layer for layer in wanted if int(layer[4]) <= 3)
-    files = {shallow.name: _sha256(shallow)}
-    encoders = [(_vgg(shallow, int(exact[-1][4])), exact)] if exact else []
-    found_heads: dict[str, nn.Conv2d] = {}
-    for layer in wanted[len(exact) :]:
-        file = path / DISTILLED_FILE.format(level=layer[4])
-        encoder = _distilled(file, int(layer[4]))
-        encoders.append((encoder, (layer,)))
-        files[file.name] = _sha256(file)
-        if heads:
-            found_heads[layer] = _head(file, int(layer[4]))
-    if heads and wanted[len(exact) :]:  # the deepest file has a head for every layer
-        found_heads |= {name: _head(file, _level(name)) for name in also}
-    encoders.append((encoders[-1][0], also))
-    return LossNetwork(encoders, found_heads if heads else None, files)
+    layers_of: dict[Path, list[str]] = {}
+    for layer in sorted(files.by_layer, key=_level):
+        layers_of.setdefault(files.by_layer[layer], []).append(layer)
+    encoders: list[tuple[nn.Module, Sequence[str]]] = []
+    head_files: dict[str, Path] = {}
+    for path, layers in layers_of.items():
+        encoder = _encoder(files.network, path, _level(layers[-1]))
+        if _is_distilled(encoder):
+            head_files.update(dict.fromkeys(layers, path))
+        encoders.append((encoder, layers))
+    if quick:
+        also = [QUICK + layer for layer in files.by_layer]
+        encoders.append((encoder, also))
+        if _is_distilled(encoder):
+            head_files.update(dict.fromkeys(also, path))
+    loaded_heads = {layer: _head(path, _level(layer)) for layer, path in head_files.items()} if heads else None
+    return LossNetwork(encoders, loaded_heads, {path.name: _sha256(path) for path in layers_of})
 
 
-def _vgg(path: Path, level: int) -> Encoder:
-    layers = [layer for layer in encoder_layers(VGG_WIDTHS, level) if isinstance(layer, Conv)]
-    names = {layer.name: str(index) for layer, index in zip(layers, VGG_INDICES, strict=False)}
-    return _fill(Encoder(VGG_WIDTHS, level), _tensors(path), names, path)
+def _encoder(network: str, path: Path, level: int) -> nn.Module:
+    if network == "vgg16":
+        return BlurPoolVGG16.load(path, level)
+    if network == "shipped":
+        return ShippedEncoder.load(path)
+    distilled = "conv11.weight" in checkpoints.read(path)
+    encoder = Encoder(DISTILLED_WIDTHS if distilled else VGG19_WIDTHS, level)
+    checkpoints.load_into(encoder, path, "layer" if distilled else "index")
+    return encoder
 
 
-def _distilled(path: Path, level: int) -> Encoder:
-    layers = [layer for layer in encoder_layers(SLIM_WIDTHS, level) if isinstance(layer, Conv)]
-    names = {layer.name: layer.name.replace("_", "") for layer in layers}
-    tensors = _tensors(path)
-    return _fill(Encoder(SLIM_WIDTHS, level), tensors, names, path)
+def _is_distilled(encoder: nn.Module) -> bool:
+    return isinstance(encoder, Encoder) and encoder.widths == DISTILLED_WIDTHS
 
 
 def _head(path: Path, level: int) -> nn.Conv2d:
-    head = nn.Conv2d(SLIM_WIDTHS[level - 1], VGG_WIDTHS[level - 1], 1)
-    tensors = _tensors(path)
+    head = nn.Conv2d(DISTILLED_WIDTHS[level - 1], VGG19_WIDTHS[level - 1], 1)
+    tensors = checkpoints.read(path)
     head.load_state_dict({kind: tensors[f"conv{level}1_aux.{kind}"] for kind in ("weight", "bias")})
     return head
 
 
-def _tensors(path: Path) -> dict[str, Tensor]:
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        tensors: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, SafetensorError, RuntimeError, ValueError) as error:
-        raise WeightsError(f"cannot read weights {path}: {error}") from error
-    return tensors
-
-
-def _fill(encoder: Encoder, tensors: Mapping[str, Tensor], names: Mapping[str, str], path: Path) -> Encoder:
-    """Load `encoder` from tensors called `names[own name]`; what lies deeper in the file is ignored."""
-    own = {}
-    for name, expected in encoder.state_dict().items():
-        module, kind = name.rsplit(".", 1)
-        key = f"{names[module]}.{kind}"
-        if key not in tensors or tensors[key].shape != expected.shape:
-            got = tuple(tensors[key].shape) if key in tensors else "nothing"
-            raise WeightsError(f"{path}: '{key}' must have shape {tuple(expected.shape)}, got {got}")
-        own[name] = tensors[key].float()
-    encoder.load_state_dict(own)
-    return encoder
-
-
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def required(layers: Iterable[str], network: LossNetwork) -> None:
-    """Check that `network` gives `layers`.
-
-    Raises:
-        InputError: it does not.
-    """
-    missing = sorted(set(layers) - set(network.layers))
-    if missing:
-        raise InputError(f"the loss network has no {', '.join(missing)}; it has {', '.join(network.layers)}")

@@ -1,11 +1,11 @@
-"""The losses of style transfer as pure functions on pictures and features.
+"""The losses of style transfer, as pure functions of pictures and features.
 
 Content and moments after Huang & Belongie 2017 (arXiv:1703.06868), Gram matrices after Gatys et al. 2015
 (arXiv:1508.06576), total variation after Johnson et al. 2016 (arXiv:1603.08155), identity after Park & Lee
 2019 (arXiv:1812.02342), hinge loss after Lim & Ye 2017 (arXiv:1705.02894).
 
-Features are (N, C, H, W); pictures are (N, 3, H, W) in [0, 1]. Everything is computed in float32, whatever
-the precision of the input. Unless said otherwise a loss is a scalar, the mean over the batch.
+Features are (N, C, H, W) and pictures (N, 3, H, W) in [0, 1]. All losses are computed in float32. Unless stated
+otherwise, a loss is a scalar, the mean over the batch.
 """
 
 from __future__ import annotations
@@ -25,8 +25,6 @@ __all__ = [
     "blocks",
     "color",
     "content_cosine",
-    "content_mse",
-    "distillation",
     "gamut",
     "gram",
     "gram_mse",
@@ -46,7 +44,7 @@ __all__ = [
 ]
 
 Moments = tuple[Tensor, Tensor]  # mean and standard deviation per channel, each (N, C)
-_GRID_WINDOW = 64  # px; a pattern's sign differs between areas of different tone, a small window sees any texture
+_GRID_WINDOW = 64  # px; larger, areas of different tone cancel; smaller, any texture counts
 _NOISE = 1 / 255  # in [0, 1]
 _NOISE_CELLS = (1, 2, 4, 8)  # px
 _OPERATORS = Operators()
@@ -60,14 +58,14 @@ def moments(features: Tensor) -> Moments:
 
 
 def projected_moments(features: Tensor, head: nn.Conv2d) -> Moments:
-    """Moments of a 1x1 convolution of features without computing it: they follow from the features' covariance.
+    """Moments of a 1x1 convolution's output, from the features' covariance, without computing the convolution.
 
     Args:
         features: (N, C, H, W).
         head: the 1x1 convolution, with a bias, to C' channels.
 
     Returns:
-        Mean and standard deviation of its output, each (N, C') float32, as `moments` has them.
+        Mean and standard deviation of the output as in `moments`, each (N, C') float32.
     """
     with torch.autocast(features.device.type, enabled=False):  # a variance is a small difference of large numbers
         mean, covariance = _OPERATORS.mean_covariance(features.float())
@@ -77,23 +75,23 @@ def projected_moments(features: Tensor, head: nn.Conv2d) -> Moments:
 
 
 def grid(picture: Tensor) -> Tensor:
-    """What repeats every 2, 4 or 8 px: the screen that a network of such strides leaves in smooth areas.
+    """Patterns that repeat every 2, 4 or 8 px: the screen that networks of these strides leave in smooth areas.
 
     Args:
         picture: (N, 3, H, W).
 
     Returns:
-        Over windows of 64 px (or the picture's side, if less), the mean square of the pattern that all cells of
-        8 x 8 px in it share, and that of 2 x 2 px; texture that is not in step averages out. Chance leaves the less of
-        it the more cells there are, so each counts as its cells are many.
+        The mean square of the mean cell of 8 x 8 px over windows of 64 px (or the picture's side, if smaller), plus 16
+        times that of cells of 2 x 2 px. Texture that is not in step averages out. A window has 16 times as many of the
+        small cells, so that chance leaves a 16th as much in their mean.
     """
     p = picture.float()
-    fine = p - F.avg_pool2d(F.pad(p, (2, 2, 2, 2), mode="reflect"), 5, stride=1)  # slopes are no pattern
-    return _shared(fine, 8) + 16 * _shared(fine, 2)  # which 16 times as many cells share
+    fine = p - F.avg_pool2d(F.pad(p, (2, 2, 2, 2), mode="reflect"), 5, stride=1)  # removes slopes
+    return _shared(fine, 8) + 16 * _shared(fine, 2)
 
 
 def _shared(fine: Tensor, cell: int) -> Tensor:
-    """The mean square of the pattern that all cells of a window share."""
+    """Mean square of the mean cell of each window, without the window's mean."""
     cells = F.pixel_unshuffle(fine, cell)  # (N, 3 * cell^2, H / cell, W / cell)
     window = [min(_GRID_WINDOW // cell, side) for side in cells.shape[2:]]
     shared = F.avg_pool2d(cells, window, stride=[max(1, side // 2) for side in window])
@@ -102,10 +100,10 @@ def _shared(fine: Tensor, cell: int) -> Tensor:
 
 
 def hatching(picture: Tensor, content: Tensor, style: Tensor) -> Tensor:
-    """Frequencies that neither the content nor the style has so much of: `adain.metrics.hatching`.
+    """Frequencies that stand out in the result but in neither the content nor the style: `adain.metrics.hatching`.
 
-    A network that filters one frequency out of next to no noise hatches a picture, for the sake of deviations that
-    a style has in its strokes. Noise of all frequencies (`noisy`) hardly tells.
+    To reach the deviations of a style's strokes, a network may amplify one frequency of faint noise into lines. The
+    loss on noisy contents (`noisy`) hardly detects that.
 
     Args:
         picture: (N, 3, H, W), H and W at least 32.
@@ -117,7 +115,7 @@ def hatching(picture: Tensor, content: Tensor, style: Tensor) -> Tensor:
 
 
 def blocks(picture: Tensor) -> Tensor:
-    """Edges of blocks of up to 8 px, of whatever sign, where `grid` sees none: `adain.metrics.blocks`.
+    """Edges of blocks of up to 8 px whose sign changes, which `grid` misses: `adain.metrics.blocks`.
 
     Args:
         picture: (N, 3, H, W), H and W at least 9.
@@ -126,7 +124,7 @@ def blocks(picture: Tensor) -> Tensor:
 
 
 class _MomentsFunction(torch.autograd.Function):
-    """Three times as fast on a CPU as var_mean and its derivative, which are a quarter of a training step."""
+    """Moments with a gradient of their own: three times as fast on a CPU as var_mean, a quarter of a step."""
 
     @staticmethod
     def forward(ctx: Any, features: Tensor) -> Moments:
@@ -152,7 +150,7 @@ class _MomentsFunction(torch.autograd.Function):
 
 
 def color(picture: Tensor, style: Tensor) -> Tensor:
-    """How far the colours are from the style's, of which moments of features see no covariance.
+    """Distance of the colours from the style's, covariance included, which moments of features miss.
 
     Args:
         picture: (N, 3, H, W).
@@ -167,16 +165,16 @@ def color(picture: Tensor, style: Tensor) -> Tensor:
 
 
 def noisy(picture: Tensor, seed: int) -> Tensor:
-    """A picture with noise as sensors and compression leave it.
+    """Add noise as sensors and compression leave it.
 
-    What a network makes strokes of flickers in a film, and is a mesh where a picture is smooth.
+    A network that turns such noise into strokes makes films flicker, and draws a mesh in smooth areas.
 
     Args:
         picture: (N, 3, H, W).
         seed: of the noise.
 
     Returns:
-        (N, 3, H, W): the picture and, of cells of 1, 2, 4 and 8 px, normal noise of a deviation of 1/255 each.
+        (N, 3, H, W): the picture plus normal noise in cells of 1, 2, 4 and 8 px, each with a deviation of 1/255.
     """
     generator = torch.Generator(picture.device).manual_seed(seed)
     height, width = picture.shape[2:]
@@ -188,19 +186,14 @@ def noisy(picture: Tensor, seed: int) -> Tensor:
     return picture + _NOISE * noise
 
 
-def content_mse(features: Tensor, target: Tensor) -> Tensor:
-    """Mean squared error of features (AdaIN's and Gatys's content loss)."""
-    return F.mse_loss(features.float(), target.float())
-
-
 def relative_mse(features: Tensor, target: Tensor) -> Tensor:
-    """Per sample |f - t|^2 / |t|^2, so layers of different scale weigh the same."""
+    """Per sample |f - t|^2 / |t|^2, so that the scale of a layer does not matter; then the mean."""
     f, t = features.float().flatten(1), target.float().flatten(1)
     return ((f - t).square().sum(1) / t.square().sum(1).clamp_min(_EPS)).mean()
 
 
 def content_cosine(features: Tensor, target: Tensor) -> Tensor:
-    """1 - cosine of instance-normalised features: what is left of the content without its statistics."""
+    """1 - cosine of instance-normalised features: compares the content's structure without its statistics."""
     f, t = _instance_normalised(features), _instance_normalised(target)  # (N, C*H*W)
     return 1 - F.cosine_similarity(f, t, dim=1, eps=_EPS).mean()
 
@@ -220,7 +213,7 @@ def style_moments_relative(found: Moments, wanted: Moments, *, root: bool = Fals
     difference = sum((a - b).square().sum(1) for a, b in zip(found, wanted, strict=True))
     size = sum(b.square().sum(1) for b in wanted)
     ratio = torch.as_tensor(difference) / torch.as_tensor(size).clamp_min(_EPS)
-    # The gradient of a root at 0 is infinite, and an identity sample can start there.
+    # The constant keeps the root's gradient finite at 0, where an identity sample can start.
     return ((ratio + 1e-6).sqrt() if root else ratio).mean()
 
 
@@ -236,19 +229,19 @@ def gram_mse(features: Tensor, style: Tensor) -> Tensor:
 
 
 def total_variation(picture: Tensor) -> Tensor:
-    """Mean absolute difference of neighbours, horizontally plus vertically."""
+    """Mean absolute difference of neighbouring pixels, horizontal plus vertical."""
     p = picture.float()
     return (p[..., 1:] - p[..., :-1]).abs().mean() + (p[..., 1:, :] - p[..., :-1, :]).abs().mean()
 
 
 def gamut(picture: Tensor) -> Tensor:
-    """Mean squared distance of the values from [0, 1]: what clipping will take away."""
+    """Mean squared distance of the values from [0, 1], which clipping removes."""
     p = picture.float()
     return (p - p.clamp(0, 1)).square().mean()
 
 
 def reconstruction_l1(picture: Tensor, target: Tensor) -> Tensor:
-    """Mean absolute error of pixels: the identity loss if style = content, the cycle loss on the way back."""
+    """Mean absolute error of pixels, for the identity and the cycle loss."""
     return F.l1_loss(picture.float(), target.float())
 
 
@@ -257,16 +250,11 @@ def reconstruction_mse(picture: Tensor, target: Tensor) -> Tensor:
     return F.mse_loss(picture.float(), target.float())
 
 
-def distillation(student: Tensor, teacher: Tensor, head: torch.nn.Module) -> Tensor:
-    """Relative error of the teacher's features as predicted by a 1x1 `head` from the student's."""
-    return relative_mse(head(student), teacher)
-
-
 def hinge_discriminator(real: Tensor, fake: Tensor) -> Tensor:
     """Hinge loss of a discriminator's scores on real and generated pictures."""
     return F.relu(1 - real.float()).mean() + F.relu(1 + fake.float()).mean()
 
 
 def hinge_generator(fake: Tensor) -> Tensor:
-    """What the generator minimises against a hinge discriminator."""
+    """The generator's loss against a hinge discriminator."""
     return -fake.float().mean()

@@ -1,4 +1,4 @@
-"""Muon (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/) for matrices, AdamW for what is none."""
+"""Muon (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/) for matrices, AdamW for the rest."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ __all__ = ["Muon"]
 
 _MOMENTUM = 0.95
 _STEPS = 5
-_COEFFICIENTS = 3.4445, -4.7750, 2.0315  # bring all singular values near 1 in five steps, none exactly
-_LIKE_ADAM = 0.2  # what a step of AdamW is on average per weight, in learning rates (Liu et al. 2025, arXiv 2502.16982)
+_COEFFICIENTS = 3.4445, -4.7750, 2.0315  # five steps bring all singular values near 1
+_LIKE_ADAM = 0.2  # mean step of AdamW per weight, in learning rates (Liu et al. 2025, arXiv:2502.16982)
 
 
 class Muon(torch.optim.AdamW):
-    """A step along a matrix of the gradient's singular vectors, all as long.
+    """Steps along the gradient's singular vectors, equally far along each.
 
-    Weights of convolutions are matrices of outputs by all else. Biases, gains and the like are AdamW's.
+    The weights of a convolution form a matrix of outputs by all other dimensions. AdamW takes biases and gains.
 
     Args:
-        parameters: what is trained.
-        options: of `torch.optim.AdamW`; a learning rate is as long a step for either.
+        parameters: the trained parameters.
+        options: of `torch.optim.AdamW`; steps are scaled so that one learning rate suits both.
     """
 
     def __init__(self, parameters: Iterable[nn.Parameter], **options: Any) -> None:
@@ -35,11 +35,11 @@ class Muon(torch.optim.AdamW):
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
         """See `torch.optim.Optimizer.step`."""
         (group,) = self.param_groups
-        not_finite = getattr(self, "found_inf", None)  # 1 or 0, as AdamW's fused kernel has it
+        not_finite = getattr(self, "found_inf", None)  # 1 or 0, as AdamW's fused kernel reads it
         gradients = [(p, p.grad) for p in self._matrices if p.grad is not None]
         for p, gradient in gradients:
             state = self.state[p]
-            if not state:  # AdamW loads none without a step
+            if not state:  # AdamW loads no state without `step`
                 state.update(step=torch.zeros(()), momentum=torch.zeros_like(gradient))
             average = state["momentum"]
             good = gradient if not_finite is None else torch.where(not_finite > 0, average, gradient)
@@ -61,7 +61,7 @@ def _matrix(weight: Tensor) -> Tensor:
 
 
 def _orthogonal(matrix: Tensor) -> Tensor:
-    """About U V^T of its singular value decomposition U S V^T, by Newton-Schulz iterations."""
+    """Approximately U V^T of the singular value decomposition U S V^T, by Newton-Schulz iterations."""
     a, b, c = _COEFFICIENTS
     tall = matrix.shape[0] > matrix.shape[1]
     x = matrix.mT if tall else matrix

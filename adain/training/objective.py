@@ -1,7 +1,7 @@
-"""What an AdaIN network is trained for: the recipe's losses on one batch of contents and styles.
+"""The training objective: the recipe's losses on one batch of contents and styles.
 
-One pass of the loss network on the result, one without gradient on content and style. The first samples of a
-batch (`identity_fraction`) take their own content as the style; the network should give it back.
+The loss network makes one pass over the result, and one without gradient over content and style. The first samples of a
+batch (`identity_fraction`) have their own content as the style; the network should return it unchanged.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from adain.training import losses
 from adain.training.adversary import Adversary
 from adain.training.recipe import LossRecipe
 
-__all__ = ["Features", "Objective", "StyleNetwork", "loss_layers", "watched", "weighted"]
+__all__ = ["Features", "Objective", "StyleNetwork", "watched"]
 
-_AROUND = 24  # pixels of a content reflected beyond each side: as far as borders are seen, a multiple of all strides
+_AROUND = 24  # px reflected beyond each side: as far as borders are visible, and a multiple of all strides
 T = TypeVar("T", Tensor, losses.Moments)
 Loss = Callable[[T, T], Tensor]
 Features = Callable[[Tensor, Iterable[str]], dict[str, Tensor]]  # the loss network
 
 
 class StyleNetwork(Protocol):
-    """A network with one style code per picture."""
+    """A network that stylizes by a style code."""
 
     def encode_style(self, style: Tensor) -> dict[str, Tensor]:
-        """Style pictures (N, 3, H, W) in [0, 1] to arrays (N, ...)."""
+        """Style pictures (N, 3, H, W) in [0, 1] to a code: arrays (N, ...) by name."""
 
     def __call__(self, content: Tensor, code: Mapping[str, Tensor], alpha: float | Tensor) -> Tensor:
         """Contents (N, 3, H, W) in [0, 1], a code and alpha to pictures (N, 3, H, W), not clipped."""
@@ -41,10 +41,10 @@ class Objective:
     """The weighted sum of the recipe's losses, and each of them.
 
     Args:
-        recipe: the weights.
+        recipe: the weights and layers.
         features: the loss network.
-        heads: 1x1 convolutions by layer, behind which content and style moments of that layer are compared.
-        adversary: for the adversarial loss; None without one.
+        heads: 1x1 convolutions by layer; content and style moments of these layers are compared after them.
+        adversary: for the adversarial loss, if there is one.
     """
 
     recipe: LossRecipe
@@ -55,13 +55,13 @@ class Objective:
     def __call__(
         self, network: StyleNetwork, content: Tensor, style: Tensor, noisy: Tensor | None = None
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The total, and the losses by name (detached scalars) before weighting; pictures as everywhere.
+        """The weighted total, and each loss by name before weighting (detached scalars).
 
         Args:
-            network: what is trained.
-            content: (N, 3, H, W).
-            style: (N, 3, H, W).
-            noisy: the `watched` contents with noise (`losses.noisy`); `stability` needs them.
+            network: the network to train.
+            content: (N, 3, H, W) in [0, 1].
+            style: (N, 3, H, W) in [0, 1].
+            noisy: the `watched` contents with noise (`losses.noisy`), for `stability`.
         """
         own = self.identity_count(content.shape[0])
         style = torch.cat([content[:own], style[own:]])
@@ -83,11 +83,11 @@ class Objective:
         return total, {name: value.detach() for name, value in parts.items()}
 
     def identity_count(self, batch: int) -> int:
-        """How many samples of a batch have their own content as the style."""
+        """Number of samples in a batch that have their own content as the style."""
         return int(self.recipe.identity_fraction * batch + 0.5)
 
     def picture_losses(self, result: Tensor, content: Tensor, style: Tensor, own: int) -> dict[str, Tensor]:
-        """Losses on pixels alone."""
+        """The losses on pixels."""
         parts = {}
         if self.recipe.color:
             parts["color"] = losses.color(result, style)
@@ -106,7 +106,7 @@ class Objective:
         return parts
 
     def feature_losses(self, result: Tensor, content: Tensor, style: Tensor, own: int) -> dict[str, Tensor]:
-        """Losses through the loss network."""
+        """The losses on features of the loss network."""
         recipe = self.recipe
         identity = bool(recipe.identity_features and own)
         content_layers = recipe.content_layers if recipe.content or recipe.content_cosine else ()
@@ -131,15 +131,15 @@ class Objective:
 
     def _content(self, loss: Loss[Tensor], found: dict[str, Tensor], wanted: dict[str, Tensor]) -> Tensor:
         found, wanted = self._projected(found), self._projected(wanted)
-        return weighted(loss, found, wanted, self.recipe.content_layers, self.recipe.content_layer_weights)
+        return _weighted(loss, found, wanted, self.recipe.content_layers, self.recipe.content_layer_weights)
 
     def _projected(self, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The content layers behind their heads."""
+        """The content layers after their heads."""
         layers = {name: features[name].float() for name in self.recipe.content_layers}
         return {name: self.heads[name](f) if name in self.heads else f for name, f in layers.items()}
 
     def _moments(self, features: Mapping[str, Tensor]) -> dict[str, losses.Moments]:
-        """Of the style layers, behind their heads."""
+        """Moments of the style layers after their heads."""
         return {
             name: losses.projected_moments(features[name], self.heads[name])
             if name in self.heads
@@ -148,7 +148,7 @@ class Objective:
         }
 
     def _style(self, loss: Loss[T], found: Mapping[str, T], wanted: Mapping[str, T]) -> Tensor:
-        return weighted(loss, found, wanted, self.recipe.style_layers, self.recipe.style_layer_weights)
+        return _weighted(loss, found, wanted, self.recipe.style_layers, self.recipe.style_layer_weights)
 
     def _moments_loss(self, found: losses.Moments, wanted: losses.Moments) -> Tensor:
         if self.recipe.style_form == "mse":
@@ -157,28 +157,23 @@ class Objective:
 
 
 def _with_more_around(network: StyleNetwork, content: Tensor, code: Mapping[str, Tensor]) -> Tensor:
-    """The result of a content that goes on beyond its sides: what a network does at a border is a frame."""
+    """Stylize the content with reflections around it: a network that depends on the border draws a frame."""
     return crop_to(network(reflected(content, _AROUND), code, 1.0), content, _AROUND)
 
 
 def watched(samples: Tensor) -> Tensor:
-    """Those of a batch that `stability` is taken on: of all of them, its pass is a fifth of a step."""
+    """The half of a batch that `stability` is computed on; the whole batch would cost a fifth of a step."""
     return samples[::2]
 
 
-def weighted(
+def _weighted(
     loss: Loss[T],
     found: Mapping[str, T],
     wanted: Mapping[str, T],
     layers: tuple[str, ...],
     weights: tuple[float, ...],
 ) -> Tensor:
-    """The weighted mean of a loss over layers; no weights: all 1."""
+    """The weighted mean of a loss over layers; all weights are 1 if none are given."""
     shares = weights or (1.0,) * len(layers)
     parts = [share * loss(found[name], wanted[name]) for share, name in zip(shares, layers, strict=True)]
     return torch.stack(parts).sum() / sum(shares)
-
-
-def loss_layers(recipe: LossRecipe) -> tuple[str, ...]:
-    """The layers of the loss network that the recipe's losses need."""
-    return tuple(sorted({*recipe.content_layers, *recipe.style_layers}))

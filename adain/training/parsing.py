@@ -1,8 +1,9 @@
-"""Nested tables, as TOML gives them, into frozen dataclasses; errors name the key and what it may be."""
+"""Nested tables, as TOML gives them, into frozen dataclasses; errors name the key and what is allowed."""
 
 from __future__ import annotations
 
 import dataclasses
+import math
 import types
 import typing
 from collections.abc import Mapping
@@ -16,13 +17,18 @@ T = TypeVar("T")
 
 
 def build(kind: type[T], table: object, where: str = "") -> T:
-    """An instance of the dataclass `kind` from a table; `where` is the table's own key, for errors.
+    """Build an instance of a dataclass from a table.
+
+    Args:
+        kind: the dataclass.
+        table: its fields by name.
+        where: the table's own key, for errors.
 
     Raises:
-        InputError: an unknown or missing key, or a value of the wrong type.
+        InputError: a key is unknown or missing, or a value has the wrong type.
     """
     if not isinstance(table, Mapping):
-        raise InputError(f"recipe: '{where}' must be a table, got {table!r}")
+        raise InputError(f"recipe: {_quoted(where)} must be a table, got {table!r}")
     fields = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
     hints = typing.get_type_hints(kind)
     for key in table:
@@ -33,6 +39,10 @@ def build(kind: type[T], table: object, where: str = "") -> T:
         if required and name not in table:
             raise InputError(f"recipe: '{_join(where, name)}' is missing")
     return kind(**{key: _value(hints[key], value, _join(where, key)) for key, value in table.items()})
+
+
+def _quoted(where: str) -> str:
+    return f"'{where}'" if where else "it"
 
 
 def _join(where: str, key: str) -> str:
@@ -63,9 +73,11 @@ def _value(hint: Any, value: Any, where: str) -> Any:
 
 
 def _scalar(kinds: tuple[Any, ...], value: Any, where: str) -> Any:
+    if float in kinds and type(value) in (int, float):
+        if not math.isfinite(value):
+            raise InputError(f"recipe: '{where}' must be a finite number, got {value!r}")
+        return float(value)
     if type(value) in kinds:
         return value
-    if float in kinds and type(value) is int:
-        return float(value)
     allowed = " or ".join(kind.__name__ for kind in kinds if kind is not type(None))
     raise InputError(f"recipe: '{where}' must be {allowed}, got {value!r}")

@@ -1,4 +1,4 @@
-"""Running a network, or the loss network, in another precision; the results come back in float32."""
+"""The network and the loss network in another precision; the network's results come back in float32."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _DTYPES = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def autocast(device: torch.device, precision: Precision) -> torch.autocast:
-    """The autocast context of a precision; for fp32 one that does nothing."""
+    """The autocast context of a precision; for fp32 it does nothing."""
     dtype = _DTYPES[precision]
     return torch.autocast(device.type, dtype=dtype, enabled=dtype is not None)
 
@@ -41,9 +41,9 @@ class MixedNetwork:
 
 
 class MixedFeatures:
-    """A loss network in a precision; statistics are taken in float32 by the losses.
+    """A loss network in a precision; the losses compute statistics in float32.
 
-    Its weights are frozen, so they are rounded once. Autocast does that in every pass, a kernel per weight.
+    The frozen weights are rounded once. Autocast would round them in every pass, with a kernel per weight.
     """
 
     def __init__(self, network: LossNetwork, precision: Precision) -> None:

@@ -1,7 +1,7 @@
-"""A training recipe: everything that decides the result of a run, read from TOML into frozen dataclasses.
+"""Training recipes: all that decides the result of a run, read from TOML into frozen dataclasses.
 
-Only the `[run]` table (threads, workers, how often to write) does not change the result; it is left out of
-the recipe's hash, so a run may be resumed with another one.
+The `[run]` table (threads, workers, how often to write) does not change the result. The recipe's fingerprint leaves it
+out, so a run may be resumed with another one.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from adain.errors import InputError
 from adain.training import parsing, rules
-from adain.training.rules import LAYERS
+from adain.training.loss_layers import LOSS_LAYERS
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -27,38 +27,39 @@ else:
 
 __all__ = [
     "DataRecipe",
+    "LossNetworkName",
     "LossRecipe",
     "NetworkRecipe",
     "OptimizerRecipe",
     "Phase",
     "Recipe",
     "RunRecipe",
-    "Task",
-    "WCTRecipe",
     "as_dict",
     "fingerprint",
     "names",
     "parse",
+    "parse_saved",
     "read",
+    "without_paths",
 ]
 
 Precision = Literal["fp32", "bf16", "fp16"]
-Task = Literal["adain", "wct", "distill"]
+LossNetworkName = Literal["vgg19", "vgg16", "shipped"]
 
 
 @dataclass(frozen=True)
 class NetworkRecipe:
-    """Which network is trained, from where it starts, and which parts stay as they are."""
+    """The network to train, its first weights, and the parts that are not trained."""
 
     name: str = "adain-slim"
-    init: str | None = None  # to start from: a model by name, or a safetensors file of all or some parts
-    freeze: tuple[str, ...] = ()  # prefixes of parameter names that are not trained
-    options: Mapping[str, Any] = field(default_factory=dict)  # arguments of the network's constructor
+    init: str | None = None  # first weights: a model's name, or a safetensors file; None: random
+    freeze: tuple[str, ...] = ()  # parameters whose names begin with one of these are not trained
+    options: Mapping[str, Any] = field(default_factory=dict)  # overrides of `adain.registry.SlimArchitecture`
 
 
 @dataclass(frozen=True)
 class DataRecipe:
-    """Tar files or folders of pictures; relative paths are looked for in the data directory."""
+    """Tar files or folders of pictures; relative paths start at the data directory."""
 
     content: tuple[str, ...] = ("photos.tar",)
     style: tuple[str, ...] = ("styles.tar",)
@@ -69,76 +70,58 @@ class DataRecipe:
 class Phase:
     """A stretch of training with one batch size and one crop size (pixels).
 
-    The shorter side of a picture is drawn from `content_side` or `style_side` before the crop, but a picture is not
+    Each picture is scaled to a shorter side drawn from `content_side` or `style_side`, then cropped. A picture is never
     enlarged, except to the size of the crop.
     """
 
     iterations: int
     batch: int = 8
     crop: int = 128
-    content_side: tuple[int, ...] = (128, 256)  # shorter side
+    content_side: tuple[int, ...] = (128, 256)  # shorter side, [low, high]
     style_side: tuple[int, ...] = (128, 256)
-    recycle: float = 0.0  # draw anew, first, the small networks' units that are active at less than this share
-    quick: bool = False  # losses through the deepest of several distilled encoders alone: a quarter of the cost
-    losses: Mapping[str, Any] = field(default_factory=dict)  # keys of the recipe's `losses` that are otherwise here
+    recycle: float = 0.0  # at the phase's start, reset units that are active at less than this share of positions
+    quick: bool = False  # all losses through the deepest distilled encoder: a quarter of the cost
+    losses: Mapping[str, Any] = field(default_factory=dict)  # overrides of [losses] for this phase
 
 
 @dataclass(frozen=True)
 class LossRecipe:
-    """The weight of each loss (0 switches it off) and the layers it is taken on."""
+    """The loss network, the weight of each loss (0 switches it off), and the layers."""
 
-    content: float = 0.0  # mean squared error of features, divided by the content features' mean square
+    network: LossNetworkName = "vgg19"  # vgg16: from PyPI; shipped: the encoder of adain-slim, needs no download
+    content: float = 0.0  # squared error of features, relative to the content's
     content_cosine: float = 1.0  # 1 - cosine of instance-normalised features
-    style: float = 3.0  # moments: see style_form
+    style: float = 3.0  # mean and deviation of features; see style_form
     gram: float = 0.0
-    color: float = 0.0  # mean and covariance of colours against the style's
+    color: float = 0.0  # mean and covariance of colours
     total_variation: float = 0.0
-    stability: float = 0.0  # mean square of what noise in a content, or more of it around, changes
-    grid: float = 0.0  # what repeats every 2, 4 or 8 px
-    hatching: float = 0.0  # frequencies that stand out
-    blocks: float = 0.0  # edges at the same places of every 8 px
+    stability: float = 0.0  # change of the result by noise in the content, and by more content around it
+    grid: float = 0.0  # patterns that repeat every 2, 4 or 8 px
+    hatching: float = 0.0  # lines of any other period
+    blocks: float = 0.0  # edges on a lattice of 8 px
     gamut: float = 0.0  # values outside [0, 1]
-    identity_pixels: float = 0.0
+    identity_pixels: float = 0.0  # of pictures in their own style
     identity_features: float = 0.0
-    cycle: float = 0.0
-    adversarial: float = 0.0  # against a patch discriminator that tells results from the style pictures
-    style_form: Literal["relative", "relative_root", "mse"] = "relative"
-    content_layers: tuple[str, ...] = ("relu4_1",)
-    content_layer_weights: tuple[float, ...] = ()  # empty: all 1
-    style_layers: tuple[str, ...] = LAYERS
-    style_layer_weights: tuple[float, ...] = ()  # empty: all 1
+    cycle: float = 0.0  # back to the content's style gives the content
+    adversarial: float = 0.0  # a patch discriminator tells results from style pictures
+    style_form: Literal["relative", "relative_root", "mse"] = "relative"  # relative ones suit layers of any scale
+    content_layers: tuple[str, ...] = LOSS_LAYERS["vgg19"].content
+    content_layer_weights: tuple[float, ...] = ()  # one per layer; empty: all 1
+    style_layers: tuple[str, ...] = LOSS_LAYERS["vgg19"].style
+    style_layer_weights: tuple[float, ...] = ()  # one per layer; empty: all 1
     identity_fraction: float = 0.0  # share of each batch whose style is its own content
-    distilled_heads: bool = False  # compare distilled features behind the 1x1 heads that map them to VGG-19's
-
-
-@dataclass(frozen=True)
-class WCTRecipe:
-    """Autoencoders for WCT: the weight of each loss (0 switches it off), layers, and levels 1 to 5."""
-
-    distillation: float = 1.0  # relative error of the teacher's features, told from ours by 1x1 heads
-    distillation_layers: tuple[str, ...] = LAYERS
-    distillation_layer_weights: tuple[float, ...] = ()  # empty: all 1
-    pixels: float = 1.0  # of every level's reconstruction
-    pixels_form: Literal["l1", "mse"] = "l1"
-    features: float = 1.0  # relative error of the reconstruction in the loss network
-    feature_layers: tuple[str, ...] = LAYERS  # at level k those up to relu{k}_1
-    feature_levels: int = 2  # how many levels are drawn in each step for what goes through the loss network
-    level_weights: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0, 1.0)
-    stylized_features: float = 0.0  # whitened and colored features, decoded and encoded, are to come back
-    stylized_style: float = 0.0  # moments of that picture against the style's, in the loss network
-    stylized_alpha: tuple[float, ...] = (0.0, 1.0)  # strength per sample is drawn from this range
-    detach: bool = False  # keep the decoders' gradients out of the encoder
+    distilled_heads: bool = False  # map distilled features to VGG-19's channels before comparing them
 
 
 @dataclass(frozen=True)
 class OptimizerRecipe:
-    """What takes the steps, with warm-up and linear decay, gradient clipping, an average of the weights."""
+    """The optimizer: warm-up, linear decay, gradient clipping, and an average of the weights."""
 
-    name: Literal["adamw", "muon"] = "adamw"  # muon: matrices and convolutions by `adain.training.muon`
+    name: Literal["adamw", "muon"] = "adamw"  # muon: for matrices and convolutions; AdamW for the rest
     learning_rate: float = 1e-3
     final_learning_rate: float = 1e-6
     warmup: int = 200  # iterations
-    decay: float = 1.0  # share of the run, at its end, over which the learning rate falls
+    decay: float = 1.0  # the learning rate falls over this last share of the run
     betas: tuple[float, ...] = (0.9, 0.999)
     weight_decay: float = 0.0
     clip_norm: float = 1.0  # of the gradient; 0: not clipped
@@ -150,15 +133,15 @@ class OptimizerRecipe:
 
 @dataclass(frozen=True)
 class RunRecipe:
-    """What does not change the result: threads, workers, and how often something is written (iterations)."""
+    """Settings that do not change the result: threads, workers, and how often to write (in iterations)."""
 
     threads: int = 0  # of torch on the CPU; 0: torch's choice
-    workers: int = 1
+    workers: int = 1  # processes that read pictures
     channels_last: bool = True
     checkpoint_every: int = 500
     sample_every: int = 500
     metrics_every: int = 20
-    samples: int = 4  # the first so many contents and styles make the sample grid, where none are named
+    samples: int = 4  # contents and styles in the sample grid, where none are named below
     sample_content: tuple[str, ...] = ()
     sample_style: tuple[str, ...] = ()
     sample_side: int = 192
@@ -166,29 +149,29 @@ class RunRecipe:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A whole recipe; `phases` follow one another.
-
-    Task "adain" trains a style network by `losses`. Task "wct" trains one encoder, distilled from the loss
-    network, and a decoder per level by `wct`; task "distill" its encoder alone.
-    """
+    """A whole recipe; the phases follow one another."""
 
     phases: tuple[Phase, ...]
-    task: Task = "adain"
     seed: int = 0
     network: NetworkRecipe = NetworkRecipe()
     data: DataRecipe = DataRecipe()
     losses: LossRecipe = LossRecipe()
-    wct: WCTRecipe = WCTRecipe()
     optimizer: OptimizerRecipe = OptimizerRecipe()
     run: RunRecipe = RunRecipe()
 
     def losses_in(self, phase: Phase) -> LossRecipe:
-        """The losses with what is otherwise in a phase.
+        """The losses of a phase: the recipe's, with the phase's overrides.
 
         Raises:
-            InputError: the phase names an unknown one, or a value of the wrong type.
+            InputError: the phase overrides an unknown key, or with a value of the wrong type.
         """
         return parsing.build(LossRecipe, {**vars(self.losses), **phase.losses}, "phases.losses")
+
+    @property
+    def loss_layers(self) -> tuple[str, ...]:
+        """The layers of the loss network that some phase needs."""
+        losses = [self.losses_in(phase) for phase in self.phases]
+        return tuple(sorted({layer for each in losses for layer in (*each.content_layers, *each.style_layers)}))
 
 
 def names() -> list[str]:
@@ -198,10 +181,10 @@ def names() -> list[str]:
 
 
 def read(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
-    """Read a recipe by the name of one in the package or from a TOML file.
+    """Read a recipe from a TOML file, or one in the package by its name.
 
     Args:
-        source: a name out of `names()`, or a path.
+        source: one of `names()`, or a path.
         overrides: `key=value` lines such as `losses.style=5`; the value is TOML, or a bare string.
 
     Raises:
@@ -243,7 +226,7 @@ def _override(table: dict[str, Any], line: str) -> None:
             break
         here = _item(here, name, key) if isinstance(here, list) else here.setdefault(name, {})
     if not isinstance(here, dict):
-        raise InputError(f"'{key}' does not name a key of the recipe; for a phase write phases.0.batch=4")
+        raise InputError(f"'{key}' is no key of the recipe; for a phase write phases.0.batch=4")
     here[last] = value
 
 
@@ -257,17 +240,65 @@ def parse(table: Mapping[str, Any]) -> Recipe:
     """Build and check a recipe from nested mappings, as TOML gives them.
 
     Raises:
-        InputError: an unknown key, a value of the wrong type, or one outside what is allowed.
+        InputError: an unknown key, a value of the wrong type, or one that is not allowed.
     """
+    if isinstance(table, Mapping):
+        table = _with_losses_of_network(_without_task(table))
     recipe = parsing.build(Recipe, table)
     rules.check(recipe)
     return recipe
+
+
+def parse_saved(text: str) -> Recipe:
+    """Parse the JSON of a recipe in a checkpoint; keys added since then have their defaults.
+
+    Raises:
+        InputError: see `parse`.
+    """
+    table = json.loads(text)
+    table.pop("wct", None)  # a table of older versions, which style networks did not read
+    return parse(table)
+
+
+def _without_task(table: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Accept `task = "adain"` of older recipes, which is the only task left."""
+    if table.get("task", "adain") != "adain":
+        raise InputError(f"recipe: task {table['task']!r} no longer exists; leave 'task' out to train a style network")
+    return {key: value for key, value in table.items() if key != "task"}
+
+
+def _with_losses_of_network(table: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Merge `[losses.NAME]`, the overrides for one loss network, and that network's default layers."""
+    losses = table.get("losses", {})
+    if not isinstance(losses, Mapping):
+        return table
+    network = losses.get("network", "vgg19")
+    if not isinstance(network, str) or network not in LOSS_LAYERS:
+        return table  # the parser says what is allowed
+    own = losses.get(network, {})
+    if not isinstance(own, Mapping):
+        raise InputError(f"recipe: 'losses.{network}' must be a table, got {own!r}")
+    layers = LOSS_LAYERS[network]
+    common = {key: value for key, value in losses.items() if key not in LOSS_LAYERS}
+    return {**table, "losses": {"content_layers": layers.content, "style_layers": layers.style, **common, **own}}
 
 
 def as_dict(recipe: Recipe) -> dict[str, Any]:
     """The recipe as plain nested data, for JSON."""
     plain: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(recipe)))
     return plain
+
+
+def without_paths(recipe: Recipe) -> Recipe:
+    """The recipe for a file's metadata: paths keep their last part, `[run]` is left out."""
+    init, data = recipe.network.init, recipe.data
+    content, style = (tuple(Path(path).name for path in paths) for paths in (data.content, data.style))
+    return dataclasses.replace(
+        recipe,
+        network=dataclasses.replace(recipe.network, init=None if init is None else Path(init).name),
+        data=dataclasses.replace(data, content=content, style=style),
+        run=RunRecipe(),
+    )
 
 
 def fingerprint(recipe: Recipe) -> str:

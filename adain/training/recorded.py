@@ -1,6 +1,6 @@
-"""A training step's forward and backward pass as CUDA graphs.
+"""The forward and backward pass of a training step as CUDA graphs.
 
-They are some three thousand kernels, and to launch one after the other takes longer than they do.
+A step has about three thousand kernels, and launching them one by one takes longer than running them.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ __all__ = ["Recorded"]
 
 
 class Recorded:
-    """What a module computes from pictures, replayed; it differentiates as the module itself does.
+    """Replays a module's computation on other pictures, gradients included.
 
     Args:
-        module: pictures to a total, with its graph, and named losses without one; its parameters may change in place.
-        pictures: of the shapes that all calls have.
+        module: maps pictures to a total with a gradient, and named losses without. Parameters may change in place.
+        pictures: examples; all calls must have their shapes.
     """
 
     def __init__(self, module: nn.Module, pictures: tuple[Tensor, ...]) -> None:
-        own = tuple(picture.clone() for picture in pictures)  # what a graph reads is where it was recorded
-        with warnings.catch_warnings():  # it differentiates on a stream of its own, which adds to no gradient
+        own = tuple(picture.clone() for picture in pictures)  # a graph reads from where it was recorded
+        with warnings.catch_warnings():  # harmless: the recording's stream adds to no gradient
             warnings.filterwarnings("ignore", "The AccumulateGrad node's stream", UserWarning)
             self._replayed: Any = torch.cuda.make_graphed_callables(module, own, allow_unused_input=True)
 
     def __call__(self, *pictures: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """As `module`."""
+        """The total and the named losses, as `module` returns them."""
         total, parts = self._replayed(*pictures)
-        # The next call writes to where these are.
+        # Clones, because the next call overwrites the graph's outputs.
         return total.clone(), {name: value.detach().clone() for name, value in parts.items()}

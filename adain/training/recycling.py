@@ -1,9 +1,9 @@
-"""Dormant units of a small network, drawn anew (ReDo: Sokar et al. 2023, arXiv 2302.12902).
+"""Reset the dormant units of a network (ReDo: Sokar et al. 2023, arXiv:2302.12902).
 
-A ReLU that is zero for every picture has no gradient and stays so, and so does what is never above its style's floor.
-Nothing tells: the losses go on falling while a network works with a part of what it costs. So units that are hardly
-ever active are given new incoming weights, scaled so that half of what they see activates them, and outgoing weights of
-zero, so that the network's function hardly changes and the new units are used as they prove useful.
+A unit whose ReLU is zero for every picture has no gradient and stays dormant; so does a unit that is always below its
+floor. The losses do not show it: they keep falling while the network works with a part of its units. A reset unit gets
+new random incoming weights, scaled so that half of its inputs activate it, and outgoing weights of zero. So the
+network's function hardly changes, and training uses the new units as they prove useful.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ Layer = nn.Conv2d | nn.Linear
 
 @dataclass(frozen=True)
 class _Units:
-    """The units behind one ReLU or floor.
+    """The units after one ReLU or floor.
 
     Args:
-        name: by which `recycle` counts them.
-        made_by: the layer that makes them.
+        name: of the group, in the counts that `recycle` returns.
+        made_by: the layer that computes them.
+        used_by: the layers that read them.
+        watched: the layer whose input they are, or the encoder if they are its last output.
         refined_by: a residual layer before the same ReLU, if there is one.
-        used_by: the layers that see them.
-        watched: the layer whose input they are; or the encoder, whose last output they are.
-        scale: of an encoder's map, which also the decoder's skip and modulation use.
-        modulated: what the modulation makes of a style for them.
+        scale: of the encoder's map, which the decoder's skip and the modulation read too.
+        modulated: names of the modulation's outputs for them.
     """
 
     name: str
@@ -47,26 +47,26 @@ class _Units:
 
 @torch.no_grad()
 def recycle(network: SlimNetwork, content: Tensor, style: Tensor, share: float, seed: int) -> dict[str, int]:
-    """Draw the units anew that are active at less than `share` of all positions; in place.
+    """Reset the units that are active at less than `share` of all positions, in place.
 
-    Units of a frozen layer stay as they are. The modulation's `center` and `spread` become those of these
-    pictures, its function staying the same.
+    Units of frozen layers are not reset. The modulation's `center` and `spread` are set to those of these pictures; its
+    function stays the same.
 
     Args:
-        network: whose units.
+        network: the network.
         content: pictures (N, 3, H, W) in [0, 1].
-        style: as many.
+        style: as many pictures.
         share: 0 to 1.
-        seed: of what is drawn.
+        seed: of the random weights.
 
     Returns:
-        How many of each group that were, in the order they are computed.
+        The number of reset units by group, in the order of computation.
     """
     generator = torch.Generator().manual_seed(seed)
-    content, style = torch.cat([content, style]), torch.cat([style, content])  # each is both, for twice the codes
+    content, style = torch.cat([content, style]), torch.cat([style, content])  # every picture as content and as style
     modulation = network.decoder.modulation
     counts = {}
-    for units in _groups(network):  # in the order they are computed: new units are seen by those behind them
+    for units in _groups(network):  # in order of computation: later units read the new ones
         if not units.made_by.weight.requires_grad:
             continue
         _center(modulation, _seen(network, content, style, modulation, before=True))
@@ -76,7 +76,7 @@ def recycle(network: SlimNetwork, content: Tensor, style: Tensor, share: float, 
         counts[units.name] = int(dormant.sum())
         if counts[units.name]:
             for layer in units.used_by:
-                _unheeded(layer, dormant, _seen(network, content, style, layer, before=True))
+                _remove_columns(layer, dormant, _seen(network, content, style, layer, before=True))
             _silence(network, units, dormant)
             _draw(units.made_by, dormant, generator)
             drawn = _seen(network, content, style, units.made_by)
@@ -109,7 +109,7 @@ def _groups(network: SlimNetwork) -> Iterator[_Units]:
 
 
 def _seen(network: SlimNetwork, content: Tensor, style: Tensor, module: nn.Module, *, before: bool = False) -> Tensor:
-    """What a module gives, or is given if `before`: (pictures, positions, channels), or (1, pictures, numbers)."""
+    """A module's output, or its input if `before`: (pictures, positions, channels), or (1, pictures, numbers)."""
     seen: list[Tensor] = []
 
     def given(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
@@ -127,20 +127,20 @@ def _seen(network: SlimNetwork, content: Tensor, style: Tensor, module: nn.Modul
 
 
 def _center(modulation: Modulation, codes: Tensor) -> None:
-    """`center` and `spread` of these codes (1, N, D); what is silenced then leaves its mean in the bias."""
+    """Set `center` and `spread` from codes (1, N, D); a silenced input then leaves its mean in the bias."""
     codes, hidden = codes.flatten(0, 1), modulation.hidden
     of_raw = hidden.weight / modulation.spread
     hidden.bias.add_(of_raw @ (codes.mean(0) - modulation.center))
     spread = codes.std(0)
     modulation.center.copy_(codes.mean(0))
-    # What hardly varies is not magnified. The root of their number makes weights of about 1 of them, so that one step
-    # of the optimizer, as long as for any other weight, does not throw all units over.
+    # The clamp keeps inputs that hardly vary from being magnified. The root of the number of inputs makes weights of
+    # about 1, so that one step of the optimizer, as long as for other weights, does not change all units.
     modulation.spread.copy_(spread.clamp(min=0.1 * float(spread.median())) * spread.numel() ** 0.5)
     hidden.weight.copy_(of_raw * modulation.spread)
 
 
 def _silence(network: SlimNetwork, units: _Units, dormant: Tensor) -> None:
-    """Nothing but the layer that makes the units makes them, and skips and modulation do not heed them."""
+    """Leave `made_by` as the only input of the units, and remove them from the skips and the modulation."""
     if units.refined_by is not None:
         _zero_rows(units.refined_by, dormant)
     modulation = network.decoder.modulation
@@ -154,8 +154,8 @@ def _silence(network: SlimNetwork, units: _Units, dormant: Tensor) -> None:
     _zero_rows(modulation.out, torch.cat(rows))
 
 
-def _unheeded(layer: Layer, columns: Tensor, inputs: Tensor) -> None:
-    """What these columns made of their mean, a floor's, stays as a bias."""
+def _remove_columns(layer: Layer, columns: Tensor, inputs: Tensor) -> None:
+    """Zero the columns of a layer, and add what they made of their mean input to its bias."""
     weight = layer.weight[:, columns]
     layer.get_parameter("bias").add_(weight.reshape(*weight.shape[:2], -1).sum(-1) @ inputs.mean((0, 1))[columns])
     layer.weight[:, columns] = 0
@@ -172,7 +172,7 @@ def _draw(layer: Layer, rows: Tensor, generator: torch.Generator) -> None:
 
 
 def _standardise(layer: Layer, rows: Tensor, outputs: Tensor) -> None:
-    """Mean 0 and deviation 1 of what the rows give, of which these are examples (pictures, positions, channels)."""
+    """Scale the rows to outputs of mean 0 and deviation 1 on these examples (pictures, positions, channels)."""
     mean, std = outputs.mean((0, 1))[rows], outputs.std((0, 1))[rows].clamp(min=1e-6)
     layer.weight[rows] /= std.reshape(-1, *[1] * (layer.weight.dim() - 1))
     layer.get_parameter("bias")[rows] = -mean / std

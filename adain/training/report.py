@@ -1,4 +1,4 @@
-"""What a run writes for people: a line of metrics as JSON, and a grid of samples as PNG."""
+"""Reports of a run: `metrics.jsonl`, and grids of samples as PNG."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["Metrics", "draw_grid", "square"]
 
 
 class Metrics:
-    """Appends to `metrics.jsonl`; a resumed run first drops lines of steps that will be done again."""
+    """Appends lines to `metrics.jsonl`. A resumed run first drops the lines of steps that it will repeat."""
 
     def __init__(self, path: Path, *, resume_at: int) -> None:
         self._path = path
@@ -38,7 +38,7 @@ def _step(line: str) -> int:
     try:
         return int(json.loads(line)["step"])
     except (ValueError, KeyError, TypeError):
-        return sys.maxsize  # a line cut short by a crash
+        return sys.maxsize  # cut short by a crash
 
 
 def square(image: Image.Image, side: int) -> Tensor:
@@ -52,17 +52,16 @@ def draw_grid(
     network: StyleNetwork,
     contents: Sequence[Tensor],
     styles: Sequence[Tensor],
-    alpha: float,
     device: torch.device,
 ) -> Image.Image:
-    """Contents down, styles across, each crossing the content in that style; pictures (3, S, S) uint8."""
+    """Draw contents down, styles across, and each content in each style; pictures are (3, S, S) uint8."""
     blank = torch.full_like(contents[0], 255)
     rows = [torch.cat([blank, *styles], dim=2)]
     codes = [network.encode_style(_floats(style, device)) for style in styles]
     for content in contents:
         row = [content]
         for code in codes:
-            result = network(_floats(content, device), code, alpha)
+            result = network(_floats(content, device), code, 1.0)
             row.append((result[0].float().clamp(0, 1) * 255 + 0.5).to("cpu", torch.uint8))
         rows.append(torch.cat(row, dim=2))
     image: Image.Image = transforms.to_pil_image(torch.cat(rows, dim=1))

@@ -1,57 +1,43 @@
-"""What a recipe's values must satisfy beyond their types."""
+"""Rules for a recipe's values beyond their types."""
 
 from __future__ import annotations
 
-import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from adain.errors import InputError
+from adain.training.loss_layers import LOSS_LAYERS
 
 if TYPE_CHECKING:
-    from adain.training.recipe import LossRecipe, OptimizerRecipe, Phase, Recipe, WCTRecipe
+    from adain.training.recipe import LossRecipe, OptimizerRecipe, Phase, Recipe, RunRecipe
 
-__all__ = ["LAYERS", "check"]
+__all__ = ["check"]
 
-LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
-_UNUSED = {"adain": "wct", "wct": "losses", "distill": "losses"}  # the table of losses a task does not read
-_OF_A_RUN = ("adversarial", "distilled_heads", "identity_fraction")  # losses that a phase cannot have otherwise
+_SAME_IN_ALL_PHASES = ("network", "adversarial", "distilled_heads", "identity_fraction")
 
 
 def check(recipe: Recipe) -> None:
     """Check all values of a recipe.
 
     Raises:
-        InputError: one is not allowed; says what is.
+        InputError: a value is not allowed; the message says what is.
     """
+    _require(recipe.seed >= 0, "seed", "must be at least 0", recipe.seed)
     _require(len(recipe.phases) > 0, "phases", "must hold at least one phase", len(recipe.phases))
+    _losses(recipe.losses)
     for i, phase in enumerate(recipe.phases):
         _phase(phase, f"phases[{i}]")
-        where, rule = f"phases[{i}].recycle", "is for the small networks of task 'adain'"
-        _require(phase.recycle == 0 or recipe.task == "adain", where, rule, phase.recycle)
-        where, rule = f"phases[{i}].losses", "is for task 'adain'"
-        _require(not phase.losses or recipe.task == "adain", where, rule, phase.losses)
-        losses = recipe.losses_in(phase)
-        _losses(losses)
-        for name in _OF_A_RUN:
-            same = getattr(losses, name) == getattr(recipe.losses, name)
-            _require(same, f"{where}.{name}", "is of the whole run: set it under [losses]", getattr(losses, name))
+        _losses_of_phase(recipe, phase, f"phases[{i}].losses")
     fraction = recipe.losses.identity_fraction
     some = fraction == 0 or any(fraction * phase.batch >= 0.5 for phase in recipe.phases)
     _require(some, "losses.identity_fraction", "is less than half a picture of each phase's batch", fraction)
-    unused = _UNUSED[recipe.task]
-    changed = _changed(getattr(recipe, unused))
-    _require(not changed, unused, f"is not read by task '{recipe.task}'; leave it out", changed)
-    _losses(recipe.losses)
-    _wct(recipe.wct)
     _optimizer(recipe.optimizer)
-    for name in ("checkpoint_every", "sample_every", "metrics_every"):
-        _at_least_1(recipe.run, name, "run")
+    _run(recipe.run)
 
 
 def _phase(phase: Phase, where: str) -> None:
     for name in ("iterations", "batch"):
-        _at_least_1(phase, name, where)
-    _require(phase.crop >= 32, f"{where}.crop", "must be at least 32", phase.crop)
+        _at_least(phase, name, where, 1)
+    _at_least(phase, "crop", where, 32)
     _require(0 <= phase.recycle < 1, f"{where}.recycle", "must be in [0, 1)", phase.recycle)
     rule = f"must be [low, high] with {phase.crop} (crop) <= low <= high"
     for name in ("content_side", "style_side"):
@@ -59,44 +45,54 @@ def _phase(phase: Phase, where: str) -> None:
         _require(len(side) == 2 and phase.crop <= side[0] <= side[1], f"{where}.{name}", rule, side)
 
 
+def _losses_of_phase(recipe: Recipe, phase: Phase, where: str) -> None:
+    losses = recipe.losses_in(phase)
+    _losses(losses)
+    for name in _SAME_IN_ALL_PHASES:
+        value = getattr(losses, name)
+        same = value == getattr(recipe.losses, name)
+        _require(same, f"{where}.{name}", "must be the same in all phases: set it under [losses]", value)
+
+
 def _losses(losses: LossRecipe) -> None:
-    _layers(losses.content_layers, losses.content_layer_weights, "losses.content_layer")
-    _layers(losses.style_layers, losses.style_layer_weights, "losses.style_layer")
+    allowed = LOSS_LAYERS[losses.network].style
+    _layers(losses.content_layers, losses.content_layer_weights, "losses.content_layer", allowed)
+    _layers(losses.style_layers, losses.style_layer_weights, "losses.style_layer", allowed)
     fraction = losses.identity_fraction
     _require(0 <= fraction <= 1, "losses.identity_fraction", "must be in [0, 1]", fraction)
-    _require(losses.adversarial >= 0, "losses.adversarial", "must be at least 0", losses.adversarial)
+    _at_least(losses, "adversarial", "losses", 0)
 
 
-def _wct(wct: WCTRecipe) -> None:
-    _layers(wct.distillation_layers, wct.distillation_layer_weights, "wct.distillation_layer")
-    _layers(wct.feature_layers, (), "wct.feature_layer")
-    good = len(wct.level_weights) == 5 and all(weight >= 0 for weight in wct.level_weights)
-    _require(good, "wct.level_weights", "must be five numbers from 0 on, for levels 1 to 5", wct.level_weights)
-    _require(1 <= wct.feature_levels <= 5, "wct.feature_levels", "must be 1 to 5", wct.feature_levels)
-    alpha = wct.stylized_alpha
-    good = len(alpha) == 2 and 0 <= alpha[0] <= alpha[1] <= 1
-    _require(good, "wct.stylized_alpha", "must be [low, high] in [0, 1]", alpha)
+def _layers(layers: tuple[str, ...], weights: tuple[float, ...], where: str, allowed: tuple[str, ...]) -> None:
+    good = bool(layers) and len(set(layers)) == len(layers) and set(layers) <= set(allowed)
+    _require(good, f"{where}s", f"must be some of {', '.join(allowed)}, each once", layers)
+    good = len(weights) in (0, len(layers)) and all(weight >= 0 for weight in weights)
+    good = good and (not weights or sum(weights) > 0)
+    rule = f"needs one weight of at least 0 per layer ({', '.join(layers)}), not all 0"
+    _require(good, f"{where}_weights", rule, weights)
 
 
 def _optimizer(optimizer: OptimizerRecipe) -> None:
-    _require(len(optimizer.betas) == 2, "optimizer.betas", "must be two numbers", optimizer.betas)
+    good = len(optimizer.betas) == 2 and all(0 <= beta < 1 for beta in optimizer.betas)
+    _require(good, "optimizer.betas", "must be two numbers in [0, 1)", optimizer.betas)
     _require(0 <= optimizer.decay <= 1, "optimizer.decay", "must be in [0, 1]", optimizer.decay)
     _require(0 <= optimizer.ema < 1, "optimizer.ema", "must be in [0, 1)", optimizer.ema)
+    rates = "learning_rate", "final_learning_rate", "discriminator_learning_rate"
+    for name in (*rates, "warmup", "weight_decay", "clip_norm"):
+        _at_least(optimizer, name, "optimizer", 0)
 
 
-def _layers(layers: tuple[str, ...], weights: tuple[float, ...], where: str) -> None:
-    good = bool(layers) and all(layer in LAYERS for layer in layers)
-    _require(good, f"{where}s", f"must be some of {', '.join(LAYERS)}", layers)
-    _require(len(weights) in (0, len(layers)), f"{where}_weights", "needs one per layer", weights)
+def _run(run: RunRecipe) -> None:
+    for name in ("threads", "workers"):
+        _at_least(run, name, "run", 0)
+    for name in ("checkpoint_every", "sample_every", "metrics_every", "samples"):
+        _at_least(run, name, "run", 1)
+    _at_least(run, "sample_side", "run", 16)
 
 
-def _changed(table: Any) -> list[str]:
-    return [f.name for f in dataclasses.fields(table) if getattr(table, f.name) != f.default]
-
-
-def _at_least_1(table: object, name: str, where: str) -> None:
+def _at_least(table: object, name: str, where: str, least: int) -> None:
     value = getattr(table, name)
-    _require(value >= 1, f"{where}.{name}", "must be at least 1", value)
+    _require(value >= least, f"{where}.{name}", f"must be at least {least}", value)
 
 
 def _require(good: bool, where: str, rule: str, value: object) -> None:

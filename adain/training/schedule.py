@@ -1,4 +1,4 @@
-"""What happens at which step: pure functions of the recipe, so a resumed run needs no schedule state."""
+"""Schedules as pure functions of the recipe and the step, so that a resumed run needs no schedule state."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ def total_iterations(phases: tuple[Phase, ...]) -> int:
 
 
 def steps(phases: tuple[Phase, ...], start: int = 0) -> Iterator[tuple[Phase, int]]:
-    """For each step from `start` on: its phase, and the index of its first sample over the whole run."""
+    """The phase of each step from `start` on, and the index of its first sample in the whole run."""
     for step in range(start, total_iterations(phases)):
         yield phases[phase_index(phases, step)], first_sample(phases, step)
 
 
 def phase_index(phases: tuple[Phase, ...], step: int) -> int:
-    """Which phase `step` (from 0) belongs to."""
+    """The index of the phase of `step` (from 0)."""
     for index, phase in enumerate(phases):
         if step < phase.iterations:
             return index
@@ -39,7 +39,7 @@ def recycled_share(phases: tuple[Phase, ...], step: int) -> float:
 
 
 def first_sample(phases: tuple[Phase, ...], step: int) -> int:
-    """Samples seen before `step`."""
+    """Number of samples before `step`."""
     seen = 0
     for phase in phases:
         seen += min(max(step, 0), phase.iterations) * phase.batch
@@ -48,11 +48,11 @@ def first_sample(phases: tuple[Phase, ...], step: int) -> int:
 
 
 def learning_rate(optimizer: OptimizerRecipe, step: int, total: int) -> float:
-    """Linear warm-up, then `learning_rate`, then a line down to `final_learning_rate` at the last step.
+    """Linear warm-up, then constant, then linear decay to `final_learning_rate` at the last step.
 
-    A line and not a cosine (Defazio et al. 2023, arXiv 2310.07831), which leaves next to nothing of it to the last
-    phases, whose losses are those that count. Over a part of the run it is as good (Hagele et al. 2024, arXiv
-    2405.18392), and up to there a longer run has the same steps.
+    Linear decay, because a cosine is close to 0 in the last phases, whose losses count most (Defazio et al. 2023,
+    arXiv:2310.07831). Decay over the last part of the run works as well (Hagele et al. 2024, arXiv:2405.18392), and a
+    longer run then has the same steps up to that part.
     """
     if step < optimizer.warmup:
         return optimizer.learning_rate * (step + 1) / optimizer.warmup
@@ -62,5 +62,5 @@ def learning_rate(optimizer: OptimizerRecipe, step: int, total: int) -> float:
 
 
 def ema_decay(optimizer: OptimizerRecipe, step: int) -> float:
-    """The decay of the weight average, small at first so that the first weights are soon forgotten."""
+    """Decay of the weight average; small at first, so that the average soon forgets the first weights."""
     return min(optimizer.ema, (1 + step) / (10 + step))

@@ -1,29 +1,25 @@
-"""From a recipe and the user's paths to a trainer that is ready to run."""
+"""Prepare a run: open the recipe's pictures, loss network and network, and build the trainer."""
 
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from adain import registry, weights
 from adain.errors import DeviceError, InputError
-from adain.training import checkpoint, loss_network, networks, tasks
+from adain.training import checkpoint, loss_files, loss_network, networks
 from adain.training.data import PictureRef, open_pictures
 from adain.training.recipe import Recipe
 from adain.training.trainer import Datasets, Trainer
 
-__all__ = ["Places", "prepare"]
-
-VGG_MODEL = "adain-vgg19"  # the loss network is this model's encoder
+__all__ = ["Places", "describe", "prepare"]
 
 
 @dataclass(frozen=True)
 class Places:
-    """Where things are: the run's folder, the pictures, the loss network's files."""
+    """The run's folder, the folder that data paths are relative to, and VGG-19's file or folder."""
 
     run_dir: Path
     data: Path | None = None
@@ -31,7 +27,13 @@ class Places:
 
 
 def prepare(recipe: Recipe, places: Places, *, device: str = "auto", resume: bool = False) -> Trainer:
-    """Open pictures, loss network and network, and continue from the newest checkpoint if `resume`.
+    """Build the trainer of a recipe.
+
+    Args:
+        recipe: what to train.
+        places: where the files are.
+        device: `auto`, `cpu` or `cuda`.
+        resume: whether to continue from the newest checkpoint in the folder, if there is one.
 
     Raises:
         InputError: a path or a part of the recipe does not fit, or the folder already holds a run.
@@ -45,19 +47,17 @@ def prepare(recipe: Recipe, places: Places, *, device: str = "auto", resume: boo
     if recipe.run.threads:
         torch.set_num_threads(recipe.run.threads)
     features = loss_network.load(
-        _teachers(places.teachers),
-        tasks.layers(recipe),
+        loss_files.find(recipe.losses.network, recipe.loss_layers, places.teachers),
         heads=recipe.losses.distilled_heads,
         quick=any(phase.quick for phase in recipe.phases),
     )
     trainer = Trainer(
         recipe,
-        network=networks.build(recipe.network, recipe.seed, recipe.task),
+        network=networks.build(recipe.network, recipe.seed),
         features=features,
         datasets=_datasets(recipe, places),
         run_dir=places.run_dir,
         device=chosen,
-        sources=features.files,
     )
     if resume:
         trainer.resume()
@@ -77,27 +77,6 @@ def _samples(paths: tuple[str, ...], base: Path | None) -> tuple[PictureRef, ...
     return open_pictures(paths, base).refs if paths else ()
 
 
-def _teachers(path: Path | None) -> Path:
-    if path is not None:
-        return path
-    if named := os.environ.get("ADAIN_WEIGHTS_DIR"):
-        return Path(named)
-    if (downloaded := _downloaded_vgg()) is not None:
-        return downloaded
-    raise InputError(
-        "the losses need the weights of VGG-19: name their file or folder with --teachers, "
-        f"or fetch them with `adain models download {VGG_MODEL}`"
-    )
-
-
-def _downloaded_vgg() -> Path | None:
-    """The full VGG-19 of a model that uses it, if that is on this machine and as published."""
-    model = registry.get(VGG_MODEL)
-    file = next(file for file in model.files if file.role == "encoder")
-    place = weights.locate(model, file)
-    return place.path if place is not None and weights.mismatch(place.path, file) is None else None
-
-
 def _device(name: str) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
@@ -107,12 +86,13 @@ def _device(name: str) -> torch.device:
 
 
 def describe(trainer: Trainer) -> str:
-    """One line on what will be trained, for the log."""
+    """One line of JSON about the run, for the log."""
     sets = trainer.datasets
     parameters = sum(p.numel() for p in trainer.network.parameters())
     return json.dumps(
         {
             "network": trainer.recipe.network.name,
+            "losses": trainer.recipe.losses.network,
             "parameters": parameters,
             "content": len(sets.content.refs),
             "style": len(sets.style.refs),

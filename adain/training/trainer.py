@@ -1,8 +1,8 @@
-"""The training loop: one step after another until the recipe's phases are done or somebody asks to stop.
+"""The training loop: steps through the recipe's phases until they are done or `stop` is called.
 
-All that is random in a step follows from (seed, step), and the schedules are functions of the step. So model,
-average, optimizer, scaler, step number and what the task adds are the whole state, and a resumed run comes to
-the same result.
+All randomness of a step follows from (seed, step), and the schedules are functions of the step. So the whole state is
+the network, its average, the optimizer, the scaler, the discriminator and the step number, and a resumed run comes to
+the same result as an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from torch.optim import swa_utils
 
 from adain.errors import AdainError, InputError
 from adain.nn.slim import SlimNetwork
-from adain.training import checkpoint, data, recycling, report, schedule, tasks
+from adain.training import checkpoint, data, recycling, report, schedule
 from adain.training.loss_network import LossNetwork
 from adain.training.muon import Muon
-from adain.training.objective import Features
-from adain.training.precision import MixedFeatures
-from adain.training.recipe import Recipe, as_dict, fingerprint, parse
+from adain.training.precision import MixedFeatures, MixedNetwork
+from adain.training.recipe import Recipe, as_dict, fingerprint, parse_saved, without_paths
+from adain.training.step_loss import StepLoss
 
 __all__ = ["Datasets", "Outcome", "Trainer"]
 
 logger = logging.getLogger(__name__)
 
-MAX_BAD_STEPS = 20  # in a row without a finite gradient, before training gives up
+MAX_BAD_STEPS = 20  # in a row without a finite gradient; then training gives up
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Datasets:
 
     content: data.Pictures
     style: data.Pictures
-    sample_content: tuple[data.PictureRef, ...] = ()  # for the sample grid; empty: the first of the content
+    sample_content: tuple[data.PictureRef, ...] = ()  # for the sample grid; empty: the first of `content`
     sample_style: tuple[data.PictureRef, ...] = ()
 
     def provenance(self) -> dict[str, str]:
@@ -53,7 +53,7 @@ class Datasets:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended; `weights` is there when all steps are done."""
+    """The last step of a run, and the file of its weights; None if steps are left."""
 
     step: int
     weights: Path | None
@@ -63,13 +63,13 @@ class Trainer:
     """One run in one folder.
 
     Args:
-        recipe: what to do.
-        network: what is to be trained, as `networks.build` gives it.
+        recipe: the recipe.
+        network: the network to train, as `networks.build` returns it.
         features: the loss network.
         datasets: the pictures.
-        run_dir: gets checkpoints/, samples/, metrics.jsonl, latest.safetensors, at the end model.safetensors.
+        run_dir: folder for checkpoints/, samples/, metrics.jsonl, latest.safetensors and, at the end,
+            model.safetensors.
         device: where to train.
-        sources: what the weights' metadata says of the loss network's files.
     """
 
     def __init__(
@@ -81,24 +81,22 @@ class Trainer:
         datasets: Datasets,
         run_dir: Path,
         device: torch.device,
-        sources: Mapping[str, str] | None = None,
     ) -> None:
         layout = torch.channels_last if recipe.run.channels_last else torch.contiguous_format
         self.recipe, self.datasets, self.run_dir, self.device = recipe, datasets, run_dir, device
         self.network: nn.Module = network.to(device, memory_format=layout).train()  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.network).requires_grad_(False).eval()
         self.layout = layout
-        self.sources = dict(sources or {})
+        self.loss_files = features.files
         self.step = 0
         self.total = schedule.total_iterations(recipe.phases)
         self._stop = False
         frozen: LossNetwork = features.to(device, memory_format=layout)  # type: ignore[call-overload]
-        self._features: Features = MixedFeatures(frozen, recipe.optimizer.loss_precision)
-        self._task = tasks.make(recipe, self.network, self._features, frozen.heads, device)
+        mixed = MixedFeatures(frozen, recipe.optimizer.loss_precision)
+        self._loss = StepLoss(recipe, mixed, frozen.heads, device)
         self._trained = [p for p in self.network.parameters() if p.requires_grad]
         if not self._trained:
             raise InputError("nothing to train: network.freeze freezes every parameter")
-        self._trained += self._task.trained
         o = recipe.optimizer
         kind = Muon if o.name == "muon" else torch.optim.AdamW
         self._optimizer = kind(
@@ -112,14 +110,14 @@ class Trainer:
         self._scaler = torch.amp.GradScaler(device.type, enabled=o.precision == "fp16")
 
     def stop(self) -> None:
-        """Ask the run to write a checkpoint after the step under way and return; safe in a signal handler."""
+        """End the run with a checkpoint after the current step; safe in a signal handler."""
         self._stop = True
 
     def resume(self) -> bool:
-        """Continue from the newest checkpoint in the folder; False when there is none.
+        """Continue from the newest checkpoint in the folder; return False if there is none.
 
         Raises:
-            InputError: the checkpoint is of another recipe or other pictures.
+            InputError: the checkpoint was made with another recipe or other pictures.
             WeightsError: it cannot be read.
         """
         path = checkpoint.latest(self.run_dir / "checkpoints")
@@ -133,13 +131,12 @@ class Trainer:
             group["fused"] = self._optimizer.defaults["fused"]  # the run may have begun on another device
         self._optimizer.load_state_dict(state["optimizer"])
         self._scaler.load_state_dict(state["scaler"])
-        self._task.load_state_dict(state.get("task", {}))
+        self._loss.load_state_dict(state.get("task", {}))
         self.step = state["step"]
         return True
 
     def _check_same(self, state: Mapping[str, Any]) -> None:
-        # Parsed again, so that a key added since the run began has its default on both sides.
-        before = parse(json.loads(state["recipe"]))
+        before = parse_saved(state["recipe"])
         if fingerprint(before) != fingerprint(self.recipe):
             then, now = as_dict(before), as_dict(self.recipe)
             changed = [key for key in now if key != "run" and now[key] != then[key]]
@@ -158,8 +155,8 @@ class Trainer:
         """Train to the end, or until `stop`.
 
         Args:
-            on_metrics: called with the steps done and the mean losses since the last call.
-            on_problem: called with a line for each picture that had to be replaced.
+            on_metrics: called with the number of steps done and the mean losses since the last call.
+            on_problem: called with a line of text for each picture that was replaced.
         """
         log = report.Metrics(self._made("metrics.jsonl"), resume_at=self.step)
         run, sums, since = self.recipe.run, _Means(), time.perf_counter()
@@ -199,7 +196,7 @@ class Trainer:
         content, style = self._floats(batch.content), self._floats(batch.style)
         if share := schedule.recycled_share(self.recipe.phases, self.step):
             self._recycle(content, style, share)
-        total, parts = self._task.loss(self.network, content, style, self.step)
+        total, parts = self._loss(self.network, content, style, self.step)
         self._optimizer.zero_grad(set_to_none=True)
         self._scaler.scale(total).backward()  # type: ignore[no-untyped-call]
         self._scaler.unscale_(self._optimizer)
@@ -207,23 +204,23 @@ class Trainer:
         if self._finite(norm):
             self._scaler.step(self._optimizer)
             self._update_average(schedule.ema_decay(optimizer, self.step))
-            parts.update(self._task.after_step())
+            parts.update(self._loss.after_step())
         self._scaler.update()
         self.step += 1
         return {"total": total.detach(), **parts, "gradient_norm": norm}
 
     def _recycle(self, content: Tensor, style: Tensor, share: float) -> None:
-        assert isinstance(self.network, SlimNetwork)  # the rules of a recipe
+        assert isinstance(self.network, SlimNetwork)
         counts = recycling.recycle(self.network, content, style, share, seed=self.recipe.seed + self.step)
-        logger.info("step %d: drew dormant units anew: %s", self.step, counts)
+        logger.info("step %d: reset dormant units: %s", self.step, counts)
         self.average.load_state_dict(self.network.state_dict())
-        self._optimizer.state.clear()  # its moments are of other weights
+        self._optimizer.state.clear()  # its moments belong to the old weights
 
     def _finite(self, norm: Tensor) -> bool:
         """Whether to take a step.
 
-        On CUDA always: there the optimizer's kernels look whether to, and nothing waits for them to have looked. But
-        a discriminator learns only where there was a step.
+        On CUDA always: the fused optimizer skips non-finite steps on the GPU, without a sync. With a discriminator this
+        waits for the answer, because the discriminator learns only after a step that was taken.
         """
         bad = ~torch.isfinite(norm)
         self._bad_steps = (self._bad_steps + 1) * bad  # in a row
@@ -264,29 +261,27 @@ class Trainer:
             "recipe": json.dumps(as_dict(self.recipe)),
             "data": self.datasets.provenance(),
         }
-        if of_task := self._task.state_dict():
-            state["task"] = of_task
+        if of_loss := self._loss.state_dict():
+            state["task"] = of_loss  # the key has its name from older checkpoints
         checkpoint.save(self.run_dir / "checkpoints", self.step, state)
         self.export(self.run_dir / "latest.safetensors")
 
     def export(self, path: Path) -> None:
-        """Write the averaged weights as float32 safetensors, with the recipe and what they saw."""
+        """Write the averaged weights as float32 safetensors; the metadata hold the recipe and the data's hashes."""
+        recipe = without_paths(self.recipe)
         metadata = {
             "format": "pt",
-            "network": self.recipe.network.name,
-            "options": json.dumps(dict(self.recipe.network.options)),
+            "network": recipe.network.name,
+            "options": json.dumps(dict(recipe.network.options)),
             "step": str(self.step),
-            "recipe": json.dumps(as_dict(self.recipe)),
+            "recipe": json.dumps(as_dict(recipe)),
             "data": json.dumps(self.datasets.provenance()),
-            "loss_network": json.dumps(self.sources),
+            "loss_network": json.dumps(self.loss_files),
         }
         checkpoint.save_weights(path, self.average.state_dict(), metadata)
 
     def _write_samples(self) -> None:
         run, sets = self.recipe.run, self.datasets
-        stylizer = self._task.stylizer(self.average)
-        if stylizer is None:
-            return
         contents, styles = (
             [report.square(ref.decode(run.sample_side), run.sample_side) for ref in refs]
             for refs in (
@@ -294,18 +289,17 @@ class Trainer:
                 sets.sample_style or sets.style.refs[: run.samples],
             )
         )
-        network, alpha = stylizer
-        grid = report.draw_grid(network, contents, styles, alpha, self.device)
+        grid = report.draw_grid(MixedNetwork(self.average, self.device, "fp32"), contents, styles, self.device)
         path = self._made(f"samples/step-{self.step:08d}.png")
         checkpoint.write_atomically(path, lambda beside: grid.save(beside, format="PNG"))
 
 
 class _Means:
-    """Running means of named scalars, kept on the device so that a step does not wait for it."""
+    """Running means of named scalars, kept on the device so that steps need no sync."""
 
     def __init__(self) -> None:
         self._sums: dict[str, Tensor] = {}
-        self._counts: Counter[str] = Counter()  # some losses are not taken in every step
+        self._counts: Counter[str] = Counter()  # not every loss is there in every step
         self.steps = 0
 
     def add(self, values: Mapping[str, Tensor]) -> None:

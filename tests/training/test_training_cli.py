@@ -6,6 +6,8 @@ import dataclasses
 import hashlib
 import json
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +19,15 @@ torch = pytest.importorskip("torch", reason="training needs the torch extra")
 pytest.importorskip("torchvision", reason="training needs the torch extra")
 
 import published  # noqa: E402
+from safetensors import safe_open  # noqa: E402
 from safetensors.torch import load_file, save_file  # noqa: E402
 
 from adain import registry  # noqa: E402
 from adain.cli.train import _stopping_on_signals, train  # noqa: E402
 from adain.errors import InputError, WeightsError  # noqa: E402
-from adain.nn.vgg import Conv, Encoder, encoder_layers  # noqa: E402
-from adain.training import loss_network, session  # noqa: E402
+from adain.nn.checkpoints import slots  # noqa: E402
+from adain.nn.vgg import VGG19_WIDTHS, Encoder  # noqa: E402
+from adain.training import loss_files, loss_network  # noqa: E402
 from adain.weights import cached  # noqa: E402
 
 RECIPE = """
@@ -55,14 +59,9 @@ def folder(tmp_path: Path) -> Path:
         (tmp_path / name).mkdir()
         Image.fromarray(rng.integers(0, 256, (40, 48, 3), dtype=np.uint8)).save(tmp_path / name / "a.png")
     (tmp_path / "recipe.toml").write_text(RECIPE)
-    encoder = Encoder(loss_network.VGG_WIDTHS, 3).state_dict()
-    convs = [layer for layer in encoder_layers(loss_network.VGG_WIDTHS, 3) if isinstance(layer, Conv)]
-    tensors = {
-        f"{index}.{kind}": encoder[f"{conv.name}.{kind}"]
-        for conv, index in zip(convs, loss_network.VGG_INDICES, strict=False)
-        for kind in ("weight", "bias")
-    }
-    save_file(tensors, tmp_path / loss_network.SHALLOW_FILE)
+    encoder = Encoder(VGG19_WIDTHS, 3)
+    own = {key: slot.parameter for key, slot in slots(encoder, "index").items() if slot.parameter}
+    save_file({key: encoder.state_dict()[name] for key, name in own.items()}, tmp_path / loss_files.SHALLOW_FILE)
     return tmp_path
 
 
@@ -75,7 +74,7 @@ def test_train_writes_weights_and_says_where(folder):
     result = run(folder)
     assert result.exit_code == 0, result.output
     assert result.stdout.strip() == str(folder / "run" / "model.safetensors")
-    assert "2/2" in result.stderr
+    assert "2/2  0:00:00 left" in result.stderr
     assert load_file(folder / "run" / "model.safetensors")
 
 
@@ -124,29 +123,77 @@ def test_fine_tuning_starts_from_a_model_of_the_package_by_name(folder, monkeypa
 def test_the_vgg19_that_models_downloads_is_found(tmp_path, monkeypatch):
     published_file = tmp_path / "vgg_normalised.pth"
     published_file.write_bytes(b"weights")
-    row = registry.get(session.VGG_MODEL)
+    row = registry.get(loss_files.VGG_MODEL)
     file = dataclasses.replace(row.files[0], bytes=7, sha256=hashlib.sha256(b"weights").hexdigest())
     monkeypatch.setattr(registry, "MODELS", {row.name: dataclasses.replace(row, files=(file,))})
-    with pytest.raises(InputError, match=f"adain models download {row.name}"):
-        session._teachers(None)
+    with pytest.raises(WeightsError, match=f"adain models download {row.name}"):
+        loss_files.find_vgg19(["relu1_1"])
     cached(row, file).parent.mkdir(parents=True, exist_ok=True)
     published_file.rename(cached(row, file))
     try:
-        assert session._teachers(None) == cached(row, file)
+        assert loss_files.find_vgg19(["relu1_1"]).by_layer == {"relu1_1": cached(row, file)}
+        cached(row, file).write_bytes(b"damaged")
+        with pytest.raises(WeightsError, match="has sha256"):
+            loss_files.find_vgg19(["relu1_1"])
     finally:
         cached(row, file).unlink()
+
+
+@pytest.mark.parametrize("teachers", [False, True])
+def test_a_missing_loss_network_is_named_at_once_with_all_that_is_needed_to_get_it(tmp_path, teachers):
+    """Without torch, which takes seconds, and before a picture is opened: the folders of pictures do not exist."""
+    (tmp_path / "recipe.toml").write_text(RECIPE)
+    arguments = [str(tmp_path / "recipe.toml"), "-o", "run", *(["--teachers", str(tmp_path)] if teachers else [])]
+    code = (
+        "import sys; from adain.cli.train import train\n"
+        f"try: train({arguments!r}, standalone_mode=False)\n"
+        "except Exception as error: print(type(error).__name__, error, 'torch' in sys.modules)"
+    )
+    said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    file = registry.get("adain-vgg19").files[0]
+    folder = tmp_path if teachers else cached(registry.get("adain-vgg19"), file).parent
+    assert said.startswith("WeightsError")
+    assert said.strip().endswith("False")
+    for needed in (file.name, file.url, file.sha256, str(folder), "--teachers", "losses.network=shipped"):
+        assert needed in said
+
+
+@pytest.mark.parametrize("network", ["shipped", "vgg16"])
+def test_fine_tuning_runs_offline(folder, network):
+    if network == "vgg16":
+        pytest.importorskip("stlpips_pytorch", reason="VGG-16 needs the extra perceptual")
+    phase = ["iterations=3", "batch=4", "crop=48", "content_side=[48, 48]", "style_side=[48, 48]"]
+    small = [f"phases.0.{line}" for line in phase] + ["run.workers=0", "run.samples=1", "run.sample_side=32"]
+    small += ["optimizer.precision=fp32", "optimizer.loss_precision=fp32"]
+    pictures = [f'data.{name}=["{folder / name}"]' for name in ("content", "style")]
+    settings = [*small, *pictures, f"losses.network={network}", "run.metrics_every=1"]
+    options = [part for line in settings for part in ("--set", line)]
+    result = CliRunner().invoke(
+        train, ["adain-slim-finetune", "-o", str(folder / "run"), "--device", "cpu", *options], catch_exceptions=False
+    )
+    assert result.exit_code == 0, result.output
+    with safe_open(folder / "run" / "model.safetensors", "np") as file:
+        metadata = file.metadata()
+    (loss_file,) = json.loads(metadata["loss_network"])
+    assert loss_file == {"shipped": "adain-slim.safetensors", "vgg16": "vgg_shift_tolerant.pth"}[network]
+    assert str(folder) not in json.dumps(metadata)
+    lines = [json.loads(line) for line in (folder / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert all(0 < line["style"] < 2 for line in lines)
 
 
 @pytest.mark.parametrize(
     ("override", "kind", "message"),
     [
         ("network.name=unet", InputError, "unknown network 'unet'; available: adain-slim"),
-        ("network.options.depth=3", InputError, "does not take these options"),
+        ("network.options.depth=3", InputError, "unknown key 'network.options.depth'"),
         ("network.freeze=['head']", InputError, "no parameter begins with 'head'; parts: decoder, encoder"),
         ("network.init=missing.safetensors", WeightsError, "cannot start from missing.safetensors"),
-        ("network.init=adain-vgg19", InputError, "adain-vgg19 comes from other code"),
-        ("task=wct", InputError, "'losses' is not read by task 'wct'"),
-        ("task=distill", InputError, "'losses' is not read by task 'distill'"),
+        ("network.options.widths=[4, 6]", InputError, "'network.options.widths' must be three numbers"),
+        ("network.options.hidden='4'", InputError, "'network.options.hidden' must be int"),
+        ("network.options.covariances=[3]", InputError, "must be some of 2, 4, 8"),
+        ("network.options.passes=0", InputError, "'network.options.passes' must be at least 1"),
+        ("network.init=adain-vgg19", InputError, "adain-vgg19 is another kind of network"),
+        ("task=wct", InputError, "task 'wct' no longer exists"),
         ("data.style=['nothing']", InputError, "nothing"),
         ("losses.style_layers=['relu4_1']", WeightsError, "collab_distill_encoder_relu4_1"),
     ],
@@ -176,7 +223,7 @@ def test_a_signal_asks_the_run_to_stop_and_handlers_are_put_back():
 
 
 def test_loss_network_has_gradients_for_the_picture_only(folder):
-    network = loss_network.load(folder, ["relu1_1", "relu3_1"])
+    network = loss_network.load(loss_files.find_vgg19(["relu1_1", "relu3_1"], folder))
     picture = torch.rand(1, 3, 32, 32, requires_grad=True)
     sum(f.mean() for f in network(picture, ["relu1_1", "relu3_1"]).values()).backward()
     assert picture.grad.abs().sum() > 0
@@ -184,17 +231,15 @@ def test_loss_network_has_gradients_for_the_picture_only(folder):
 
 
 def test_a_loss_network_that_does_not_fit_names_the_tensor(folder):
-    save_file({"0.weight": torch.zeros(3, 3, 1, 1)}, folder / loss_network.SHALLOW_FILE)
-    with pytest.raises(WeightsError, match=r"'0.bias' must have shape \(3,\), got nothing"):
-        loss_network.load(folder, ["relu1_1"])
+    save_file({"0.weight": torch.zeros(3, 3, 1, 1)}, folder / loss_files.SHALLOW_FILE)
+    with pytest.raises(WeightsError, match=r"missing: 0\.bias"):
+        loss_network.load(loss_files.find_vgg19(["relu1_1"], folder))
 
 
 def test_metadata_say_what_the_weights_were_made_from(folder):
-    from safetensors import safe_open
-
     run(folder)
     with safe_open(folder / "run" / "model.safetensors", "np") as file:
         metadata = file.metadata()
     assert json.loads(metadata["options"])["widths"] == [4, 6, 8]
     assert metadata["step"] == "2"
-    assert loss_network.SHALLOW_FILE in metadata["loss_network"]
+    assert loss_files.SHALLOW_FILE in metadata["loss_network"]

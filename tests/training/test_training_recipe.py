@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import pairwise
 
 import pytest
@@ -29,7 +30,7 @@ def test_every_recipe_in_the_package_is_valid(name):
         ({**PHASES, "losses": {"style": True}}, "'losses.style' must be float"),
         ({**PHASES, "losses": {"style_form": "gram"}}, "must be one of 'relative'"),
         ({**PHASES, "losses": {"style_layers": ["relu9_1"]}}, "relu9_1"),
-        ({**PHASES, "losses": {"style_layer_weights": [1]}}, "one per layer"),
+        ({**PHASES, "losses": {"style_layer_weights": [1]}}, "one weight of at least 0 per layer"),
         ({**PHASES, "seed": 1.5}, "'seed' must be int"),
         ({**PHASES, "data": "photos"}, "'data' must be a table"),
         ({**PHASES, "data": {"content": "photos.tar"}}, "'data.content' must be a list"),
@@ -38,28 +39,62 @@ def test_every_recipe_in_the_package_is_valid(name):
         ({**PHASES, "optimizer": {"ema": 1}}, "optimizer.ema"),
         ({**PHASES, "optimizer": {"decay": 1.5}}, "optimizer.decay"),
         ({**PHASES, "optimizer": {"name": "sgd"}}, "optimizer.name"),
-        ({**PHASES, "task": "wtc"}, "'task' must be one of 'adain', 'wct', 'distill'"),
+        ({**PHASES, "task": "wct"}, "task 'wct' no longer exists"),
+        ("phases", "recipe: it must be a table"),
+        ({"phases": 3}, "'phases' must be a list"),
+        ({"phases": [3]}, "'phases\\[0\\]' must be a table"),
+        ({**PHASES, "seed": -1}, "'seed' must be at least 0"),
+        ({**PHASES, "losses": 3}, "'losses' must be a table"),
+        ({**PHASES, "losses": {"style": float("nan")}}, "'losses.style' must be a finite number"),
+        ({**PHASES, "losses": {"network": "vgg11"}}, "must be one of 'vgg19', 'vgg16', 'shipped'"),
+        ({**PHASES, "losses": {"network": ["vgg16"]}}, "must be one of 'vgg19', 'vgg16', 'shipped'"),
+        ({**PHASES, "losses": {"vgg19": 3}}, "'losses.vgg19' must be a table"),
+        ({**PHASES, "losses": {"network": "shipped", "style_layers": ["relu1_1"]}}, "must be some of x2, x4, x8"),
+        ({**PHASES, "optimizer": {"betas": [0.9, 1.0]}}, "'optimizer.betas' must be two numbers in"),
+        ({**PHASES, "optimizer": {"learning_rate": -1}}, "'optimizer.learning_rate' must be at least 0"),
+        ({**PHASES, "run": {"samples": 0}}, "'run.samples' must be at least 1"),
         ({**PHASES, "losses": {"adversarial": -1}}, "losses.adversarial"),
         ({**PHASES, "losses": {"identity_fraction": 0.05}}, "identity_fraction' is less than half a picture"),
-        (
-            {**PHASES, "wct": {"pixels": 2}},
-            "'wct' is not read by task 'adain'; leave it out, got \\['pixels'\\]",
-        ),
-        ({**PHASES, "task": "wct", "losses": {"style": 2}}, "'losses' is not read by task 'wct'"),
-        ({"task": "wct", "phases": [{"iterations": 1, "losses": {"style": 2}}]}, "phases\\[0\\].losses' is for task"),
         ({"phases": [{"iterations": 1, "losses": {"stile": 2}}]}, "unknown key 'phases.losses.stile'"),
         ({"phases": [{"iterations": 1, "losses": {"style_layers": ["relu9_1"]}}]}, "relu9_1"),
-        ({"phases": [{"iterations": 1, "losses": {"adversarial": 1}}]}, "losses.adversarial' is of the whole run"),
-        ({**PHASES, "task": "wct", "wct": {"feature_layers": []}}, "wct.feature_layers"),
-        ({**PHASES, "task": "wct", "wct": {"level_weights": [1, 2]}}, "wct.level_weights"),
-        ({**PHASES, "task": "wct", "wct": {"feature_levels": 0}}, "wct.feature_levels"),
-        ({**PHASES, "task": "wct", "wct": {"stylized_alpha": [0.5, 1.2]}}, "wct.stylized_alpha"),
-        ({**PHASES, "task": "wct", "wct": {"distillation_layer_weights": [1]}}, "one per layer"),
+        (
+            {"phases": [{"iterations": 1, "losses": {"adversarial": 1}}]},
+            "losses.adversarial' must be the same",
+        ),
     ],
 )
 def test_a_bad_recipe_is_a_clear_error(table, message):
     with pytest.raises(InputError, match=message):
         recipes.parse(table)
+
+
+def test_a_recipe_of_an_older_version_is_the_same_recipe():
+    now = recipes.parse({**PHASES, "losses": {"style": 2.0}})
+    saved = recipes.as_dict(now)
+    del saved["losses"]["network"]
+    older = {**saved, "task": "adain", "wct": {"pixels": 1.0, "level_weights": [1.0] * 5}}
+    assert recipes.fingerprint(recipes.parse_saved(json.dumps(older))) == recipes.fingerprint(now)
+    assert recipes.fingerprint(recipes.parse({**PHASES, "task": "adain", "losses": {"style": 2.0}})) == (
+        recipes.fingerprint(now)
+    )
+
+
+def test_a_loss_network_has_layers_and_overrides_of_its_own():
+    table = {**PHASES, "losses": {"style": 2.0, "shipped": {"style": 5.0, "style_layer_weights": [1, 2, 3]}}}
+    assert recipes.parse(table).losses == recipes.parse({**PHASES, "losses": {"style": 2.0}}).losses
+    shipped = recipes.parse({**table, "losses": {**table["losses"], "network": "shipped"}}).losses
+    assert (shipped.style, shipped.style_layer_weights) == (5.0, (1.0, 2.0, 3.0))
+    assert (shipped.style_layers, shipped.content_layers) == (("x2", "x4", "x8"), ("x8",))
+
+
+def test_metadata_of_weights_hold_no_folder_of_the_user():
+    recipe = recipes.read(
+        "adain-slim-finetune",
+        ['data.content=["/home/me/photos"]', "network.init=/home/me/a.safetensors", 'run.sample_style=["/home/me/x"]'],
+    )
+    clean = recipes.without_paths(recipe)
+    assert "/home" not in json.dumps(recipes.as_dict(clean))
+    assert (clean.data.content, clean.network.init, clean.losses) == (("photos",), "a.safetensors", recipe.losses)
 
 
 def test_an_integer_is_taken_where_a_float_is_wanted():

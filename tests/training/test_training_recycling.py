@@ -161,7 +161,7 @@ def test_a_phase_recycles_at_its_first_step_only(tmp_path: Path, monkeypatch: py
         assert torch.equal(value, straight.average.state_dict()[name]), name
 
 
-@pytest.mark.parametrize(("task", "share"), [("adain", 1.0), ("adain", -0.1), ("wct", 0.01)])
-def test_a_share_that_makes_no_sense_is_refused(task: str, share: float) -> None:
+@pytest.mark.parametrize("share", [1.0, -0.1])
+def test_a_share_that_makes_no_sense_is_refused(share: float) -> None:
     with pytest.raises(InputError, match=r"phases\[0\].recycle"):
-        recipe.parse({"task": task, "phases": [{"iterations": 1, "recycle": share}]})
+        recipe.parse({"phases": [{"iterations": 1, "recycle": share}]})

@@ -11,7 +11,7 @@ from pictures import save_to_train_on
 
 from adain.nn.slim import SlimNetwork
 from adain.nn.vgg import Encoder
-from adain.training import data, networks, tasks
+from adain.training import data, networks, step_loss
 from adain.training import recipe as recipes
 from adain.training.loss_network import LossNetwork
 from adain.training.trainer import Datasets, Trainer
@@ -25,7 +25,6 @@ def trainer(folder: Path, device: str = "cpu", optimizer: dict[str, str] | None 
     sides = {"crop": 48, "content_side": [48, 48], "style_side": [48, 48]}
     recipe = recipes.parse(
         {
-            "task": "adain",
             "phases": [{"iterations": 6, "batch": 3, **sides}],
             "network": {"options": OPTIONS, **network},
             "losses": {
@@ -77,7 +76,7 @@ def test_a_replayed_step_is_that_of_one_kernel_after_another(
         pytest.skip("CUDA graphs need a GPU")
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)  # six steps magnify what rounds otherwise
     trainer(tmp_path / "replayed", "cuda", {"precision": "fp32"}, name=name).run()
-    monkeypatch.setattr(tasks, "Recorded", lambda module, pictures: module)
+    monkeypatch.setattr(step_loss, "Recorded", lambda module, pictures: module)
     trainer(tmp_path / "plain", "cuda", {"precision": "fp32"}, name=name).run()
     replayed, plain = (
         [json.loads(line) for line in (tmp_path / run / "run" / "metrics.jsonl").read_text().splitlines()]

@@ -19,9 +19,10 @@ from safetensors.torch import load_file  # noqa: E402
 
 from adain.errors import AdainError, InputError  # noqa: E402
 from adain.nn.vgg import Encoder  # noqa: E402
-from adain.training import checkpoint, data, tasks  # noqa: E402
+from adain.training import checkpoint, data  # noqa: E402
 from adain.training import recipe as recipes  # noqa: E402
 from adain.training.loss_network import LossNetwork  # noqa: E402
+from adain.training.step_loss import StepLoss  # noqa: E402
 from adain.training.trainer import Datasets, Trainer  # noqa: E402
 
 LAYERS = ("relu1_1", "relu2_1", "relu3_1")
@@ -44,14 +45,6 @@ class Tiny(torch.nn.Module):
         mean, std = (alpha * code[k] + (1 - alpha) * own[k] for k in ("relu1_1.mean", "relu1_1.std"))
         normal = (self.encoder(content) - own["relu1_1.mean"][..., None, None]) / own["relu1_1.std"][..., None, None]
         return self.decoder(normal * std[..., None, None] + mean[..., None, None])
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture
@@ -163,6 +156,20 @@ def test_a_run_goes_on_that_began_on_another_device(folder, fused):
     second = trainer_of(folder, "run")
     second.resume()
     assert [group["fused"] for group in second._optimizer.param_groups] == [False]
+    assert second.run().step == 4
+
+
+def test_a_run_of_an_older_version_goes_on(folder):
+    first = trainer_of(folder, "run")
+    first.run(StopAt(first, 2))
+    checkpoints = folder / "run" / "checkpoints"
+    state = checkpoint.load(checkpoint.latest(checkpoints))
+    older = json.loads(state["recipe"])
+    del older["losses"]["network"]
+    older |= {"task": "adain", "wct": {"pixels": 1.0}}
+    checkpoint.save(checkpoints, 2, {**state, "recipe": json.dumps(older)})
+    second = trainer_of(folder, "run")
+    assert second.resume()
     assert second.run().step == 4
 
 
@@ -313,8 +320,8 @@ def test_a_phase_weighs_its_own_losses(folder):
     trainer = trainer_of(folder, "run", recipe_of(phases=[phase, {**phase, "losses": {"style": 0, "grid": 9}}]))
     content, style = torch.rand(2, 3, 32, 32), torch.rand(2, 3, 32, 32)
     features = LossNetwork([(Encoder((4, 6, 8, 8, 8), 3), LAYERS)])
-    task = tasks.make(trainer.recipe, trainer.network, features, {}, torch.device("cpu"))
-    named = [set(task.loss(trainer.network, content, style, step)[1]) for step in range(2)]
+    loss = StepLoss(trainer.recipe, features, {}, torch.device("cpu"))
+    named = [set(loss(trainer.network, content, style, step)[1]) for step in range(2)]
     assert "style" in named[0] - named[1]
     assert "grid" in named[1] - named[0]
 
@@ -333,9 +340,9 @@ def test_a_quick_phase_looks_through_the_quick_layers_and_the_next_one_does_not(
         return {layer: found[layer.removeprefix("quick_")] for layer in layers}
 
     network = LossNetwork([(Encoder((4, 6, 8, 8, 8), 3), LAYERS)])
-    task = tasks.make(trainer.recipe, trainer.network, features, {}, torch.device("cpu"))
+    loss = StepLoss(trainer.recipe, features, {}, torch.device("cpu"))
     content, style = torch.rand(2, 3, 32, 32), torch.rand(2, 3, 32, 32)
     for step, expected in ((0, {f"quick_{layer}" for layer in LAYERS}), (1, set(LAYERS))):
         asked.clear()
-        task.loss(trainer.network, content, style, step)
+        loss(trainer.network, content, style, step)
         assert set().union(*asked) == expected

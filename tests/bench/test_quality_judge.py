@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -12,15 +13,23 @@ from pictures import painting, photo  # noqa: E402
 from adain.errors import InputError, WeightsError  # noqa: E402
 from adain.nn.vgg import Encoder  # noqa: E402
 from adain.training.loss_network import LossNetwork  # noqa: E402
-from adain.training.quality import DEEP, LAYERS, SHALLOW, Judge  # noqa: E402
+
+SHALLOW, DEEP = ("relu1_1", "relu2_1", "relu3_1"), ("relu4_1", "relu5_1")
 
 
-@pytest.fixture(scope="module")
-def judge() -> Judge:
+@pytest.fixture
+def judging(benchmarks: Path) -> ModuleType:
+    import judge
+
+    return judge
+
+
+@pytest.fixture
+def judge(judging):
     torch.manual_seed(0)
     encoder = Encoder((4, 4, 8, 8, 8), 5)
     heads = {layer: torch.nn.Conv2d(8, 16, 1) for layer in DEEP}
-    return Judge(LossNetwork([(encoder, SHALLOW + DEEP)]), heads)
+    return judging.Judge(LossNetwork([(encoder, SHALLOW + DEEP)]), heads)
 
 
 def test_the_content_itself_is_at_no_distance_from_the_content(judge):
@@ -31,10 +40,10 @@ def test_the_content_itself_is_at_no_distance_from_the_content(judge):
     assert all(distance > 0 for distance in found.style.values())
 
 
-def test_the_style_itself_is_at_no_distance_from_the_style(judge):
+def test_the_style_itself_is_at_no_distance_from_the_style(judging, judge):
     content, style = judge.look(photo(40, 40)), judge.look(painting(40, 40))
     found = judge.compare(style, content, style)
-    assert found.style == dict.fromkeys(LAYERS, 0.0)
+    assert found.style == dict.fromkeys(judging.LAYERS, 0.0)
     assert found.content > 0.1
     assert found.ssim < 0.9
 
@@ -53,21 +62,22 @@ def test_the_style_may_have_any_size_and_the_result_only_the_contents(judge):
         judge.compare(judge.look(photo(33, 40)), content, style)
 
 
-def test_a_network_without_deep_layers_cannot_judge():
+def test_a_network_without_deep_layers_cannot_judge(judging):
     shallow = LossNetwork([(Encoder((4, 4, 4, 4, 4), 3), ("relu1_1", "relu2_1", "relu3_1"))])
     with pytest.raises(InputError, match="no relu4_1, relu5_1"):
-        Judge(shallow, {})
+        judging.Judge(shallow, {})
 
 
-def test_the_whole_vgg_is_not_the_judge_the_numbers_were_measured_with(monkeypatch, tmp_path):
+def test_the_whole_vgg_is_not_the_judge_the_numbers_were_measured_with(judging, monkeypatch, tmp_path):
     whole = LossNetwork([(Encoder((4, 4, 4, 4, 4), 5), SHALLOW + DEEP)], files={"vgg_normalised.pth": "0"})
+    monkeypatch.setattr("adain.training.loss_files.find_vgg19", lambda *_: None)
     monkeypatch.setattr("adain.training.loss_network.load", lambda *_, **__: whole)
     with pytest.raises(WeightsError, match="holds the whole VGG-19"):
-        Judge.open(tmp_path)
+        judging.Judge.open(tmp_path)
 
 
-def test_more_noise_is_worse_on_the_real_networks(shared: Path):
-    judge = Judge.open(shared / "weights")
+def test_more_noise_is_worse_on_the_real_networks(judging, shared: Path):
+    judge = judging.Judge.open(shared / "weights")
     clean = photo(64, 64)
     noise = np.random.default_rng(0).normal(size=clean.shape)
     content, style = judge.look(clean), judge.look(painting(64, 64))
