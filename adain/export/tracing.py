@@ -12,6 +12,7 @@ import onnx
 import torch
 
 from adain.export import passes
+from adain.export.fans import limit_fans
 from adain.export.graph_modules import Example, examples, graph, output_axes
 from adain.nn.network import StyleTransfer
 from adain.registry import Stage
@@ -64,8 +65,10 @@ def trace(
     model = program.model_proto
     passes.constant_reshapes(model)
     passes.fold_constants(model)
+    limit_fans(model)
     passes.merge_constants(model)
     passes.strip(model)
+    model.ir_version = onnx.helper.find_min_ir_version_for(model.opset_import)  # old runtimes too
     axes = {name: example.axes for name, example in inputs.items()} | outputs
     for name in (each.name for each in stage.maps):  # of other lengths than the picture's
         axes[name] = {
