@@ -20,7 +20,7 @@ from adain.engine.moments import Moments
 from adain.errors import InputError
 from adain.images.arrays import from_tensor, to_tensor
 
-__all__ = ["Cancel", "Follow", "Styles", "stylize"]
+__all__ = ["Cancel", "Follow", "Styles", "stylize", "stylize_tensor"]
 
 logger = logging.getLogger(__name__)
 
@@ -91,3 +91,21 @@ def stylize(
         maps, own = backend.encode(framed(tensor, reach), stage)
         tensor = unframed(backend.decode(maps, stage, follow((position, 0), own), code, alpha), reach)
     return from_tensor(tensor[:, :, :height, :width])
+
+
+def stylize_tensor(backend: Backend, picture: NDArray[np.float32], code: Code, alpha: float) -> NDArray[np.float32]:
+    """A picture that is not in 8 bits in a style, in one piece.
+
+    Args:
+        backend: what runs the network.
+        picture: (1, 3, H, W) float32, RGB in [0, 1].
+        code: of the style.
+        alpha: strength in [0, 1].
+
+    Returns:
+        (1, 3, H, W) float32, about [0, 1], neither clipped nor rounded.
+
+    Raises:
+        InputError: the code's arrays are not this model's.
+    """
+    return backend.stylize(picture, code, alpha)

@@ -29,6 +29,7 @@ COLLAB = "weights/original/collaborative-distillation"
 class Echo:
     """A backend that notes what it is given, and returns a picture of the style's mean with some of the content."""
 
+    model = registry.get("wct-vgg19")
     device = "cpu"
 
     def __init__(self) -> None:
@@ -100,7 +101,7 @@ def test_styles_mix_by_their_weights() -> None:
     ("model", "size", "seed", "said"),
     [
         ("adain-slim", (8, 8), 0, r"adain-slim cannot make textures.*use one of .*wct-vgg19"),
-        ("wct-vgg19", (0, 8), 0, "at least 1 x 1 pixels, got 0 x 8"),
+        ("wct-vgg19", (0, 8), 0, "a texture's side must be a whole number of pixels, at least 1, got 0"),
         ("wct-vgg19", (8, 8), -1, "got -1"),
     ],
 )

@@ -14,6 +14,7 @@ import adain
 from adain import loading
 from adain.cli.main import main
 from adain.cli.stylize import stylize
+from adain.request import StyleRequest
 
 pytestmark = pytest.mark.usefixtures("random_weights")
 
@@ -40,8 +41,8 @@ def asked_for(monkeypatch: pytest.MonkeyPatch, *args: str | Path) -> dict[str, o
     seen: dict[str, object] = {}
 
     class Recorder:
-        def __call__(self, content: object, style: object, **options: object) -> Image.Image:
-            seen.update(options, content=content, style=style)
+        def __call__(self, content: object, style: object, *, request: StyleRequest) -> Image.Image:
+            seen.update(vars(request), content=content, style=style)
             return Image.new("RGB", (1, 1))
 
     def load(model: str, **options: object) -> Recorder:

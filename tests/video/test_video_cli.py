@@ -160,13 +160,13 @@ def test_a_film_that_was_there_stays_when_the_new_one_fails(clip: Path, painting
         ("--alpha 1.5", 2, "1.5 is not in the range"),
         ("--alpha nan", 1, "alpha must be in [0, 1], got nan"),
         ("--smoothing -1", 2, "-1.0 is not in the range"),
-        ("--keyframes 0:alpha=2", 1, "alpha must be in [0, 1], got 2.0 at 0 s"),
+        ("--keyframes 0:alpha=2", 1, "at 0 s, alpha must be in [0, 1], got 2.0"),
         ("--keyframes 5:alpha=1_2:alpha=0", 1, "must be in the order of time"),
         ("--keyframes 0:style=2", 1, "styles are numbered 1 to 1, got '2'"),
         ("--keyframes _", 1, "there are no keyframes in"),
         ("--weights 1 2", 1, "one weight per style"),
         ("--rate 30", 1, "has its own"),
-        ("--preserve-color coral", 2, "'coral' is not"),
+        ("--preserve-color lab", 2, "'lab' is not"),
     ],
 )
 def test_a_wrong_option_is_one_clear_error(
