@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from fractions import Fraction
+from numbers import Real
 from pathlib import Path
 
-from adain import checks, images
+from adain import images
 from adain.errors import DeviceError, ImageError, InputError, OutputError
 from adain.video.clip import Clip, Sink, Source
 from adain.video.folder import FolderSink, FolderSource, check_empty
@@ -110,8 +111,7 @@ def require_av() -> None:
 def _rate(rate: Fraction | float | None) -> Fraction:
     if rate is None:
         return RATE
-    number = checks.number("a frame rate", rate)
-    if not 0 < number <= FASTEST:
-        raise InputError(f"a frame rate must be above 0 and at most {FASTEST}, got {number:g}")
-    exact = rate if isinstance(rate, Fraction) else Fraction(number)
+    if not isinstance(rate, Real) or not 0 < rate <= FASTEST:  # not-a-number fails here too
+        raise InputError(f"a frame rate must be above 0 and at most {FASTEST}, got {rate!r}")
+    exact = rate if isinstance(rate, Fraction) else Fraction(float(rate))
     return exact.limit_denominator(1001)  # that of 29.97 and its like

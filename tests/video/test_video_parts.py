@@ -239,9 +239,10 @@ class TestFrames:
         self, options: dict[str, object], said: str
     ) -> None:
         stylizer: Stylizer = mean_stylizer()
+        own = {name: value for name, value in options.items() if name in ("smoothing", "keyframes", "cancel")}
+        fields = {name: value for name, value in options.items() if name not in own}
         with pytest.raises(InputError, match=said):
-            others = {name: options.pop(name) for name in ("smoothing", "keyframes", "cancel") if name in options}
-            FrameStylizer(stylizer, painting(), StyleRequest(**options), **others)  # type: ignore[arg-type]
+            FrameStylizer(stylizer, painting(), StyleRequest(**fields), **own)  # type: ignore[arg-type]
         assert isinstance(stylizer.backend, MeanBackend)
         assert stylizer.backend.encoded == 0
 
