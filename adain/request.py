@@ -30,18 +30,16 @@ class Spec:
         unset: what None stands for.
         kind: `int` or `float`, for a number.
         low: the least number.
-        high: the greatest. None: no limit.
+        high: the greatest.
         choices: the words it may be; none for a field of another kind.
-        metavar: what stands for the value in the help; the kind if None.
     """
 
     help: str
     unset: str | None = None
     kind: type[int] | type[float] | None = None
     low: int = 0
-    high: int | None = None
+    high: float = checks.LARGEST
     choices: tuple[str, ...] = ()
-    metavar: str | None = None
 
     def checked(self, name: str, value: Any) -> Any:
         """The value of a number or a choice in one type, or an `InputError`."""
@@ -49,9 +47,11 @@ class Spec:
             raise InputError(f"{name} must be one of {(*self.choices, None)}, got {value!r}")
         if self.kind is int:
             return checks.whole(name, value, self.low, unit="pixels")
-        if self.kind is float:
-            return checks.number(name, value, self.low, checks.LARGEST if self.high is None else self.high)
-        return value
+        return checks.number(name, value, self.low, self.high) if self.kind is float else value
+
+
+def _spec(help: str, **facts: Any) -> dict[str, Spec]:
+    return {"spec": Spec(help, **facts)}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -81,47 +81,36 @@ class StyleRequest:
 
     alpha: float | None = field(
         default=None,
-        metadata={
-            "spec": Spec("Strength of the style, from 0 to 1", unset="the model's own", kind=float, high=1),
-        },
+        metadata=_spec("Strength of the style, from 0 to 1", unset="the model's own", kind=float, high=1),
     )
     weights: Sequence[float] | None = field(
-        default=None, metadata={"spec": Spec("Share of each style, in their order", unset="equal", metavar="W ...")}
+        default=None, metadata=_spec("Share of each style, in their order", unset="equal")
     )
     masks: Masks | None = field(
         default=None,
-        metadata={
-            "spec": Spec("Where a STYLE goes: white there, black elsewhere, or grey; one for each STYLE, in order")
-        },
+        metadata=_spec("Where a STYLE goes: white there, black elsewhere, or grey; one for each STYLE, in order"),
     )
     preserve_color: PreserveColor | None = field(
         default=None,
-        metadata={
-            "spec": Spec(
-                "Keep the content's colours: recolour the style, or take only the result's brightness",
-                choices=get_args(PreserveColor),
-            )
-        },
+        metadata=_spec(
+            "Keep the content's colours: recolour the style, or take only the result's brightness",
+            choices=get_args(PreserveColor),
+        ),
     )
     size: int | None = field(
-        default=None,
-        metadata={"spec": Spec("Scale the content to this shorter side, in pixels", kind=int, low=1)},
+        default=None, metadata=_spec("Scale the content to this shorter side, in pixels", kind=int, low=1)
     )
     style_size: int | None = field(
         default=512,  # px; the styles of the AdaIN and WCT papers are about that size
-        metadata={
-            "spec": Spec("Scale larger styles down to this shorter side; the strokes scale with it", kind=int, low=1)
-        },
+        metadata=_spec("Scale larger styles down to this shorter side; the strokes scale with it", kind=int, low=1),
     )
     tile: int | None = field(
         default=None,
-        metadata={
-            "spec": Spec(
-                "Stylize in tiles of this side in pixels, for the same picture in less memory; 0 never",
-                unset="only where memory would be short",
-                kind=int,
-            )
-        },
+        metadata=_spec(
+            "Stylize in tiles of this side in pixels, for the same picture in less memory; 0 never",
+            unset="only where memory would be short",
+            kind=int,
+        ),
     )
 
     def __post_init__(self) -> None:
@@ -142,13 +131,11 @@ class StyleRequest:
         """Raise an `InputError` unless this fits so many styles."""
         if styles == 0:
             raise InputError("at least one style is needed, got none")
-        if self.masks == "subject":
-            if styles > 2:
-                raise InputError(f"a subject and its background take one or two styles, got {styles}")
-        elif self.masks is not None and len(self.masks) != styles:
-            raise InputError(f"one mask per style is needed: got {len(self.masks)} masks for {styles} styles")
-        if self.weights is not None and len(self.weights) != styles:
-            raise InputError(f"one weight per style is needed: got {len(self.weights)} weights for {styles} styles")
+        if self.masks == "subject" and styles > 2:
+            raise InputError(f"a subject and its background take one or two styles, got {styles}")
+        for name, values in (("mask", self.masks), ("weight", self.weights)):
+            if values is not None and values != "subject" and len(values) != styles:
+                raise InputError(f"one {name} per style is needed: got {len(values)} {name}s for {styles} styles")
 
     def refuse(self, what: str, *names: str) -> None:
         """Raise an `InputError` if one of these fields is set, which do not go together with `what`."""

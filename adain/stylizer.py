@@ -150,7 +150,7 @@ class Stylizer:
         Raises:
             InputError: the arrays of a code are not this model's.
         """
-        each = codes if masks is not None else [mix(codes, request.weights)]
+        each = codes if masks is not None or len(codes) == 1 else [mix(codes, request.weights)]
         styles = loop.Styles(tuple(code.arrays for code in each), masks)
         stylized = loop.stylize(
             self.backend, rgb, styles, self.alpha(request), tile=request.tile, follow=follow, cancel=cancel
@@ -162,19 +162,7 @@ class Stylizer:
     def stylize_tensor(
         self, content: NDArray[np.float32], code: StyleCode, request: StyleRequest
     ) -> NDArray[np.float32]:
-        """Give a picture the look of a style without rounding it to 8 bits; only the request's alpha counts.
-
-        Args:
-            content: (1, 3, H, W) float32, RGB in [0, 1].
-            code: of the style.
-            request: what a call asks for.
-
-        Returns:
-            (1, 3, H, W) float32, about [0, 1], not clipped.
-
-        Raises:
-            InputError: the arrays of the code are not this model's.
-        """
+        """As `adain.engine.loop.stylize_tensor`, without rounding to 8 bits; only the request's alpha counts."""
         return loop.stylize_tensor(self.backend, content, code.arrays, self.alpha(request))
 
     def encode_style(self, style: PictureInput, *, size: int | None = StyleRequest.style_size) -> StyleCode:
@@ -204,11 +192,7 @@ class Stylizer:
             style = StyleCode.load(style)
         if not isinstance(style, StyleCode):
             return _read_style(style, request)
-        if style.model != self.model.name:
-            raise InputError(
-                f"this style code is of {style.model}, the loaded model is {self.model.name}; "
-                "encode the style again with this model"
-            )
+        self._check_own(style)
         if request.preserve_color == "coral" and style.picture is None:
             raise InputError(
                 'preserve_color="coral" recolours the style picture, and a mixed or saved style code does not hold '
@@ -250,6 +234,13 @@ class Stylizer:
                 opened = replace(picture, rgb=color.coral(picture.rgb, content.rgb, part))
             codes.append(self._encode(opened) if isinstance(opened, Picture) else opened)
         return codes
+
+    def _check_own(self, code: StyleCode) -> None:
+        if code.model != self.model.name:
+            raise InputError(
+                f"this style code is of {code.model}, the loaded model is {self.model.name}; "
+                "encode the style again with this model"
+            )
 
     def _encode(self, picture: Picture) -> StyleCode:
         with timed(f"encode a style of {_size(picture)} pixels"):

@@ -217,8 +217,8 @@ def _check(inpt: Any) -> None:
 
 
 def _checked_range(alpha: float | tuple[float, float]) -> tuple[float, float]:
-    ends = checks.several("alpha", alpha) if isinstance(alpha, (Sequence, np.ndarray)) else [alpha, alpha]
-    ends = [checks.number("alpha", end, 0, 1) for end in ends]
+    both = isinstance(alpha, (Sequence, np.ndarray)) and not isinstance(alpha, str)
+    ends = [checks.number("alpha", end, 0, 1) for end in (checks.several("alpha", alpha) if both else [alpha, alpha])]
     if len(ends) != 2 or ends[0] > ends[1]:
         raise InputError(f"alpha must be in [0, 1], or a range within it such as (0.5, 1), got {alpha}")
     return ends[0], ends[1]

@@ -117,7 +117,7 @@ def model_options(command: Callable[..., _R]) -> Callable[..., _R]:
 
 
 _SPECIAL: dict[str, dict[str, Any]] = {
-    "weights": {"cls": NumberList, "multiple": True, "type": float, "metavar": spec("weights").metavar}
+    "weights": {"cls": NumberList, "multiple": True, "type": float, "metavar": "W ..."}
 }
 _MODEL = (
     click.option(

@@ -43,15 +43,13 @@ class FilmMasks:
     """
 
     def __init__(self, masks: Masks, styles: int) -> None:
-        self._styles = styles
-        self._open = ExitStack()
         self.subject = masks == "subject"
-        self._opaque_is_subject = False
+        self._styles = styles
+        self._has_alpha = False
         self._masks: list[_Still | _Moving] = []
-        if isinstance(masks, str):
-            return
+        listed = masks.values() if isinstance(masks, Mapping) else masks
         with ExitStack() as opening:
-            for number, mask in enumerate(masks.values() if isinstance(masks, Mapping) else masks, 1):
+            for number, mask in enumerate(() if self.subject else listed, 1):
                 path = _moving(mask)
                 self._masks.append(_Still(mask) if path is None else _Moving(path, number, opening))
             self._open = opening.pop_all()
@@ -73,12 +71,12 @@ class FilmMasks:
         self._open.close()
 
     def _of_alpha(self, frame: Frame) -> NDArray[np.float32]:
-        if frame.alpha is None and not self._opaque_is_subject:
+        if frame.alpha is None and not self._has_alpha:
             raise InputError(
                 "the film has no alpha channel that says what its subject is; "
                 "give a GIF or a folder of PNG files that has one, or a mask per style"
             )
-        self._opaque_is_subject = True  # a later frame without one is opaque
+        self._has_alpha = True  # a later frame without is opaque
         height, width = frame.rgb.shape[:2]
         alpha = np.full((height, width), 255, np.uint8) if frame.alpha is None else frame.alpha
         return masking.read([alpha, 255 - alpha][: self._styles], (width, height))

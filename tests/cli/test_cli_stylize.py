@@ -87,6 +87,12 @@ def test_every_option_reaches_the_stylizer(
     }
 
 
+def test_any_device_that_the_library_takes_reaches_it(
+    monkeypatch: pytest.MonkeyPatch, photo_file: Path, painting_file: Path, out: Path
+) -> None:
+    assert asked_for(monkeypatch, photo_file, painting_file, "-o", out, "--device", "cuda:1")["device"] == "cuda:1"
+
+
 @pytest.mark.parametrize(
     "weights",
     ["--weights 0.7 0.3", "--weights 0.7 --weights 0.3", "--weights=0.7 --weights=0.3", "--weights .7 3e-1"],
@@ -138,13 +144,14 @@ def test_verbose_says_device_weights_sizes_and_times(
         ("--weights 0", 1, "at least one weight must be above 0"),
         ("--weights much", 2, "'much' is not a valid float"),
         ("--weights", 2, "requires an argument"),
+        ("--device tpu", 1, "unknown device 'tpu'; allowed: auto, cpu, cuda, cuda:0"),
         ("--weights-dir nowhere", 1, "'nowhere' does not exist"),
     ],
 )
 def test_a_wrong_option_is_one_clear_error(
     photo_file: Path, painting_file: Path, out: Path, options: str, code: int, said: str
 ) -> None:
-    result = run(photo_file, painting_file, "-o", out, "--device", "cpu", *options.split())
+    result = run(photo_file, painting_file, "-o", out, "--device", "cpu", *options.split())  # the last one counts
     assert result.exit_code == code
     assert said in result.stderr
     assert len([line for line in result.stderr.splitlines() if line.startswith("Error")]) == 1
