@@ -1,4 +1,8 @@
-"""Ending a call early, from another thread or after a time: between tiles, stages, styles, pictures and frames."""
+"""End a running call, from another thread or after a time limit.
+
+A call looks at its `cancel` between styles, pictures, frames, tiles and the stages of a network, and then raises
+`CancelledError`. Finished files stay; no file is left incomplete.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +14,17 @@ from typing import TypeAlias
 from adain import checks
 from adain.errors import CancelledError
 
-__all__ = ["Cancel", "CancelToken", "checker"]
+__all__ = ["CancelInput", "CancelToken", "checker"]
 
-Cancel: TypeAlias = "CancelToken | Callable[[], None]"
-"""What a call takes as `cancel`: a token, or a function that raises to end the call."""
+CancelInput: TypeAlias = "CancelToken | Callable[[], None]"
+"""The `cancel` of a call: a token, or a function that raises to end the call."""
 
 
 class CancelToken:
-    """Ends the calls that it was given to. Any thread may use it.
+    """Ends every call that has it as `cancel`. Thread-safe.
 
     Args:
-        timeout: seconds from now after which it cancels by itself. None: never.
+        timeout: time limit in seconds, from now on. None: no limit.
 
     Raises:
         InputError: a timeout that is no number, or negative.
@@ -37,7 +41,7 @@ class CancelToken:
 
     @property
     def cancelled(self) -> bool:
-        """Whether `cancel` was called, or the time is over."""
+        """Whether `cancel` was called or the time limit is over."""
         return self._event.is_set() or self._late()
 
     def check(self) -> None:
@@ -51,8 +55,8 @@ class CancelToken:
         return self._end is not None and time.monotonic() >= self._end
 
 
-def checker(cancel: Cancel | None) -> Callable[[], None]:
-    """A function to call between steps. Whatever a user's own function raises becomes a `CancelledError`.
+def checker(cancel: CancelInput | None) -> Callable[[], None]:
+    """The function that a call runs between its steps. Any exception of the user's becomes a `CancelledError`.
 
     Raises:
         InputError: `cancel` is neither a token nor a function.

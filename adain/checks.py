@@ -1,4 +1,4 @@
-"""Checks of arguments: each returns the argument in one type, or raises an `InputError` that names it."""
+"""Checks of arguments: each returns the argument in its type, or raises an `InputError` with the argument's name."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from adain.errors import InputError
 
-__all__ = ["callback", "number", "path", "several", "whole"]
+__all__ = ["callback", "listed", "number", "path", "whole"]
 
 LARGEST = sys.float_info.max
 
@@ -38,7 +38,7 @@ def whole(name: str, value: object, low: int = 0, unit: str = "") -> int:
     return found
 
 
-def several(name: str, value: object) -> list[Any]:
+def listed(name: str, value: object) -> list[Any]:
     """The items of a list, tuple or array; text and mappings are none."""
     if not isinstance(value, Iterable) or isinstance(value, (str, bytes, Mapping, os.PathLike)):
         raise InputError(f"{name} must be a list, got {value!r}")
@@ -49,7 +49,7 @@ def several(name: str, value: object) -> list[Any]:
 
 
 def path(name: str, value: object) -> Path:
-    """A path, from text or from what has one."""
+    """A path, from text or a path object."""
     if not isinstance(value, (str, os.PathLike)):
         raise InputError(f"{name} must be a path, got {value!r}")
     return Path(value)

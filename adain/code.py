@@ -104,6 +104,10 @@ def mix(codes: Sequence[StyleCode], weights: Sequence[float] | None = None) -> S
     Raises:
         InputError: no codes, codes of several models, or weights that are not as above.
     """
+    codes = checks.listed("codes", codes)
+    for code in codes:
+        if not isinstance(code, StyleCode):
+            raise InputError(f"only style codes can be mixed, got {code!r}; encode_style makes one of a picture")
     normalized = shares(len(codes), weights)
     first = codes[0]
     for code in codes:
@@ -134,7 +138,7 @@ def shares(count: int, weights: Sequence[float] | None) -> list[float]:
         raise InputError("a mix needs at least one style, got none")
     if weights is None:
         return [1 / count] * count
-    values = [checks.number("each of the weights", weight, 0) for weight in checks.several("weights", weights)]
+    values = [checks.number("each of the weights", weight, 0) for weight in checks.listed("weights", weights)]
     if len(values) != count:
         raise InputError(f"one weight per style is needed: got {len(values)} weights for {count} styles")
     largest = max(values)

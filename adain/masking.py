@@ -71,13 +71,14 @@ def split_subject(content: PictureInput, styles: int) -> tuple[Picture, list[NDA
     return Picture(picture.rgb), [picture.alpha, 255 - picture.alpha][:styles]
 
 
-def read(masks: Several, size: tuple[int, int]) -> NDArray[np.float32]:
+def read(masks: Several, size: tuple[int, int], first: int = 1) -> NDArray[np.float32]:
     """Masks at the size of a picture.
 
     Args:
         masks: at least one picture or array, or what `label_masks` returns; of any sizes, but of the picture's aspect.
             Colours count by their brightness, and less where they are transparent. Arrays may be bool.
         size: width and height of the picture, in pixels.
+        first: number of the first mask in error messages.
 
     Returns:
         (S, H, W) float32 in [0, 1].
@@ -87,7 +88,7 @@ def read(masks: Several, size: tuple[int, int]) -> NDArray[np.float32]:
         InputError: it is of another aspect, or holds 0 and 1 of 255.
     """
     listed = masks.values() if isinstance(masks, Mapping) else masks
-    return np.stack([_read(mask, size, _named(f"mask {index + 1}", mask)) for index, mask in enumerate(listed)])
+    return np.stack([_read(mask, size, _named(f"mask {number}", mask)) for number, mask in enumerate(listed, first)])
 
 
 def shares(masks: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from PIL import Image
 
 from adain import checks, images, sheets
-from adain.cancellation import Cancel, checker
+from adain.cancellation import CancelInput, checker
 from adain.code import StyleCode, mix
 from adain.defaults import MIX_SIZE, MIX_STEPS
 from adain.errors import InputError
@@ -39,7 +39,7 @@ def interpolation_grid(
     style_size: int | None = StyleRequest.style_size,
     request: StyleRequest | None = None,
     progress: Callable[[int, int], None] | None = None,
-    cancel: Cancel | None = None,
+    cancel: CancelInput | None = None,
 ) -> Image.Image:
     """One content in all mixes between up to four styles, as one picture with the styles beside its corners.
 
@@ -69,7 +69,7 @@ def interpolation_grid(
     keywords = StyleRequest(alpha=alpha, preserve_color=preserve_color, size=size, style_size=style_size)
     request = given(request, keywords, StyleRequest(size=MIX_SIZE))
     request.refuse("a grid of mixes", "weights", "masks")
-    styles, check = checks.several("styles", styles), checker(cancel)
+    styles, check = checks.listed("styles", styles), checker(cancel)
     checks.callback("progress", progress)
     grid = grid_shares(len(styles), steps)
     stylizer.check(request, len(styles))

@@ -1,7 +1,8 @@
-"""What a call asks for beside the content and the styles: one frozen, checked request, which every way through takes.
+"""The options of a call beside content and styles, in one frozen and checked object: `StyleRequest`.
 
-A `StyleRequest` that exists is valid; `check` tells whether it fits a number of styles. Each field has a `Spec` as
-metadata, from which its check and its option on the command line follow. Importing this is quick: no NumPy, no Pillow.
+Pictures, folders, sheets, films, textures and the command line all take it whole. Values are checked when it is made,
+once. Each field has a `Spec` in its metadata; its check and its command line option follow from that. Importing this
+module is fast: it needs neither NumPy nor Pillow.
 """
 
 from __future__ import annotations
@@ -23,15 +24,15 @@ PreserveColor = Literal["coral", "luminance"]
 
 @dataclass(frozen=True)
 class Spec:
-    """What a field may hold, and what the command line says of it.
+    """Facts about a field: its allowed values and its help on the command line.
 
     Attributes:
-        help: one sentence without its end.
-        unset: what None stands for.
-        kind: `int` or `float`, for a number.
-        low: the least number.
-        high: the greatest.
-        choices: the words it may be; none for a field of another kind.
+        help: for the command line, without a full stop.
+        unset: the meaning of None, for the command line.
+        kind: `int` or `float` for a number, else None.
+        low: least allowed number.
+        high: greatest allowed number.
+        choices: allowed words.
     """
 
     help: str
@@ -42,7 +43,7 @@ class Spec:
     choices: tuple[str, ...] = ()
 
     def checked(self, name: str, value: Any) -> Any:
-        """The value of a number or a choice in one type, or an `InputError`."""
+        """A number in its type, or a choice; an `InputError` if it is not allowed."""
         if self.choices and not (isinstance(value, str) and value in self.choices):
             raise InputError(f"{name} must be one of {(*self.choices, None)}, got {value!r}")
         if self.kind is int:
@@ -56,7 +57,7 @@ def _spec(help: str, **facts: Any) -> dict[str, Spec]:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class StyleRequest:
-    """What a call asks for. For another, use `dataclasses.replace`.
+    """The options of a call. Change one with `dataclasses.replace`.
 
     Attributes:
         alpha: strength of the style in [0, 1]; 0 reconstructs the content. None: the model's own default.
@@ -65,8 +66,8 @@ class StyleRequest:
             where they sum to more than white, they are divided by their sum; what no mask covers stays as it is. A
             mask is scaled to the content; bool arrays count as black and white, and `adain.label_masks` makes masks
             of a map of labels. For a film, a mask may also be a film, or a folder with a picture per frame. "subject":
-            what the content's alpha channel says gets the first style, the rest the second if there is one, and the
-            result has no alpha channel. None: the styles are mixed, by `weights`.
+            the first style goes where the content's alpha channel is opaque, a second one to the rest; the result has
+            no alpha channel. None: the styles are mixed, by `weights`.
         preserve_color: keep the content's colours. `coral` recolours each style before it is encoded, with masks to
             the colours of its part, in a film to those of each scene's first frame; `luminance` takes only the
             result's brightness.
@@ -138,14 +139,14 @@ class StyleRequest:
                 raise InputError(f"one {name} per style is needed: got {len(values)} {name}s for {styles} styles")
 
     def refuse(self, what: str, *names: str) -> None:
-        """Raise an `InputError` if one of these fields is set, which do not go together with `what`."""
+        """Raise an `InputError` if one of these fields is set; `what` has no use for them."""
         for name in names:
             if getattr(self, name) is not None:
                 raise InputError(f"{what} takes no {name}; leave {name} out")
 
 
 def spec(name: str) -> Spec:
-    """What is known of a field of `StyleRequest`."""
+    """The facts about a field of `StyleRequest`."""
     found = StyleRequest.__dataclass_fields__[name].metadata["spec"]
     assert isinstance(found, Spec)
     return found
@@ -176,7 +177,7 @@ def given(request: StyleRequest | None, keywords: StyleRequest, defaults: StyleR
 def _checked_weights(value: Any) -> tuple[float, ...]:
     from adain.code import shares
 
-    weights = checks.several("weights", value)
+    weights = checks.listed("weights", value)
     shares(len(weights) or 1, weights)
     return tuple(map(float, weights))
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from adain import color, images, masking
-from adain.cancellation import Cancel, checker
+from adain.cancellation import CancelInput, checker
 from adain.code import StyleCode, is_code_file, mix
 from adain.engine import loop, tiling
 from adain.engine.backend import Backend
@@ -68,7 +68,7 @@ class Stylizer:
         style_size: int | None = StyleRequest.style_size,
         tile: int | None = None,
         request: StyleRequest | None = None,
-        cancel: Cancel | None = None,
+        cancel: CancelInput | None = None,
     ) -> Image.Image:
         """Give a content the look of one style, or of several mixed or each on its own part.
 
@@ -115,13 +115,13 @@ class Stylizer:
         return replace(picture, rgb=rgb).to_pil()
 
     def check(self, request: StyleRequest, styles: int) -> None:
-        """Raise an `InputError` unless this model can do what is asked, with so many styles; reads no picture."""
+        """Raise an `InputError` unless the request fits this model and so many styles. Reads no picture."""
         request.check(styles)
         if request.tile is not None:
             tiling.choose(request.tile, self.backend, self.model.architecture, (1, 1))
 
     def alpha(self, request: StyleRequest) -> float:
-        """The strength that is asked for, or the model's default."""
+        """The request's alpha, or else the model's default."""
         return self.model.default_alpha if request.alpha is None else request.alpha
 
     def stylize_pixels(
@@ -134,12 +134,12 @@ class Stylizer:
         follow: loop.Follow | None = None,
         cancel: loop.Cancel | None = None,
     ) -> NDArray[np.uint8]:
-        """Give a picture or a frame, read and in its final size, the look of styles.
+        """Stylize the pixels of a picture or a frame, at their final size.
 
         Args:
             rgb: uint8 (H, W, 3).
-            codes: of the styles, see `codes`.
-            request: what a call asks for. Its size, style size and masks are taken as done.
+            codes: style codes, see `codes`.
+            request: gives alpha, weights, tile and luminance; its other fields have been dealt with.
             masks: (S, H, W) float32 in [0, 1], one per code. None: the codes are mixed.
             follow: see `adain.engine.loop.stylize`.
             cancel: likewise.
@@ -150,8 +150,8 @@ class Stylizer:
         Raises:
             InputError: the arrays of a code are not this model's.
         """
-        each = codes if masks is not None or len(codes) == 1 else [mix(codes, request.weights)]
-        styles = loop.Styles(tuple(code.arrays for code in each), masks)
+        used = codes if masks is not None or len(codes) == 1 else [mix(codes, request.weights)]
+        styles = loop.Styles(tuple(code.arrays for code in used), masks)
         stylized = loop.stylize(
             self.backend, rgb, styles, self.alpha(request), tile=request.tile, follow=follow, cancel=cancel
         )
@@ -162,7 +162,7 @@ class Stylizer:
     def stylize_tensor(
         self, content: NDArray[np.float32], code: StyleCode, request: StyleRequest
     ) -> NDArray[np.float32]:
-        """As `adain.engine.loop.stylize_tensor`, without rounding to 8 bits; only the request's alpha counts."""
+        """Stylize (1, 3, H, W) float32 without rounding; see `adain.engine.loop`. Only the request's alpha counts."""
         return loop.stylize_tensor(self.backend, content, code.arrays, self.alpha(request))
 
     def encode_style(self, style: PictureInput, *, size: int | None = StyleRequest.style_size) -> StyleCode:
@@ -182,7 +182,7 @@ class Stylizer:
         return self._encode(_read_style(style, StyleRequest(style_size=size)))
 
     def open_style(self, style: StyleInput, request: StyleRequest) -> StyleCode | Picture:
-        """Read a style once, for several calls: a code, or the picture that a request wants to be encoded.
+        """Read a style, to use it in several calls: a style code, or a picture scaled to the request's style size.
 
         Raises:
             InputError: a code of another model, or one without the picture that CORAL recolours.
@@ -208,7 +208,7 @@ class Stylizer:
         masks: NDArray[np.float32] | None = None,
         cancel: loop.Cancel | None = None,
     ) -> list[StyleCode]:
-        """The codes of several styles as a call uses them.
+        """Encode the styles of a call.
 
         Args:
             styles: pictures, or codes of this model or files of them (.safetensors).

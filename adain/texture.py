@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image
 
 from adain import checks
-from adain.cancellation import Cancel, checker
+from adain.cancellation import CancelInput, checker
 from adain.code import mix
 from adain.errors import InputError
 from adain.registry import MODELS
@@ -41,7 +41,7 @@ def synthesize(
     weights: Sequence[float] | None = None,
     style_size: int | None = StyleRequest.style_size,
     request: StyleRequest | None = None,
-    cancel: Cancel | None = None,
+    cancel: CancelInput | None = None,
 ) -> Image.Image:
     """Make a texture that looks like a style, or between several.
 
@@ -89,7 +89,7 @@ def _check_model(stylizer: Stylizer) -> None:
 
 
 def _checked_size(size: tuple[int, int]) -> tuple[int, int]:
-    sides = checks.several("size", size)
+    sides = checks.listed("size", size)
     if len(sides) != 2:
         raise InputError(f"size must be a width and a height, got {size!r}")
     width, height = (checks.whole("a texture's side", side, 1, unit="pixels") for side in sides)

@@ -95,7 +95,7 @@ class RandomStyle(v2.Transform):  # type: ignore[misc]  # torchvision has no typ
         self.model = registry.get(model).name
         self.request = StyleRequest(style_size=style_size)
         self._loading = {"device": device, "backend": backend, "weights_dir": weights_dir}
-        listed = [styles] if isinstance(styles, (str, os.PathLike)) else checks.several("styles", styles)
+        listed = [styles] if isinstance(styles, (str, os.PathLike)) else checks.listed("styles", styles)
         self._styles = _Styles([checks.path("each of styles", each) for each in listed], self.model)
         self._cache_size = checks.whole("cache", cache)
         self._codes: OrderedDict[int, StyleCode] = OrderedDict()
@@ -218,7 +218,7 @@ def _check(inpt: Any) -> None:
 
 def _checked_range(alpha: float | tuple[float, float]) -> tuple[float, float]:
     both = isinstance(alpha, (Sequence, np.ndarray)) and not isinstance(alpha, str)
-    ends = [checks.number("alpha", end, 0, 1) for end in (checks.several("alpha", alpha) if both else [alpha, alpha])]
+    ends = [checks.number("alpha", end, 0, 1) for end in (checks.listed("alpha", alpha) if both else [alpha, alpha])]
     if len(ends) != 2 or ends[0] > ends[1]:
         raise InputError(f"alpha must be in [0, 1], or a range within it such as (0.5, 1), got {alpha}")
     return ends[0], ends[1]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from PIL import Image
 
 from adain import checks
-from adain.cancellation import Cancel
+from adain.cancellation import CancelInput
 from adain.defaults import GRID_CELL, GRID_SIZE
 from adain.jobs.many import Paths, Progress, alphas_of, find_contents, find_styles
 from adain.jobs.pipeline import PROBLEMS, Failure, reason
@@ -51,7 +51,7 @@ def grid(
     request: StyleRequest | None = None,
     cell: int = GRID_CELL,
     progress: Progress | None = None,
-    cancel: Cancel | None = None,
+    cancel: CancelInput | None = None,
 ) -> Grid:
     """Stylize every content with every style onto one sheet: contents down, styles across, originals at the edges.
 

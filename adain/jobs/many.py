@@ -11,7 +11,7 @@ from typing import TypeAlias
 from PIL import Image
 
 from adain import checks, images, sheets
-from adain.cancellation import Cancel
+from adain.cancellation import CancelInput
 from adain.code import SUFFIX
 from adain.errors import InputError, OutputError
 from adain.images import Picture
@@ -68,7 +68,7 @@ def stylize_many(
     overwrite: bool = False,
     compare: bool = False,
     progress: Progress | None = None,
-    cancel: Cancel | None = None,
+    cancel: CancelInput | None = None,
 ) -> Report:
     """Stylize every content with every style, at every strength, into a folder.
 
@@ -132,7 +132,7 @@ def alphas_of(stylizer: Stylizer, request: StyleRequest, alphas: Sequence[float]
     Raises:
         InputError: one is not in [0, 1].
     """
-    requests = [replace(request, alpha=alpha) for alpha in checks.several("alphas", alphas)]
+    requests = [replace(request, alpha=alpha) for alpha in checks.listed("alphas", alphas)]
     return list(dict.fromkeys(stylizer.alpha(each) for each in requests or [request]))
 
 
@@ -220,7 +220,7 @@ def _run(
 
 
 def _listed(paths: Paths) -> Sequence[str | os.PathLike[str]]:
-    listed = [paths] if isinstance(paths, str | os.PathLike) else checks.several("contents and styles", paths)
+    listed = [paths] if isinstance(paths, str | os.PathLike) else checks.listed("contents and styles", paths)
     for each in listed:
         checks.path("each of contents and styles", each)
     if not listed:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from PIL import Image
 
 from adain import images
-from adain.cancellation import Cancel, checker
+from adain.cancellation import CancelInput, checker
 from adain.code import StyleCode
 from adain.images import Picture
 from adain.jobs.plan import LOOKS_AT_ONCE, Look
@@ -41,7 +41,7 @@ class Stylizing:
         *,
         keep_pictures: bool = False,
         at_once: int = LOOKS_AT_ONCE,
-        cancel: Cancel | None = None,
+        cancel: CancelInput | None = None,
     ) -> None:
         self._stylizer = stylizer
         self._request = request

@@ -1,4 +1,4 @@
-"""Masks of a film: pictures for all of its frames, films and folders with a mask for each, or its own alpha channel."""
+"""Masks of a film: still pictures, moving masks (a film or a folder of pictures), or the film's alpha channel."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,10 +27,10 @@ logger = logging.getLogger(__name__)
 
 
 class FilmMasks:
-    """Tells how much each style counts at each pixel of a film's frames, in their order.
+    """The masks of each frame of a film, in the order of the frames.
 
-    A mask that is a film goes on by one frame with each of the clip's, whatever the times are; after its end, its last
-    frame stays, and a warning says so.
+    A moving mask advances by one frame with each frame of the film; time stamps are ignored. If it ends first, its
+    last frame stays, and a warning is logged.
 
     Args:
         masks: as a `StyleRequest` has them.
@@ -51,7 +50,7 @@ class FilmMasks:
         with ExitStack() as opening:
             for number, mask in enumerate(() if self.subject else listed, 1):
                 path = _moving(mask)
-                self._masks.append(_Still(mask) if path is None else _Moving(path, number, opening))
+                self._masks.append(_Still(mask, number) if path is None else _Moving(path, number, opening))
             self._open = opening.pop_all()
 
     def __call__(self, frame: Frame) -> NDArray[np.float32]:
@@ -77,22 +76,22 @@ class FilmMasks:
                 "give a GIF or a folder of PNG files that has one, or a mask per style"
             )
         self._has_alpha = True  # a later frame without is opaque
-        height, width = frame.rgb.shape[:2]
-        alpha = np.full((height, width), 255, np.uint8) if frame.alpha is None else frame.alpha
-        return masking.read([alpha, 255 - alpha][: self._styles], (width, height))
+        alpha = np.full(frame.rgb.shape[:2], 255, np.uint8) if frame.alpha is None else frame.alpha
+        subject = alpha.astype(np.float32) / np.float32(255)
+        return np.stack([subject, 1 - subject][: self._styles])
 
 
 class _Still:
     """One picture for all frames."""
 
-    def __init__(self, mask: PictureInput) -> None:
-        self._mask = mask
+    def __init__(self, mask: PictureInput, number: int) -> None:
+        self._mask, self._number = mask, number
         self._scaled: tuple[Size, NDArray[np.float32]] | None = None
 
     def __call__(self, size: Size) -> NDArray[np.float32]:
         """(1, H, W) for a width and a height."""
         if self._scaled is None or self._scaled[0] != size:
-            self._scaled = size, masking.read([self._mask], size)
+            self._scaled = size, masking.read([self._mask], size, self._number)
         return self._scaled[1]
 
 
@@ -103,7 +102,7 @@ class _Moving:
         self._name = f"mask {number} ({path})"
         source = open_source(path, sound=False)
         opening.callback(source.close)
-        self._frames: Iterator[Any] = (each for each in source if isinstance(each, Frame))
+        self._frames: Iterator[Frame] = (each for each in source if isinstance(each, Frame))
         self._still = source.clip.frames == 1
         self._last: Frame | None = None
 
@@ -120,7 +119,7 @@ class _Moving:
 
 
 def _moving(mask: object) -> Path | None:
-    """The path of a mask that is a film or a folder."""
+    """The path of a film or a folder; None for a picture."""
     if not isinstance(mask, (str, os.PathLike)):
         return None
     path = Path(mask)

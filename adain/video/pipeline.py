@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from adain import checks
-from adain.cancellation import Cancel, checker
+from adain.cancellation import CancelInput, checker
 from adain.code import StyleCode, mix, shares
 from adain.defaults import SMOOTHING
 from adain.engine.smoothing import Smoothing
@@ -69,7 +69,7 @@ def stylize(
     rate: Fraction | float | None = None,
     sound: bool = True,
     progress: Progress | None = None,
-    cancel: Cancel | None = None,
+    cancel: CancelInput | None = None,
 ) -> Summary:
     """Give every frame of a clip the look of one style, or of several mixed or each on its own part.
 
@@ -134,7 +134,7 @@ class FrameStylizer:
         *,
         keyframes: str | Sequence[Keyframe] = (),
         smoothing: float = SMOOTHING,
-        cancel: Cancel | None = None,
+        cancel: CancelInput | None = None,
     ) -> None:
         styles = several(style)
         request.refuse("a film", "size")
@@ -142,7 +142,7 @@ class FrameStylizer:
         self._cancel = checker(cancel)
         self._stylizer, self._request = stylizer, request
         self._timeline = Timeline(
-            parse(keyframes, len(styles)) if isinstance(keyframes, str) else checks.several("keyframes", keyframes),
+            parse(keyframes, len(styles)) if isinstance(keyframes, str) else checks.listed("keyframes", keyframes),
             stylizer.alpha(request),
             shares(len(styles), request.weights),
         )
