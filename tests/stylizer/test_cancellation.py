@@ -96,3 +96,12 @@ def test_a_film_leaves_nothing(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["in.gif"]
     assert isinstance(stylizer.backend, MeanBackend)
     assert len(stylizer.backend.seen) == 3
+
+
+@pytest.mark.skip(reason="engine: masks with tiles and films")
+def test_a_large_picture_ends_between_its_tiles() -> None:
+    stylizer = mean_stylizer()
+    with pytest.raises(CancelledError, match="three is enough"):
+        stylizer(photo(), painting(), tile=16, cancel=After(stylizer.backend, 3))
+    assert isinstance(stylizer.backend, MeanBackend)
+    assert len(stylizer.backend.seen) == 3
