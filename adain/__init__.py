@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from adain.errors import (
     AdainError,
+    CancelledError,
     DeviceError,
     DownloadError,
     ImageError,
@@ -27,18 +28,22 @@ from adain.errors import (
 
 if TYPE_CHECKING:
     from adain import texture, video
+    from adain.cancellation import CancelToken
     from adain.code import StyleCode, mix
     from adain.images import Picture
     from adain.jobs import grid, stylize_many
     from adain.loading import load
     from adain.masking import label_masks
     from adain.mixing import interpolation_grid
+    from adain.request import StyleRequest
     from adain.stylizer import Stylizer
 
 __version__ = "0.1.0"
 
 __all__ = [
     "AdainError",
+    "CancelToken",
+    "CancelledError",
     "DeviceError",
     "DownloadError",
     "ImageError",
@@ -46,6 +51,7 @@ __all__ = [
     "OutputError",
     "Picture",
     "StyleCode",
+    "StyleRequest",
     "Stylizer",
     "WeightsError",
     "__version__",
@@ -61,8 +67,10 @@ __all__ = [
 ]
 
 _LAZY = {
+    "CancelToken": "adain.cancellation",
     "Picture": "adain.images",
     "StyleCode": "adain.code",
+    "StyleRequest": "adain.request",
     "Stylizer": "adain.stylizer",
     "grid": "adain.jobs",
     "interpolation_grid": "adain.mixing",

@@ -7,7 +7,6 @@ level. Both fusions are affine in these, so a convex mix of codes is a convex mi
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from adain import atomic
+from adain import atomic, checks
 from adain.errors import InputError
 
 if TYPE_CHECKING:
@@ -105,6 +104,10 @@ def mix(codes: Sequence[StyleCode], weights: Sequence[float] | None = None) -> S
     Raises:
         InputError: no codes, codes of several models, or weights that are not as above.
     """
+    codes = checks.listed("codes", codes)
+    for code in codes:
+        if not isinstance(code, StyleCode):
+            raise InputError(f"only style codes can be mixed, got {code!r}; encode_style makes one of a picture")
     normalized = shares(len(codes), weights)
     first = codes[0]
     for code in codes:
@@ -135,14 +138,12 @@ def shares(count: int, weights: Sequence[float] | None) -> list[float]:
         raise InputError("a mix needs at least one style, got none")
     if weights is None:
         return [1 / count] * count
-    if len(weights) != count:
-        raise InputError(f"one weight per style is needed: got {len(weights)} weights for {count} styles")
-    values = [float(weight) for weight in weights]
-    if not all(math.isfinite(value) and value >= 0 for value in values):
-        raise InputError(f"weights must be finite and at least 0, got {list(weights)}")
+    values = [checks.number("each of the weights", weight, 0) for weight in checks.listed("weights", weights)]
+    if len(values) != count:
+        raise InputError(f"one weight per style is needed: got {len(values)} weights for {count} styles")
     largest = max(values)
     if largest == 0:
-        raise InputError(f"at least one weight must be above 0, got {list(weights)}")
+        raise InputError(f"at least one weight must be above 0, got {values}")
     values = [value / largest for value in values]  # their sum cannot overflow
     total = sum(values)
     return [value / total for value in values]

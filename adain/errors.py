@@ -6,7 +6,8 @@
     ├── OutputError     (also OSError)       a result that cannot be written
     ├── WeightsError    (also RuntimeError)  weights that are missing, corrupt or of another shape
     │   └── DownloadError                    weights that could not be fetched
-    └── DeviceError     (also RuntimeError)  a device or backend that was asked for and cannot be used
+    ├── DeviceError     (also RuntimeError)  a device or backend that was asked for and cannot be used
+    └── CancelledError  (also RuntimeError)  a call that was ended by its `cancel`
 
 Each message says what came, what is allowed and what to do.
 """
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 __all__ = [
     "AdainError",
+    "CancelledError",
     "DeviceError",
     "DownloadError",
     "ImageError",
@@ -50,3 +52,7 @@ class DownloadError(WeightsError):
 
 class DeviceError(AdainError, RuntimeError):
     """A device or backend was asked for and cannot be used."""
+
+
+class CancelledError(AdainError, RuntimeError):
+    """A call was ended by its `cancel`, see `adain.cancellation`; nothing half written is left."""

@@ -19,7 +19,7 @@ from adain import images
 from adain.errors import InputError
 from adain.images import Picture, PictureInput
 
-__all__ = ["Masks", "check", "label_masks", "over", "read", "shares", "split_subject"]
+__all__ = ["Masks", "label_masks", "over", "read", "scaled", "shares", "split_subject"]
 
 Several: TypeAlias = Sequence[PictureInput] | Mapping[int, NDArray[np.bool_]]
 Masks: TypeAlias = Several | Literal["subject"]
@@ -51,25 +51,6 @@ def label_masks(labels: PictureInput) -> dict[int, NDArray[np.bool_]]:
     return {int(label): values == label for label in found}
 
 
-def check(masks: Masks, styles: int, weights: Sequence[float] | None) -> None:
-    """Whether masks fit the other arguments, before anything is read.
-
-    Raises:
-        InputError: there is not one mask per style; there are weights; or masks are something else.
-    """
-    if weights is not None:
-        raise InputError("weights mix styles all over the picture, masks place them; give one of the two")
-    if isinstance(masks, str):
-        if masks != "subject":
-            raise InputError(f'masks must be one per style, or "subject", got {masks!r}')
-        if styles > 2:
-            raise InputError(f"a subject and its background take one or two styles, got {styles}")
-    elif not isinstance(masks, (Sequence, Mapping, np.ndarray)):
-        raise InputError(f"masks must be a list of one per style, got one {type(masks).__name__}; put it in a list")
-    elif len(masks) != styles:
-        raise InputError(f"one mask per style is needed: got {len(masks)} masks for {styles} styles")
-
-
 def split_subject(content: PictureInput, styles: int) -> tuple[Picture, list[NDArray[np.uint8]]]:
     """A content without its alpha channel; and that as the mask of the first style, the rest of the second's.
 
@@ -90,13 +71,14 @@ def split_subject(content: PictureInput, styles: int) -> tuple[Picture, list[NDA
     return Picture(picture.rgb), [picture.alpha, 255 - picture.alpha][:styles]
 
 
-def read(masks: Several, size: tuple[int, int]) -> NDArray[np.float32]:
+def read(masks: Several, size: tuple[int, int], first: int = 1) -> NDArray[np.float32]:
     """Masks at the size of a picture.
 
     Args:
         masks: at least one picture or array, or what `label_masks` returns; of any sizes, but of the picture's aspect.
             Colours count by their brightness, and less where they are transparent. Arrays may be bool.
         size: width and height of the picture, in pixels.
+        first: number of the first mask in error messages.
 
     Returns:
         (S, H, W) float32 in [0, 1].
@@ -106,7 +88,7 @@ def read(masks: Several, size: tuple[int, int]) -> NDArray[np.float32]:
         InputError: it is of another aspect, or holds 0 and 1 of 255.
     """
     listed = masks.values() if isinstance(masks, Mapping) else masks
-    return np.stack([_scaled(_grey(mask, index), size, _name(index, mask)) for index, mask in enumerate(listed)])
+    return np.stack([_read(mask, size, _named(f"mask {number}", mask)) for number, mask in enumerate(listed, first)])
 
 
 def shares(masks: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -141,40 +123,43 @@ def over(stylized: NDArray[np.uint8], content: NDArray[np.uint8], masks: NDArray
     return result
 
 
-def _grey(mask: PictureInput, index: int) -> NDArray[np.float32]:
-    """A mask of its own size, (h, w) in [0, 1]."""
-    if isinstance(mask, np.ndarray) and mask.dtype == np.bool_:
-        mask = mask.astype(np.uint8) * np.uint8(255)
-    picture = images.read(mask)
-    grey = np.asarray(Image.fromarray(picture.rgb).convert("L"))
-    if grey.max() == 1:
-        raise InputError(
-            f"{_name(index, mask)} holds only 0 and 1, which is next to black: white is 255; "
-            "multiply it by 255, or pass an array of bool"
-        )
-    values: NDArray[np.float32] = grey.astype(np.float32) / np.float32(255)
-    if picture.alpha is not None:
-        values *= picture.alpha.astype(np.float32) / np.float32(255)
-    return values
+def scaled(mask: Picture, size: tuple[int, int], name: str) -> NDArray[np.float32]:
+    """A mask as (H, W) in [0, 1], of a width and a height.
 
-
-def _scaled(mask: NDArray[np.float32], size: tuple[int, int], name: str) -> NDArray[np.float32]:
-    width, height = mask.shape[1], mask.shape[0]
+    Raises:
+        InputError: it is of another aspect; says its name.
+    """
+    values: NDArray[np.float32] = _grey(mask).astype(np.float32) / np.float32(255)
+    if mask.alpha is not None:
+        values *= mask.alpha.astype(np.float32) / np.float32(255)
+    width, height = mask.size
     if (width, height) == size:
-        return mask
+        return values
     # Off by less than a pixel, in the mask or in the picture: that much a size is rounded when a picture is scaled.
     if abs(width * size[1] - height * size[0]) > max(width, height, *size):
         raise InputError(
             f"{name} is {width}x{height}, of another aspect than the picture of {size[0]}x{size[1]}; "
             "it would be distorted; crop or pad it"
         )
-    image = Image.fromarray(mask).resize(size, Image.Resampling.BILINEAR)
-    scaled: NDArray[np.float32] = np.clip(np.asarray(image), 0, 1)
-    return scaled
+    image = Image.fromarray(values).resize(size, Image.Resampling.BILINEAR)
+    resized: NDArray[np.float32] = np.clip(np.asarray(image), 0, 1)
+    return resized
 
 
-def _name(index: int, mask: PictureInput) -> str:
-    return _named(f"mask {index + 1}", mask)
+def _read(mask: PictureInput, size: tuple[int, int], name: str) -> NDArray[np.float32]:
+    if isinstance(mask, np.ndarray) and mask.dtype == np.bool_:
+        mask = mask.astype(np.uint8) * np.uint8(255)
+    picture = images.read(mask)
+    if _grey(picture).max() == 1:
+        raise InputError(
+            f"{name} holds only 0 and 1, which is next to black: white is 255; "
+            "multiply it by 255, or pass an array of bool"
+        )
+    return scaled(picture, size, name)
+
+
+def _grey(mask: Picture) -> NDArray[np.uint8]:
+    return np.asarray(Image.fromarray(mask.rgb).convert("L"))
 
 
 def _named(what: str, source: PictureInput) -> str:

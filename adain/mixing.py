@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from PIL import Image
 
-from adain import images, sheets
+from adain import checks, images, sheets
+from adain.cancellation import CancelInput, checker
 from adain.code import StyleCode, mix
+from adain.defaults import MIX_SIZE, MIX_STEPS
 from adain.errors import InputError
 from adain.images import PictureInput
-from adain.stylizer import STYLE_SIZE, PreserveColor, StyleInput, Stylizer
+from adain.request import PreserveColor, StyleRequest, given
+from adain.stylizer import StyleInput, Stylizer
 
-__all__ = ["CELL_SIZE", "STEPS", "grid_shares", "interpolation_grid"]
-
-STEPS = 5  # results along an edge; as many as the paper's figure has
-CELL_SIZE = 256  # px, shorter side of a result
+__all__ = ["grid_shares", "interpolation_grid"]
 
 Shares = tuple[float, ...]
 
@@ -30,13 +31,15 @@ def interpolation_grid(
     content: PictureInput,
     styles: Sequence[StyleInput],
     *,
-    steps: int = STEPS,
+    steps: int = MIX_STEPS,
     labels: bool = False,
     alpha: float | None = None,
     preserve_color: PreserveColor | None = None,
-    size: int | None = CELL_SIZE,
-    style_size: int | None = STYLE_SIZE,
+    size: int | None = MIX_SIZE,
+    style_size: int | None = StyleRequest.style_size,
+    request: StyleRequest | None = None,
     progress: Callable[[int, int], None] | None = None,
+    cancel: CancelInput | None = None,
 ) -> Image.Image:
     """One content in all mixes between up to four styles, as one picture with the styles beside its corners.
 
@@ -46,11 +49,13 @@ def interpolation_grid(
         styles: two (a row from one to the other), three or four (a square); pictures, or codes of this model.
         steps: results along an edge, at least 2.
         labels: whether shares in percent are written over results, and names over styles.
-        alpha: as a `Stylizer` takes it.
+        alpha: see `adain.StyleRequest`.
         preserve_color: likewise.
-        size: the shorter side of each result in pixels. None: the content's own.
-        style_size: as a `Stylizer` takes it.
+        size: likewise; each result has it.
+        style_size: likewise.
+        request: all of these in one, in their place; it has neither weights nor masks.
         progress: called with the results that are done and all there are, first with 0.
+        cancel: as for a `Stylizer`.
 
     Returns:
         An RGB picture, a gapless grid of `steps` x `steps` results, or 1 x `steps` of two styles; the styles are shown
@@ -59,19 +64,26 @@ def interpolation_grid(
     Raises:
         InputError: an argument outside what is allowed, or a grid too large for a picture.
         ImageError: a picture that cannot be read.
+        CancelledError: `cancel` ended it.
     """
+    keywords = StyleRequest(alpha=alpha, preserve_color=preserve_color, size=size, style_size=style_size)
+    request = given(request, keywords, StyleRequest(size=MIX_SIZE))
+    request.refuse("a grid of mixes", "weights", "masks")
+    styles, check = checks.listed("styles", styles), checker(cancel)
+    checks.callback("progress", progress)
     grid = grid_shares(len(styles), steps)
-    alpha = stylizer.alpha(alpha)
+    stylizer.check(request, len(styles))
     picture = images.read(content)
-    picture = picture if size is None else images.resize(picture, size)
-    codes = stylizer.codes(styles, size=style_size, coral_to=picture if preserve_color == "coral" else None)
-    keep = None if preserve_color == "coral" else preserve_color  # the styles have their colours already
+    picture = picture if request.size is None else images.resize(picture, request.size)
+    codes = stylizer.codes(styles, request, picture, cancel=check)
+    if request.preserve_color == "coral":
+        request = replace(request, preserve_color=None)  # the styles have their colours already
     made: dict[Shares, tuple[Image.Image, str]] = {}
     wanted = list(dict.fromkeys(shares for row in grid for shares in row))
     for done, shares in enumerate(wanted):
         if progress is not None:
             progress(done, len(wanted))
-        stylized = stylizer(picture, mix(codes, shares), alpha=alpha, preserve_color=keep)
+        stylized = stylizer(picture, mix(codes, shares), request=request, cancel=check)
         made[shares] = stylized, " ".join(f"{100 * share:.0f}" for share in shares)
     if progress is not None:
         progress(len(wanted), len(wanted))
@@ -93,8 +105,7 @@ def grid_shares(styles: int, steps: int) -> list[list[Shares]]:
     """
     if styles not in (2, 3, 4):
         raise InputError(f"a grid has two to four styles as its corners, got {styles}")
-    if steps < 2:
-        raise InputError(f"steps must be at least 2, got {steps}")
+    steps = checks.whole("steps", steps, 2)
     places = [step / (steps - 1) for step in range(steps)]
     if styles == 2:
         return [[(1 - x, x) for x in places]]

@@ -12,33 +12,28 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from adain import color, images, masking
-from adain.code import StyleCode, is_code_file, mix, shares
-from adain.engine import tiles
+from adain.cancellation import CancelInput, checker
+from adain.code import StyleCode, is_code_file, mix
+from adain.engine import loop, tiles
 from adain.engine.backend import Backend
-from adain.engine.loop import Styles, stylize
 from adain.errors import InputError
 from adain.images import Picture, PictureInput
 from adain.masking import Masks
 from adain.registry import Model
+from adain.request import PreserveColor, StyleRequest, given
 
-__all__ = ["PreserveColor", "StyleInput", "Stylizer", "several", "timed"]
+__all__ = ["StyleInput", "Stylizer", "several", "timed"]
 
-PreserveColor = Literal["coral", "luminance"]
 StyleInput = PictureInput | StyleCode
-Recoloring = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
-
-STYLE_SIZE = 512  # px, shorter side; the styles of the AdaIN and WCT papers are about that size
 
 logger = logging.getLogger(__name__)
 
@@ -70,8 +65,10 @@ class Stylizer:
         masks: Masks | None = None,
         preserve_color: PreserveColor | None = None,
         size: int | None = None,
-        style_size: int | None = STYLE_SIZE,
+        style_size: int | None = StyleRequest.style_size,
         tile: int | None = None,
+        request: StyleRequest | None = None,
+        cancel: CancelInput | None = None,
     ) -> Image.Image:
         """Give a content the look of one style, or of several mixed or each on its own part.
 
@@ -79,21 +76,15 @@ class Stylizer:
             content: the picture to stylize: a path, a PIL image, or an array (H, W), (H, W, 1), (H, W, 3) or
                 (H, W, 4) of uint8, uint16, or float in [0, 1].
             style: a picture likewise, a style code of this model or a file of one (.safetensors), or a list of these.
-            alpha: strength of the style in [0, 1]; 0 reconstructs the content. None: the model's own default.
-            weights: shares of the styles, at least 0 and not all 0; divided by their sum. None: equal.
-            masks: one picture per style, white where it counts: each style is fitted to its own part. Soft masks
-                blend; where they sum to more than white, they are divided by their sum; what no mask covers stays as
-                it is. A mask is scaled to the content; bool arrays count as black and white, and
-                `adain.label_masks` makes masks of a map of labels. "subject": what the content's alpha channel
-                says gets the first style, the rest the second if there is one, and the result has no alpha channel.
-                None: the styles are mixed, by `weights`.
-            preserve_color: keep the content's colours. `coral` recolours each style before it is encoded, with masks
-                to the colours of its part; `luminance` takes only the result's brightness.
-            size: scale the content so that its shorter side has this many pixels. None: as it is.
-            style_size: scale larger styles down to this shorter side. None: as they are.
-            tile: stylize the content in overlapping tiles of this side in pixels, which takes less memory and gives
-                the same picture. 0: never. None: only if it would take more than 2 GiB, or half of what is there;
-                with masks never.
+            alpha: this and all up to `tile`: see `adain.StyleRequest`.
+            weights: likewise.
+            masks: likewise.
+            preserve_color: likewise.
+            size: likewise.
+            style_size: likewise.
+            tile: likewise.
+            request: all of these in one, in their place.
+            cancel: ends the call with a `CancelledError`: an `adain.CancelToken`, or a function that raises.
 
         Returns:
             A picture of exactly the (scaled) content's size: RGB, or RGBA with the content's alpha channel.
@@ -101,11 +92,10 @@ class Stylizer:
         Raises:
             InputError: an argument outside what is allowed, or a style code of another model.
             ImageError: a picture that cannot be read.
+            CancelledError: `cancel` ended it.
         """
-        alpha = self.alpha(alpha)
-        styles = several(style)
-        self.check(
-            len(styles),
+        keywords = StyleRequest(
+            alpha=alpha,
             weights=weights,
             masks=masks,
             preserve_color=preserve_color,
@@ -113,56 +103,74 @@ class Stylizer:
             style_size=style_size,
             tile=tile,
         )
+        request, styles, check = given(request, keywords), several(style), checker(cancel)
+        self.check(request, len(styles))
+        check()
         with timed("read the content"):
-            picture, where = _read_content(content, size, masks, len(styles))
-        coral_to = picture if preserve_color == "coral" else None
-        codes = self.codes(styles, size=style_size, coral_to=coral_to, masks=where)
-        with timed(f"stylize {_size(picture)} pixels with alpha {alpha:g}"):
-            chosen = (mix(codes, weights),) if where is None else codes
-            styles_ = Styles(tuple(code.arrays for code in chosen), where)
-            rgb = stylize(self.backend, picture.rgb, styles_, alpha, tile=tile)
-        if preserve_color == "luminance":
-            rgb = color.luminance(rgb, picture.rgb)
-        if where is not None:
-            rgb = masking.over(rgb, picture.rgb, where)
+            picture, where = _read_content(content, request, len(styles))
+        codes = self.codes(styles, request, picture, where, check)
+        check()
+        with timed(f"stylize {_size(picture)} pixels with alpha {self.alpha(request):g}"):
+            rgb = self.stylize_pixels(picture.rgb, codes, request, masks=where, cancel=check)
         return replace(picture, rgb=rgb).to_pil()
 
-    def check(
+    def check(self, request: StyleRequest, styles: int) -> None:
+        """Raise an `InputError` unless the request fits this model and so many styles. Reads no picture."""
+        request.check(styles)
+        if request.tile is not None:
+            tiles.choose(request.tile, self.backend, (1, 1))
+
+    def alpha(self, request: StyleRequest) -> float:
+        """The request's alpha, or else the model's default."""
+        return self.model.default_alpha if request.alpha is None else request.alpha
+
+    def stylize_pixels(
         self,
-        styles: int,
+        rgb: NDArray[np.uint8],
+        codes: Sequence[StyleCode],
+        request: StyleRequest,
         *,
-        weights: Sequence[float] | None = None,
-        masks: Masks | None = None,
-        preserve_color: PreserveColor | None = None,
-        size: int | None = None,
-        style_size: int | None = None,
-        tile: int | None = None,
-    ) -> None:
-        """Find out whether a call could have these arguments, with so many styles, before a picture is read.
+        masks: NDArray[np.float32] | None = None,
+        follow: loop.Follow | None = None,
+        cancel: loop.Cancel | None = None,
+    ) -> NDArray[np.uint8]:
+        """Stylize the pixels of a picture or a frame, at their final size.
+
+        Args:
+            rgb: uint8 (H, W, 3).
+            codes: style codes, see `codes`.
+            request: gives alpha, weights, tile and luminance; its other fields have been dealt with.
+            masks: (S, H, W) float32 in [0, 1], one per code. None: the codes are mixed.
+            follow: see `adain.engine.loop.stylize`.
+            cancel: likewise.
+
+        Returns:
+            uint8 (H, W, 3).
 
         Raises:
-            InputError: it could not.
+            InputError: the arrays of a code are not this model's.
         """
-        allowed = (*get_args(PreserveColor), None)
-        if preserve_color not in allowed:
-            raise InputError(f"preserve_color must be one of {allowed}, got {preserve_color!r}")
-        for side in (size, style_size):
-            if side is not None:
-                images.check_size(side)
-        if tile is not None:
-            tiles.choose(tile, self.backend, (1, 1))
-        if masks is None:
-            shares(styles, weights)
-            return
-        masking.check(masks, styles, weights)
+        used = codes if masks is not None or len(codes) == 1 else [mix(codes, request.weights)]
+        styles = loop.Styles(tuple(code.arrays for code in used), masks)
+        stylized = loop.stylize(
+            self.backend, rgb, styles, self.alpha(request), tile=request.tile, follow=follow, cancel=cancel
+        )
+        if request.preserve_color == "luminance":
+            stylized = color.luminance(stylized, rgb)
+        return stylized if masks is None else masking.over(stylized, rgb, masks)
 
-    def encode_style(self, style: PictureInput, *, size: int | None = STYLE_SIZE) -> StyleCode:
+    def stylize_tensor(
+        self, content: NDArray[np.float32], code: StyleCode, request: StyleRequest
+    ) -> NDArray[np.float32]:
+        """Stylize (1, 3, H, W) float32 without rounding; see `adain.engine.loop`. Only the request's alpha counts."""
+        return loop.stylize_tensor(self.backend, content, code.arrays, self.alpha(request))
+
+    def encode_style(self, style: PictureInput, *, size: int | None = StyleRequest.style_size) -> StyleCode:
         """Encode a style once, to use, mix or save it.
 
         Args:
             style: a path, a PIL image or an array, as for a call. An alpha channel is ignored.
-            size: scale a larger style down so that its shorter side has this many pixels; its strokes scale
-                with it. None: as it is.
+            size: as `style_size` of a request.
 
         Returns:
             Its code. It keeps the picture in memory for colour preservation by CORAL.
@@ -171,61 +179,61 @@ class Stylizer:
             InputError: a size below 1.
             ImageError: the picture cannot be read.
         """
-        with timed("read a style"):
-            picture = _read(style, size, enlarge=False)
-        return self._encode(picture)
+        return self._encode(_read_style(style, StyleRequest(style_size=size)))
+
+    def open_style(self, style: StyleInput, request: StyleRequest) -> StyleCode | Picture:
+        """Read a style, to use it in several calls: a style code, or a picture scaled to the request's style size.
+
+        Raises:
+            InputError: a code of another model, or one without the picture that CORAL recolours.
+            ImageError: the picture cannot be read.
+        """
+        if isinstance(style, (str, os.PathLike)) and is_code_file(style):
+            style = StyleCode.load(style)
+        if not isinstance(style, StyleCode):
+            return _read_style(style, request)
+        self._check_own(style)
+        if request.preserve_color == "coral" and style.picture is None:
+            raise InputError(
+                'preserve_color="coral" recolours the style picture, and a mixed or saved style code does not hold '
+                'the picture; pass the picture itself, or use preserve_color="luminance"'
+            )
+        return style
 
     def codes(
         self,
         styles: Sequence[StyleInput],
-        *,
-        size: int | None = STYLE_SIZE,
-        coral_to: Picture | None = None,
+        request: StyleRequest,
+        content: Picture | None = None,
         masks: NDArray[np.float32] | None = None,
+        cancel: loop.Cancel | None = None,
     ) -> list[StyleCode]:
-        """The codes of several styles as a call uses them.
+        """Encode the styles of a call.
 
         Args:
             styles: pictures, or codes of this model or files of them (.safetensors).
-            size: as for `encode_style`.
-            coral_to: the content whose colours each style is given before it is encoded. None: they keep theirs.
+            request: what the call asks for.
+            content: has the colours that CORAL gives each style before it is encoded. None: they keep theirs.
             masks: (S, H, W) float32 in [0, 1], one per style, of that content's size: a style is given the colours of
                 its part only. None: of all.
+            cancel: called before each style; raises to end it.
 
         Raises:
-            InputError: a code of another model, or one without a picture to recolour.
+            InputError: see `open_style`.
             ImageError: a picture cannot be read.
         """
-        if coral_to is None:
-            return [self._code(style, size) for style in styles]
         parts = [None] * len(styles) if masks is None else masking.shares(masks)
-        recolorings = (partial(color.coral, content=coral_to.rgb, weights=part) for part in parts)
-        return [self._code(style, size, recolor) for style, recolor in zip(styles, recolorings, strict=True)]
-
-    def _encode(self, picture: Picture) -> StyleCode:
-        with timed(f"encode a style of {_size(picture)} pixels"):
-            arrays = self.backend.encode_style(images.to_tensor(picture.rgb))
-        return StyleCode(self.model.name, arrays, picture)
-
-    def _code(self, style: StyleInput, size: int | None, recolor: Recoloring | None = None) -> StyleCode:
-        """The code of a style, first recoloured if that is asked for."""
-        if isinstance(style, (str, os.PathLike)) and is_code_file(style):
-            style = StyleCode.load(style)
-        if isinstance(style, StyleCode):
-            self._check_own(style)
-            if recolor is None:
-                return style
-            if style.picture is None:
-                raise InputError(
-                    'preserve_color="coral" recolours the style picture, which a mixed or loaded style code '
-                    'does not hold; pass the picture itself, or use preserve_color="luminance"'
-                )
-            picture = style.picture
-        elif recolor is None:
-            return self.encode_style(style, size=size)
-        else:
-            picture = _read(style, size, enlarge=False)
-        return self._encode(replace(picture, rgb=recolor(picture.rgb)))
+        codes = []
+        for style, part in zip(styles, parts, strict=True):
+            if cancel is not None:
+                cancel()
+            opened = self.open_style(style, request)
+            if request.preserve_color == "coral" and content is not None:
+                picture = opened.picture if isinstance(opened, StyleCode) else opened
+                assert picture is not None, "open_style has seen to it"
+                opened = replace(picture, rgb=color.coral(picture.rgb, content.rgb, part))
+            codes.append(self._encode(opened) if isinstance(opened, Picture) else opened)
+        return codes
 
     def _check_own(self, code: StyleCode) -> None:
         if code.model != self.model.name:
@@ -234,43 +242,36 @@ class Stylizer:
                 "encode the style again with this model"
             )
 
-    def alpha(self, alpha: float | None) -> float:
-        """The strength that an `alpha` stands for: None is the model's default.
-
-        Raises:
-            InputError: it is not in [0, 1].
-        """
-        if alpha is None:
-            return self.model.default_alpha
-        if not 0 <= alpha <= 1:  # not-a-number fails here too
-            raise InputError(f"alpha must be in [0, 1], got {alpha}")
-        return float(alpha)
+    def _encode(self, picture: Picture) -> StyleCode:
+        with timed(f"encode a style of {_size(picture)} pixels"):
+            arrays = self.backend.encode_style(images.to_tensor(picture.rgb))
+        return StyleCode(self.model.name, arrays, picture)
 
 
 def several(style: StyleInput | Sequence[StyleInput]) -> Sequence[StyleInput]:
     """The styles that an argument stands for, which may be one or a list."""
-    if isinstance(style, Sequence) and not isinstance(style, (str, bytes, bytearray, memoryview)):
-        return style
-    return [style]
+    one = isinstance(style, (str, bytes, bytearray, memoryview)) or not isinstance(style, Sequence)
+    return [style] if one else style  # type: ignore[list-item,return-value]  # bytes are sequences too
 
 
 def _read_content(
-    content: PictureInput, size: int | None, masks: Masks | None, styles: int
+    content: PictureInput, request: StyleRequest, styles: int
 ) -> tuple[Picture, NDArray[np.float32] | None]:
     """The content, and its masks (S, H, W) if there are any."""
-    if masks is None:
-        return _read(content, size), None
-    if isinstance(masks, str):
+    masks = request.masks
+    if masks == "subject":
         picture, masks = masking.split_subject(content, styles)
-        picture = picture if size is None else images.resize(picture, size)
     else:
-        picture = _read(content, size)
-    return picture, masking.read(masks, picture.size)
+        picture = images.read(content)
+    if request.size is not None:
+        picture = images.resize(picture, request.size)
+    return picture, None if masks is None else masking.read(masks, picture.size)
 
 
-def _read(source: PictureInput, size: int | None, *, enlarge: bool = True) -> Picture:
-    picture = images.read(source)
-    return picture if size is None else images.resize(picture, size, enlarge=enlarge)
+def _read_style(style: PictureInput, request: StyleRequest) -> Picture:
+    with timed("read a style"):
+        picture = images.read(style)
+        return picture if request.style_size is None else images.resize(picture, request.style_size, enlarge=False)
 
 
 def _size(picture: Picture) -> str:

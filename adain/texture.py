@@ -13,14 +13,18 @@ From noise, adain-slim makes a regular grain of strokes in the style's colours, 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from PIL import Image
 
+from adain import checks
+from adain.cancellation import CancelInput, checker
 from adain.code import mix
 from adain.errors import InputError
 from adain.registry import MODELS
-from adain.stylizer import STYLE_SIZE, StyleInput, Stylizer, several
+from adain.request import StyleRequest, given
+from adain.stylizer import StyleInput, Stylizer, several
 
 __all__ = ["synthesize"]
 
@@ -35,7 +39,9 @@ def synthesize(
     *,
     seed: int = 0,
     weights: Sequence[float] | None = None,
-    style_size: int | None = STYLE_SIZE,
+    style_size: int | None = StyleRequest.style_size,
+    request: StyleRequest | None = None,
+    cancel: CancelInput | None = None,
 ) -> Image.Image:
     """Make a texture that looks like a style, or between several.
 
@@ -44,9 +50,10 @@ def synthesize(
         style: as a `Stylizer` takes it.
         size: width and height of the texture in pixels, at least 1 each.
         seed: of the noise, at least 0. The same seed, size and style give the same texture; another size another one.
-        weights: shares of the styles, as for `adain.mix`. None: equal.
-        style_size: scale larger style pictures down to this shorter side; what is in the texture scales with it. None:
-            as they are.
+        weights: see `adain.StyleRequest`.
+        style_size: likewise; what is in the texture scales with it.
+        request: these in one, in their place, and `tile`; it has none of the other fields.
+        cancel: as for a `Stylizer`.
 
     Returns:
         An RGB picture of that size.
@@ -54,25 +61,36 @@ def synthesize(
     Raises:
         InputError: the model is not WCT, a style code is another model's, or an argument is not as above.
         ImageError: a style picture cannot be read.
+        CancelledError: `cancel` ended it.
     """
-    _check(stylizer, size, seed)
-    code = mix(stylizer.codes(several(style), size=style_size), weights)
-    width, height = size
+    request = given(request, StyleRequest(weights=weights, style_size=style_size))
+    request.refuse("a texture", "alpha", "masks", "preserve_color", "size")
+    styles, check = several(style), checker(cancel)
+    width, height = _checked_size(size)
+    seed = checks.whole("seed", seed)
+    _check_model(stylizer)
+    stylizer.check(request, len(styles))
+    code = mix(stylizer.codes(styles, request, cancel=check), request.weights)
+    request = replace(request, alpha=1.0, weights=None)
     shape = (height + 2 * MARGIN, width + 2 * MARGIN, 3)
     picture = Image.fromarray(np.random.default_rng(seed).integers(0, 256, shape, np.uint8))
     for _ in range(PASSES):
-        picture = stylizer(picture, code, alpha=1.0)  # in tiles where it is large
+        picture = stylizer(picture, code, request=request, cancel=check)  # in tiles where it is large
     return picture.crop((MARGIN, MARGIN, MARGIN + width, MARGIN + height))
 
 
-def _check(stylizer: Stylizer, size: tuple[int, int], seed: int) -> None:
+def _check_model(stylizer: Stylizer) -> None:
     if stylizer.model.fusion != "wct":
         able = ", ".join(model.name for model in MODELS.values() if model.fusion == "wct")
         raise InputError(
             f"{stylizer.model.name} cannot make textures: AdaIN keeps the colours of a style but not its shapes; "
             f"use one of {able}"
         )
-    if min(size) < 1:
-        raise InputError(f"a texture is at least 1 x 1 pixels, got {size[0]} x {size[1]}")
-    if seed < 0:
-        raise InputError(f"a seed is a whole number from 0 on, got {seed}")
+
+
+def _checked_size(size: tuple[int, int]) -> tuple[int, int]:
+    sides = checks.listed("size", size)
+    if len(sides) != 2:
+        raise InputError(f"size must be a width and a height, got {size!r}")
+    width, height = (checks.whole("a texture's side", side, 1, unit="pixels") for side in sides)
+    return width, height

@@ -19,20 +19,20 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 from torchvision import tv_tensors  # type: ignore[import-untyped]
 from torchvision.transforms import v2  # type: ignore[import-untyped]
 
-from adain import images, registry
+from adain import checks, registry
 from adain.code import SUFFIX, StyleCode, is_code_file
 from adain.code_files import CodeFile
 from adain.errors import InputError
 from adain.images.formats import READABLE
 from adain.jobs.sources import find
 from adain.loading import BackendName, load
-from adain.stylizer import STYLE_SIZE, Stylizer
+from adain.request import StyleRequest
+from adain.stylizer import Stylizer
 
 __all__ = ["RandomStyle"]
 
@@ -67,7 +67,7 @@ class RandomStyle(v2.Transform):  # type: ignore[misc]  # torchvision has no typ
             has: one in a worker, so that workers do not fight over the cores.
         device: where the model runs. CUDA needs workers started by `spawn`, as always.
         weights_dir: see `adain.load`.
-        style_size: scale larger style pictures down to this shorter side, in pixels. None: as they are.
+        style_size: see `adain.StyleRequest`.
         cache: how many encoded styles each process keeps; those used last.
 
     Raises:
@@ -86,17 +86,18 @@ class RandomStyle(v2.Transform):  # type: ignore[misc]  # torchvision has no typ
         backend: BackendName = "auto",
         device: str = "cpu",
         weights_dir: str | os.PathLike[str] | None = None,
-        style_size: int | None = STYLE_SIZE,
+        style_size: int | None = StyleRequest.style_size,
         cache: int = 1024,
     ) -> None:
         super().__init__()
-        self.p = _checked_probability(p)
+        self.p = checks.number("p", p, 0, 1)
         self.alpha = _checked_range(alpha)
         self.model = registry.get(model).name
-        self.style_size = style_size
+        self.request = StyleRequest(style_size=style_size)
         self._loading = {"device": device, "backend": backend, "weights_dir": weights_dir}
-        self._styles = _Styles([styles] if isinstance(styles, (str, os.PathLike)) else styles, self.model)
-        self._cache_size = cache
+        listed = [styles] if isinstance(styles, (str, os.PathLike)) else checks.listed("styles", styles)
+        self._styles = _Styles([checks.path("each of styles", each) for each in listed], self.model)
+        self._cache_size = checks.whole("cache", cache)
         self._codes: OrderedDict[int, StyleCode] = OrderedDict()
         self._model: tuple[int, Stylizer] | None = None  # and the process that loaded it
 
@@ -114,11 +115,10 @@ class RandomStyle(v2.Transform):  # type: ignore[misc]  # torchvision has no typ
         """What torchvision asks for per input; see the class."""
         if params["style"] is None or not _is_picture(inpt):
             return inpt
-        code, alpha = self._code(params["style"]), params["alpha"]
-        if isinstance(inpt, Image.Image):
-            picture = images.read(np.asarray(inpt))  # as it lies: turned by its EXIF data, no box would fit
-            return replace(picture, rgb=self._stylized(picture.rgb, code, alpha)).to_pil()
-        stylized = [self._stylized_tensor(each, code, alpha) for each in inpt.reshape(-1, *inpt.shape[-3:])]
+        code, request = self._code(params["style"]), replace(self.request, alpha=params["alpha"])
+        if isinstance(inpt, Image.Image):  # as it lies: turned by its EXIF data, no box would fit
+            return self._loaded()(np.asarray(inpt), code, request=request)
+        stylized = [self._stylized(each, code, request) for each in inpt.reshape(-1, *inpt.shape[-3:])]
         batch = torch.stack(stylized).reshape(inpt.shape) if stylized else inpt.clone()
         return tv_tensors.wrap(batch.to(inpt.device), like=inpt)
 
@@ -142,25 +142,20 @@ class RandomStyle(v2.Transform):  # type: ignore[misc]  # torchvision has no typ
         stylizer = self._loaded()
         code = self._codes.pop(position, None)
         if code is None:
-            code = self._styles.encode(position, stylizer, self.style_size)
+            code = self._styles.encode(position, stylizer, self.request)
         self._codes[position] = code  # at the end: used last
         if len(self._codes) > self._cache_size:
             self._codes.popitem(last=False)
         return code
 
-    def _stylized_tensor(self, picture: Tensor, code: StyleCode, alpha: float) -> Tensor:
+    def _stylized(self, picture: Tensor, code: StyleCode, request: StyleRequest) -> Tensor:
         """(3, H, W) to (3, H, W) on the CPU."""
         plain = picture.as_subclass(Tensor).detach().cpu()
         if plain.dtype == torch.uint8:
-            rgb = self._stylized(plain.permute(1, 2, 0).numpy(), code, alpha)
+            rgb = self._loaded().stylize_pixels(plain.permute(1, 2, 0).numpy(), [code], request)
             return torch.from_numpy(rgb).permute(2, 0, 1)
-        content = plain.float().clamp(0, 1)[None].numpy()
-        stylized = self._loaded().backend.stylize(content, code.arrays, alpha)[0]
+        stylized = self._loaded().stylize_tensor(plain.float().clamp(0, 1)[None].numpy(), code, request)[0]
         return torch.from_numpy(stylized.clip(0, 1)).to(plain.dtype)
-
-    def _stylized(self, rgb: NDArray[np.uint8], code: StyleCode, alpha: float) -> NDArray[np.uint8]:
-        """(H, W, 3) to (H, W, 3)."""
-        return images.from_tensor(self._loaded().backend.stylize(images.to_tensor(rgb), code.arrays, alpha))
 
 
 class _Styles:
@@ -185,10 +180,11 @@ class _Styles:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def encode(self, position: int, stylizer: Stylizer, size: int | None) -> StyleCode:
+    def encode(self, position: int, stylizer: Stylizer, request: StyleRequest) -> StyleCode:
         entry = self._entries[position]
         if isinstance(entry, Path):
-            return replace(stylizer.encode_style(entry, size=size), picture=None)  # only the code is kept
+            (code,) = stylizer.codes([entry], request)
+            return replace(code, picture=None)  # only the code is kept
         codes, index = entry
         return codes[index]
 
@@ -220,14 +216,9 @@ def _check(inpt: Any) -> None:
         )
 
 
-def _checked_probability(p: float) -> float:
-    if not 0 <= p <= 1:
-        raise InputError(f"p must be in [0, 1], got {p}")
-    return float(p)
-
-
 def _checked_range(alpha: float | tuple[float, float]) -> tuple[float, float]:
-    low, high = (alpha, alpha) if isinstance(alpha, (int, float)) else alpha
-    if not 0 <= low <= high <= 1:
+    both = isinstance(alpha, (Sequence, np.ndarray)) and not isinstance(alpha, str)
+    ends = [checks.number("alpha", end, 0, 1) for end in (checks.listed("alpha", alpha) if both else [alpha, alpha])]
+    if len(ends) != 2 or ends[0] > ends[1]:
         raise InputError(f"alpha must be in [0, 1], or a range within it such as (0.5, 1), got {alpha}")
-    return float(low), float(high)
+    return ends[0], ends[1]

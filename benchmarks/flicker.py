@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 import adain
 from adain import images
 from adain.cli.options import model_options
+from adain.request import StyleRequest
 from adain.stylizer import Stylizer
 from adain.video import flicker
 from adain.video.clip import Frame
@@ -93,7 +94,7 @@ def still_change(frames: Frames, step: int, *, upper: bool) -> float:
 
 def stylized(film: Frames, stylizer: Stylizer, style: adain.StyleCode, seconds: float) -> Frames:
     """The film in the style."""
-    frames = FrameStylizer(stylizer, style, smoothing=seconds)
+    frames = FrameStylizer(stylizer, style, StyleRequest(), smoothing=seconds)
     return [frames(Frame(rgb, Fraction(number, RATE))).rgb for number, rgb in enumerate(film)]
 
 

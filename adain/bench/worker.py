@@ -22,9 +22,11 @@ from adain.bench.machine import peak_memory
 from adain.bench.pictures import picture
 from adain.bench.statistics import median, summarize
 from adain.bench.timing import once, repeat
-from adain.engine import loop, tiles
+from adain.code import StyleCode
+from adain.engine import tiles
 from adain.errors import AdainError, InputError
 from adain.loading import load
+from adain.request import StyleRequest
 from adain.stylizer import Stylizer
 
 __all__ = ["measure"]
@@ -88,7 +90,7 @@ def _steps(
     goes into `stylize` and comes out in 8 bits.
     """
     content, style = picture(case.width, case.height, 0), picture(case.style_size, case.style_size, 1)
-    alpha, style_tensor = stylizer.model.default_alpha, images.to_tensor(style)
+    request, style_tensor = StyleRequest(style_size=None, tile=side or 0), images.to_tensor(style)
     kept: dict[str, Any] = {}
 
     def read() -> NDArray[Any]:
@@ -98,13 +100,13 @@ def _steps(
     prepared = read()
 
     def encode() -> None:
-        kept["code"] = stylizer.backend.encode_style(style_tensor)
+        kept["code"] = StyleCode(case.model, stylizer.backend.encode_style(style_tensor))
 
     def stylize() -> None:
         if side is None:
-            kept["stylized"] = stylizer.backend.stylize(prepared, kept["code"], alpha)
+            kept["stylized"] = stylizer.stylize_tensor(prepared, kept["code"], request)
         else:
-            kept["stylized"] = loop.stylize(stylizer.backend, prepared, loop.Styles((kept["code"],)), alpha, tile=side)
+            kept["stylized"] = stylizer.stylize_pixels(prepared, [kept["code"]], request)
 
     def write() -> object:
         rgb = images.from_tensor(kept["stylized"]) if side is None else kept["stylized"]
@@ -116,7 +118,7 @@ def _steps(
         "stylize": stylize,
         "postprocess": write,
     }
-    return steps, lambda: stylizer(content, style, style_size=None)
+    return steps, lambda: stylizer(content, style, request=request)
 
 
 def _engine(case: Case, stylizer: Stylizer, weights_dir: str | None) -> tuple[Engine, AbstractContextManager[Any]]:

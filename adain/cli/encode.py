@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from adain.cli.inputs import PICTURES
-from adain.cli.options import model_options, style_size_option
+from adain.cli.options import model_options, request_options
 from adain.cli.reporting import counted, ignored, left
 from adain.cli.verbosity import verbose_option
 from adain.errors import AdainError, ImageError, InputError, OutputError
@@ -19,6 +19,7 @@ from adain.errors import AdainError, ImageError, InputError, OutputError
 if TYPE_CHECKING:
     from adain.code import StyleCode
     from adain.jobs.sources import Source
+    from adain.request import StyleRequest
     from adain.stylizer import Stylizer
 
 __all__ = ["encode"]
@@ -34,11 +35,11 @@ __all__ = ["encode"]
     help="Folder for one file per style, or a file for all of them: a name that ends in .safetensors.",
 )
 @click.option("--overwrite", is_flag=True, help="Encode again what the folder has.")
-@style_size_option()
+@request_options("style_size")
 @model_options
 @verbose_option
 def encode(
-    styles: tuple[str, ...], output: Path, overwrite: bool, style_size: int, open_stylizer: Callable[[], Stylizer]
+    styles: tuple[str, ...], output: Path, overwrite: bool, request: StyleRequest, open_stylizer: Callable[[], Stylizer]
 ) -> None:
     """Write the style codes of STYLEs: small files that `adain stylize` takes in place of the pictures.
 
@@ -52,7 +53,7 @@ def encode(
 
     found = find(styles, READABLE)
     _check_names(found.sources)
-    encoding = _Encoding(open_stylizer(), style_size)
+    encoding = _Encoding(open_stylizer(), request)
     if is_code_file(output) and not output.is_dir():
         written = _into_file(encoding, found.sources, output)
     else:
@@ -65,17 +66,17 @@ def encode(
 class _Encoding:
     """Styles to codes, with a bar; what cannot be read is noted and left out."""
 
-    def __init__(self, stylizer: Stylizer, style_size: int) -> None:
+    def __init__(self, stylizer: Stylizer, request: StyleRequest) -> None:
         self.model = stylizer.model.name
         self.failures: list[str] = []
         self._stylizer = stylizer
-        self._style_size = style_size
+        self._request = request
 
     def __call__(self, sources: Sequence[Source]) -> Iterator[tuple[Source, StyleCode]]:
         with click.progressbar(sources, label="encoding", show_pos=True, file=sys.stderr) as bar:
             for source in bar:
                 try:
-                    code = self._stylizer.encode_style(source.path, size=self._style_size)
+                    (code,) = self._stylizer.codes([source.path], self._request)
                 except ImageError as error:  # its message names the file
                     self.failures.append(str(error))
                 else:

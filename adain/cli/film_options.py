@@ -7,27 +7,24 @@ from typing import TypeVar
 
 import click
 
-from adain.cli.options import style_size_option, weights_option
+from adain.cli.options import request_options
+from adain.defaults import SMOOTHING
 
 __all__ = ["film_options"]
 
-_F = TypeVar("_F", bound=Callable[..., object])
+_R = TypeVar("_R")
 
 
-def film_options(command: _F) -> _F:
-    """Add alpha, weights, keyframes, smoothing, colour and style size, as `adain.video.stylize` takes them."""
+def film_options(command: Callable[..., _R]) -> Callable[..., _R]:
+    """Add those of a film's request, keyframes and smoothing; the command gets `request`, `keyframes`, `smoothing`."""
     for option in reversed(_OPTIONS):
         command = option(command)
-    return command
+    where = ", where no keyframe sets it"
+    names = "alpha", "weights", "preserve_color", "style_size", "tile"
+    return request_options(*names, more={"alpha": where, "weights": where})(command)
 
 
 _OPTIONS = (
-    click.option(
-        "--alpha",
-        type=click.FloatRange(0, 1),
-        help="Strength of the style, from 0 to 1, where no keyframe sets it.  [default: the model's own]",
-    ),
-    weights_option(", where no keyframe sets it"),
     click.option(
         "--keyframes",
         metavar="'SECONDS:NAME=VALUE ...'",
@@ -37,15 +34,9 @@ _OPTIONS = (
     click.option(
         "--smoothing",
         type=click.FloatRange(0),
-        default=0.5,
+        default=SMOOTHING,
         show_default=True,
         metavar="SECONDS",
         help="Time over which the content's statistics are averaged, against flicker; 0 for none.",
     ),
-    click.option(
-        "--preserve-color",
-        type=click.Choice(["luminance"]),
-        help="Keep the content's colours, and take only the result's brightness.",
-    ),
-    style_size_option(),
 )

@@ -10,14 +10,16 @@ import click
 
 from adain.cli.inputs import contents_and_styles
 from adain.cli.number_list import CommandWithNumbers
-from adain.cli.options import alphas_option, look_options, model_options
+from adain.cli.options import alphas_option, model_options, request_options
 from adain.cli.progress import ResultBar
 from adain.cli.reporting import counted, ignored, say_failures
 from adain.cli.verbosity import verbose_option
+from adain.defaults import GRID_CELL, GRID_SIZE
 from adain.errors import AdainError
 
 if TYPE_CHECKING:
-    from adain.stylizer import PreserveColor, Stylizer
+    from adain.request import StyleRequest
+    from adain.stylizer import Stylizer
 
 __all__ = ["grid"]
 
@@ -26,8 +28,10 @@ __all__ = ["grid"]
 @contents_and_styles
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="File to write.")
 @alphas_option("a column each")
-@click.option("--cell", type=click.IntRange(1), default=256, show_default=True, help="Side of a picture on the sheet.")
-@look_options
+@click.option(
+    "--cell", type=click.IntRange(1), default=GRID_CELL, show_default=True, help="Side of a picture on the sheet."
+)
+@request_options("preserve_color", "size", "style_size", defaults={"size": GRID_SIZE})
 @model_options
 @verbose_option
 def grid(
@@ -37,19 +41,16 @@ def grid(
     output: Path,
     alpha: tuple[float, ...],
     cell: int,
-    size: int | None,
-    style_size: int,
-    preserve_color: PreserveColor | None,
+    request: StyleRequest,
     open_stylizer: Callable[[], Stylizer],
 ) -> None:
     """Write a contact sheet: every CONTENT, down, in every STYLE, across, labelled, with the originals at the edges.
 
     CONTENT and STYLE are pictures, folders of pictures, or patterns in quotes such as 'photos/*.jpg'. Contents are
-    stylized with a shorter side of 512 pixels unless --size says otherwise, then shrunk.
+    scaled to --size, stylized, and shrunk to --cell.
     """
     from adain.images import check_target, write
     from adain.jobs import grid as draw
-    from adain.jobs.contact_sheet import SIZE
 
     check_target(output)
     stylizer = open_stylizer()
@@ -59,9 +60,7 @@ def grid(
             (content, *more_contents),
             styles,
             alphas=alpha,
-            preserve_color=preserve_color,
-            size=size or SIZE,
-            style_size=style_size,
+            request=request,
             cell=cell,
             progress=bar,
         )

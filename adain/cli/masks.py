@@ -11,6 +11,7 @@ import click
 
 from adain.cli.inputs import PICTURE
 from adain.errors import InputError
+from adain.request import spec
 
 if TYPE_CHECKING:
     from adain.masking import Masks
@@ -18,46 +19,53 @@ if TYPE_CHECKING:
 __all__ = ["mask_options"]
 
 _R = TypeVar("_R")
-_OPTIONS = (
-    click.option(
-        "--mask",
-        "mask_files",
-        multiple=True,
-        type=PICTURE,
-        help="Where a STYLE goes: white there, black elsewhere, or grey; repeat it for each STYLE, in their order.",
-    ),
-    click.option(
-        "--labels",
-        type=PICTURE,
-        help="A picture of labels, such as a segmentation: its lowest value is where the first STYLE goes, and so on.",
-    ),
-    click.option(
-        "--subject",
-        is_flag=True,
-        help="The first STYLE goes where the content's alpha channel is opaque, a second one to the rest.",
-    ),
+
+
+def mask_options(*, film: bool = False, subject: bool = True) -> Callable[[Callable[..., _R]], Callable[..., _R]]:
+    """Add them; the command gets `choose_masks`: from the number of styles to the masks of a `StyleRequest`.
+
+    Args:
+        film: whether a mask may be a film or a folder.
+        subject: whether there is `--subject`.
+    """
+
+    def add(command: Callable[..., _R]) -> Callable[..., _R]:
+        @wraps(command)
+        def with_masks(
+            *, mask_files: tuple[Path, ...], labels: Path | None, subject: bool = False, **others: Any
+        ) -> _R:
+            if bool(mask_files) + (labels is not None) + subject > 1:
+                raise click.UsageError("--mask, --labels and --subject each say where styles go; give one of them")
+
+            def choose_masks(styles: int) -> Masks | None:
+                if labels is not None:
+                    return _of_labels(labels, styles)
+                return "subject" if subject else mask_files or None
+
+            return command(choose_masks=choose_masks, **others)
+
+        chosen: Callable[..., _R] = _SUBJECT(with_masks) if subject else with_masks
+        return _mask(film)(_LABELS(chosen))
+
+    return add
+
+
+def _mask(film: bool) -> Callable[[Callable[..., _R]], Callable[..., _R]]:
+    more = ". Or a film or folder of such, a frame each" if film else ""
+    kind = click.Path(exists=True, path_type=Path) if film else PICTURE
+    return click.option("--mask", "mask_files", multiple=True, type=kind, help=f"{spec('masks').help}{more}.")
+
+
+_LABELS = click.option(
+    "--labels",
+    type=PICTURE,
+    help="A picture of labels, such as a segmentation: its lowest value is where the first STYLE goes, and so on.",
 )
-
-
-def mask_options(command: Callable[..., _R]) -> Callable[..., _R]:
-    """Add them; the command gets `choose_masks`: from the number of styles to what a `Stylizer` takes as masks."""
-
-    @wraps(command)
-    def with_masks(*, mask_files: tuple[Path, ...], labels: Path | None, subject: bool, **others: Any) -> _R:
-        if bool(mask_files) + (labels is not None) + subject > 1:
-            raise click.UsageError("--mask, --labels and --subject each say where styles go; give one of them")
-
-        def choose_masks(styles: int) -> Masks | None:
-            if labels is not None:
-                return _of_labels(labels, styles)
-            return "subject" if subject else mask_files or None
-
-        return command(choose_masks=choose_masks, **others)
-
-    chosen: Callable[..., _R] = with_masks
-    for option in reversed(_OPTIONS):
-        chosen = option(chosen)
-    return chosen
+_SUBJECT = click.option(
+    "--subject",
+    is_flag=True,
+    help="The first STYLE goes where the content's alpha channel is opaque, a second one to the rest.",
+)
 
 
 def _of_labels(path: Path, styles: int) -> Masks:

@@ -10,26 +10,27 @@ from typing import TYPE_CHECKING
 import click
 
 from adain.cli.inputs import PICTURE
-from adain.cli.options import look_options, model_options
+from adain.cli.options import model_options, request_options
 from adain.cli.progress import ResultBar
 from adain.cli.verbosity import verbose_option
+from adain.defaults import MIX_SIZE, MIX_STEPS
 
 if TYPE_CHECKING:
-    from adain.stylizer import PreserveColor, Stylizer
+    from adain.request import StyleRequest
+    from adain.stylizer import Stylizer
 
 __all__ = ["mix"]
 
 logger = logging.getLogger(__name__)
 
 
-@click.command(context_settings={"default_map": {"size": 256}})
+@click.command()
 @click.argument("content", type=PICTURE)
 @click.argument("styles", metavar="STYLE STYLE [STYLE [STYLE]]", nargs=-1, required=True, type=PICTURE)
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="File to write.")
-@click.option("--steps", type=click.IntRange(2), default=5, show_default=True, help="Results along an edge.")
+@click.option("--steps", type=click.IntRange(2), default=MIX_STEPS, show_default=True, help="Results along an edge.")
 @click.option("--names", is_flag=True, help="Write shares in percent over the results, and names over the styles.")
-@click.option("--alpha", type=click.FloatRange(0, 1), help="Strength of the styles.  [default: the model's own]")
-@look_options
+@request_options("alpha", "preserve_color", "size", "style_size", defaults={"size": MIX_SIZE})
 @model_options
 @verbose_option
 def mix(
@@ -38,15 +39,12 @@ def mix(
     output: Path,
     steps: int,
     names: bool,
-    alpha: float | None,
-    size: int,
-    style_size: int,
-    preserve_color: PreserveColor | None,
+    request: StyleRequest,
     open_stylizer: Callable[[], Stylizer],
 ) -> None:
     """Write a grid of CONTENT between two, three or four styles, which are its corners.
 
-    A STYLE may be a style code (.safetensors). Each result is scaled to a shorter side of 256 pixels, or --size.
+    A STYLE may be a style code (.safetensors).
     """
     from adain.images import check_target, write
     from adain.mixing import grid_shares, interpolation_grid
@@ -61,10 +59,7 @@ def mix(
             styles,
             steps=steps,
             labels=names,
-            alpha=alpha,
-            preserve_color=preserve_color,
-            size=size,
-            style_size=style_size,
+            request=request,
             progress=bar,
         )
     write(picture, output)

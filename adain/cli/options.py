@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,6 +12,7 @@ import click
 from adain import registry
 from adain.cli.number_list import NumberList
 from adain.errors import InputError
+from adain.request import Spec, StyleRequest, spec
 
 if TYPE_CHECKING:
     from adain.loading import BackendName
@@ -19,12 +20,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "alphas_option",
-    "look_options",
     "model_name",
     "model_options",
-    "style_size_option",
+    "request_options",
     "weights_dir_option",
-    "weights_option",
 ]
 
 _F = TypeVar("_F", bound=Callable[..., object])
@@ -50,44 +49,51 @@ def weights_dir_option(command: _F) -> _F:
 
 def alphas_option(each: str) -> Callable[[_F], _F]:
     """Add `--alpha`, a tuple that may be empty; `each` says what several come to."""
-    return click.option(
-        "--alpha",
-        cls=NumberList,
-        multiple=True,
-        type=click.FloatRange(0, 1),
-        metavar="A ...",
-        help=f"Strength of the style, from 0 to 1; of several, {each}.  [default: the model's own]",
-    )
+    return _option("alpha", f"; of several, {each}", None, cls=NumberList, multiple=True, metavar="A ...")
 
 
-def weights_option(more: str = "") -> Callable[[_F], _F]:
-    """Add `--weights`, a tuple that may be empty; `more` goes on with its help."""
-    return click.option(
-        "--weights",
-        cls=NumberList,
-        multiple=True,
-        type=float,
-        metavar="W ...",
-        help=f"Share of each style, in their order{more}.  [default: equal]",
-    )
+def request_options(
+    *names: str, more: Mapping[str, str] | None = None, defaults: Mapping[str, object] | None = None
+) -> Callable[[Callable[..., _R]], Callable[..., _R]]:
+    """Add an option for each of these fields of a `StyleRequest`; the command gets `request`, made of them.
+
+    Args:
+        names: of fields, in the order of the help.
+        more: what goes on with their help, by name.
+        defaults: other ones than the request's own, by name.
+    """
+
+    def add(command: Callable[..., _R]) -> Callable[..., _R]:
+        @wraps(command)
+        def with_request(**others: Any) -> _R:
+            fields = {name: others.pop(name) for name in names}
+            if not fields.get("weights", True):  # the option was not given
+                fields["weights"] = None
+            return command(request=StyleRequest(**fields), **others)
+
+        chosen: Callable[..., _R] = with_request
+        for name in reversed(names):
+            default = (defaults or {}).get(name, getattr(StyleRequest, name))
+            chosen = _option(name, (more or {}).get(name, ""), default, **_SPECIAL.get(name, {}))(chosen)
+        return chosen
+
+    return add
 
 
-def style_size_option(scaled: str = "the strokes scale") -> Callable[[_F], _F]:
-    """Add `--style-size`; `scaled` says what goes with it."""
-    return click.option(
-        "--style-size",
-        type=click.IntRange(1),
-        default=512,
-        show_default=True,
-        help=f"Scale larger styles down to this shorter side; {scaled} with it.",
-    )
+def _option(name: str, more: str, default: object, **special: Any) -> Callable[[_F], _F]:
+    """The option of a field of a `StyleRequest`, as its `Spec` says."""
+    fact = spec(name)
+    unset = f".  [default: {fact.unset}]" if default is None and fact.unset else "."
+    special.setdefault("type", _type(fact))
+    if default is not None:
+        special.update(default=default, show_default=True)
+    return click.option(f"--{name.replace('_', '-')}", help=fact.help + more + unset, **special)
 
 
-def look_options(command: _F) -> _F:
-    """Add `--size`, `--style-size` and `--preserve-color`, each as a `Stylizer` takes it."""
-    for option in reversed(_LOOK):
-        command = option(command)
-    return command
+def _type(fact: Spec) -> click.ParamType[Any]:
+    if fact.choices:
+        return click.Choice(fact.choices)
+    return click.IntRange(fact.low) if fact.kind is int else click.FloatRange(fact.low, fact.high)
 
 
 def model_options(command: Callable[..., _R]) -> Callable[..., _R]:
@@ -110,15 +116,9 @@ def model_options(command: Callable[..., _R]) -> Callable[..., _R]:
     return weights_dir_option(chosen)
 
 
-_LOOK = (
-    click.option("--size", type=click.IntRange(1), help="Scale the content to this shorter side, in pixels."),
-    style_size_option(),
-    click.option(
-        "--preserve-color",
-        type=click.Choice(["coral", "luminance"]),
-        help="Keep the content's colours: recolour the style, or take only the result's brightness.",
-    ),
-)
+_SPECIAL: dict[str, dict[str, Any]] = {
+    "weights": {"cls": NumberList, "multiple": True, "type": float, "metavar": "W ..."}
+}
 _MODEL = (
     click.option(
         "--model",
@@ -128,7 +128,13 @@ _MODEL = (
         show_default=True,
         help="A name that `adain models` lists.",
     ),
-    click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True),
+    click.option(
+        "--device",
+        metavar="DEVICE",
+        default="auto",
+        show_default=True,
+        help="What it runs on: auto, cpu, cuda, cuda:1.",
+    ),
     click.option(
         "--backend",
         type=click.Choice(["auto", "onnx", "torch"]),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ import click
 from adain.cli.inputs import contents_and_styles
 from adain.cli.masks import mask_options
 from adain.cli.number_list import CommandWithNumbers
-from adain.cli.options import alphas_option, look_options, model_options, weights_option
+from adain.cli.options import alphas_option, model_options, request_options
 from adain.cli.progress import ResultBar
 from adain.cli.reporting import say
 from adain.cli.verbosity import verbose_option
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from adain.masking import Masks
-    from adain.stylizer import PreserveColor, Stylizer
+    from adain.request import StyleRequest
+    from adain.stylizer import Stylizer
 
 __all__ = ["stylize"]
 
@@ -44,14 +45,14 @@ logger = logging.getLogger(__name__)
 )
 @click.option("--overwrite", is_flag=True, help="Make results again that are in the folder.")
 @alphas_option("a result each")
-@weights_option("; mixes them in a folder too")
-@mask_options
-@look_options
-@click.option(
-    "--tile",
-    type=click.IntRange(0),
-    help="Stylize in tiles of this side in pixels, for the same picture in less memory; 0 never.  "
-    "[default: only where memory would be short]",
+@mask_options()
+@request_options(
+    "weights",
+    "preserve_color",
+    "size",
+    "style_size",
+    "tile",
+    more={"weights": "; mixes them in a folder too"},
 )
 @click.option("--compare", is_flag=True, help="Write content, style and result side by side.")
 @model_options
@@ -64,12 +65,8 @@ def stylize(
     name: str | None,
     overwrite: bool,
     alpha: tuple[float, ...],
-    weights: tuple[float, ...],
     choose_masks: Callable[[int], Masks | None],
-    size: int | None,
-    style_size: int,
-    preserve_color: PreserveColor | None,
-    tile: int | None,
+    request: StyleRequest,
     compare: bool,
     open_stylizer: Callable[[], Stylizer],
 ) -> None:
@@ -79,12 +76,12 @@ def stylize(
     output is a folder, every content gets every style, and what is there already is left out; a run that was
     interrupted goes on where it was. A STYLE may be a style code, which `adain encode` writes (.safetensors).
     """
-    contents, masks = (content, *more_contents), choose_masks(len(_found(styles)))
-    options = _Options(weights or None, masks, preserve_color, size, style_size, tile, compare)
+    contents = content, *more_contents
+    request = replace(request, masks=choose_masks(len(_found(styles))))
     if _is_file(output):
         if name is not None:
             raise InputError(f"--name is for results in a folder; {output} is the name of a file")
-        _one(contents, styles, Path(output), alpha, options, open_stylizer)
+        _one(contents, styles, Path(output), alpha, request, compare, open_stylizer)
         return
     from adain.jobs import stylize_many
 
@@ -98,23 +95,11 @@ def stylize(
             name=name,
             alphas=alpha,
             overwrite=overwrite,
+            request=request,
+            compare=compare,
             progress=bar,
-            **vars(options),
         )
     say(report)
-
-
-@dataclass(frozen=True)
-class _Options:
-    """What holds for every result."""
-
-    weights: tuple[float, ...] | None
-    masks: Masks | None
-    preserve_color: PreserveColor | None
-    size: int | None
-    style_size: int
-    tile: int | None
-    compare: bool
 
 
 def _one(
@@ -122,7 +107,8 @@ def _one(
     styles: Sequence[str],
     output: Path,
     alphas: Sequence[float],
-    options: _Options,
+    request: StyleRequest,
+    compare: bool,
     open_stylizer: Callable[[], Stylizer],
 ) -> None:
     """The only content in the style of all pictures that were named, or of the only one that was found."""
@@ -130,26 +116,16 @@ def _one(
     from adain.jobs import find_contents
 
     found, named, found_styles = find_contents(contents).sources, not any(map(_is_search, styles)), _found(styles)
-    mixed = named or options.weights is not None or options.masks is not None
-    results = len(found) * (1 if mixed else len(found_styles)) * max(1, len(alphas))
+    results = len(found) * (1 if named or request.together else len(found_styles)) * max(1, len(alphas))
     if results > 1:
         raise InputError(
             f"{output} is the name of a file, but there are {results:,} results; give a folder, such as "
             f"{output.with_suffix('')}{os.sep}"
         )
     check_target(output)
-    picture = open_stylizer()(
-        found[0].path,
-        found_styles,
-        alpha=alphas[0] if alphas else None,
-        weights=options.weights,
-        masks=options.masks,
-        preserve_color=options.preserve_color,
-        size=options.size,
-        style_size=options.style_size,
-        tile=options.tile,
-    )
-    if options.compare:
+    request = replace(request, alpha=alphas[0] if alphas else None)
+    picture = open_stylizer()(found[0].path, found_styles, request=request)
+    if compare:
         picture = _compared(found[0].path, found_styles, picture)
     write(picture, output)
     logger.info("wrote %s, %d x %d pixels", output, *picture.size)

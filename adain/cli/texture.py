@@ -11,12 +11,14 @@ import click
 
 from adain.cli.inputs import PICTURE, parse_size
 from adain.cli.number_list import CommandWithNumbers
-from adain.cli.options import model_options, style_size_option, weights_option
+from adain.cli.options import model_options, request_options
 from adain.cli.verbosity import verbose_option
+from adain.defaults import TEXTURE_SIDE
 from adain.errors import InputError
 from adain.registry import preferred
 
 if TYPE_CHECKING:
+    from adain.request import StyleRequest
     from adain.stylizer import Stylizer
 
 __all__ = ["texture"]
@@ -36,15 +38,14 @@ def _size(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, 
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="File to write.")
 @click.option(
     "--size",
-    default="512",
+    default=str(TEXTURE_SIDE),
     show_default=True,
     callback=_size,
     metavar="WIDTHxHEIGHT",
     help="Of the texture, in pixels; one number for a square.",
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Another is another texture.")
-@weights_option()
-@style_size_option("what is in the texture scales")
+@request_options("weights", "style_size", "tile")
 @model_options
 @verbose_option
 def texture(
@@ -52,8 +53,7 @@ def texture(
     output: Path,
     size: tuple[int, int],
     seed: int,
-    weights: tuple[float, ...],
-    style_size: int,
+    request: StyleRequest,
     open_stylizer: Callable[[], Stylizer],
 ) -> None:
     """Make a texture from noise that looks like STYLE, or between several; of a WCT model (--model).
@@ -64,6 +64,6 @@ def texture(
     from adain.texture import synthesize
 
     check_target(output)
-    picture = synthesize(open_stylizer(), styles, size, seed=seed, weights=weights or None, style_size=style_size)
+    picture = synthesize(open_stylizer(), styles, size, seed=seed, request=request)
     write(picture, output)
     logger.info("wrote %s, %d x %d pixels", output, *picture.size)

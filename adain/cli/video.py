@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import click
 
 from adain.cli.film_options import film_options
 from adain.cli.inputs import PICTURE
+from adain.cli.masks import mask_options
 from adain.cli.number_list import CommandWithNumbers
 from adain.cli.options import model_options
 from adain.cli.progress import FrameBar
 from adain.cli.verbosity import verbose_option
 
 if TYPE_CHECKING:
+    from adain.masking import Masks
+    from adain.request import StyleRequest
     from adain.stylizer import Stylizer
 
 __all__ = ["video"]
@@ -31,6 +35,7 @@ __all__ = ["video"]
     type=click.Path(path_type=Path),
     help="File to write, ending in .mp4, .m4v, .mov, .mkv, .webm or .gif; or folder for frames: a name without suffix.",
 )
+@mask_options(film=True)
 @film_options
 @click.option("--rate", type=float, metavar="FPS", help="Frames a second of a folder of frames.  [default: 25]")
 @click.option("--no-sound", "sound", flag_value=False, default=True, help="Leave the sound out.")
@@ -40,17 +45,15 @@ def video(
     source: Path,
     styles: tuple[Path, ...],
     output: Path,
-    alpha: float | None,
-    weights: tuple[float, ...],
+    choose_masks: Callable[[int], Masks | None],
+    request: StyleRequest,
     keyframes: str | None,
     smoothing: float,
-    preserve_color: Literal["luminance"] | None,
-    style_size: int,
     rate: float | None,
     sound: bool,
     open_stylizer: Callable[[], Stylizer],
 ) -> None:
-    """Give every frame of the film IN the style of STYLE, or of several mixed.
+    """Give every frame of the film IN the style of STYLE, or of several mixed or each on its own part.
 
     IN is a video file, a GIF, or a folder of numbered pictures. Size, time stamps, rotation, colour coding and sound
     are kept. Ctrl-C leaves a file that plays, with the frames so far. A STYLE is a picture or a style code
@@ -67,12 +70,9 @@ def video(
             source,
             styles,
             output,
-            alpha=alpha,
-            weights=weights or None,
+            request=replace(request, masks=choose_masks(len(styles))),
             keyframes=() if keyframes is None else keyframes,
             smoothing=smoothing,
-            preserve_color=preserve_color,
-            style_size=style_size,
             rate=rate,
             sound=sound,
             progress=bar,

@@ -7,13 +7,15 @@ import math
 import sys
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import click
 
 from adain.cli.film_options import film_options
 from adain.cli.inputs import PICTURE
+from adain.cli.masks import mask_options
 from adain.cli.number_list import CommandWithNumbers
 from adain.cli.options import model_options
 from adain.cli.progress import FrameBar
@@ -21,6 +23,8 @@ from adain.cli.verbosity import verbose_option
 from adain.errors import InputError
 
 if TYPE_CHECKING:
+    from adain.masking import Masks
+    from adain.request import StyleRequest
     from adain.stylizer import Stylizer
     from adain.video.clip import Clip
     from adain.video.writing import VideoSink
@@ -41,6 +45,7 @@ _STDOUT = Path("-")
 )
 @click.option("--camera", metavar="NAME", help="/dev/video1 on Linux, 1 on macOS, video=NAME on Windows.")
 @click.option("--seconds", type=click.FloatRange(0, min_open=True), help="When to stop.  [default: at Ctrl-C]")
+@mask_options(film=True, subject=False)
 @film_options
 @model_options
 @verbose_option
@@ -49,15 +54,13 @@ def webcam(
     output: Path,
     camera: str | None,
     seconds: float | None,
-    alpha: float | None,
-    weights: tuple[float, ...],
+    choose_masks: Callable[[int], Masks | None],
+    request: StyleRequest,
     keyframes: str | None,
     smoothing: float,
-    preserve_color: Literal["luminance"] | None,
-    style_size: int,
     open_stylizer: Callable[[], Stylizer],
 ) -> None:
-    """Give what a camera sees the style of STYLE, or of several mixed, until Ctrl-C.
+    """Give what a camera sees the style of STYLE, or of several mixed or each on its own part, until Ctrl-C.
 
     Frames that come faster than the network is are left out. To watch it: adain webcam STYLE -o - | ffplay -
     """
@@ -76,14 +79,11 @@ def webcam(
         frames = FrameStylizer(
             open_stylizer(),
             styles,
-            alpha=alpha,
-            weights=weights or None,
+            replace(request, masks=choose_masks(len(styles))),
             keyframes=() if keyframes is None else keyframes,
             smoothing=smoothing,
-            preserve_color=preserve_color,
-            style_size=style_size,
         )
-        with contextlib.suppress(KeyboardInterrupt):  # how a recording ends
+        with closing(frames), contextlib.suppress(KeyboardInterrupt):  # how a recording ends
             run(source, _sink(output, source.clip), frames, bar, live=True, until=seconds or math.inf)
 
 

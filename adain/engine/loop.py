@@ -28,7 +28,7 @@ from adain.engine.tiles import Tile, choose, tiles
 from adain.images.arrays import check_rgb, from_tensor, to_tensor
 from adain.registry import Stage
 
-__all__ = ["Cancel", "Follow", "Styles", "stylize"]
+__all__ = ["Cancel", "Follow", "Styles", "stylize", "stylize_tensor"]
 
 _KEPT = 768 << 20  # bytes that the maps of a whole picture may take, between encoding and decoding
 
@@ -185,3 +185,21 @@ class _Loop:
     def _check(self) -> None:
         if self.cancel is not None:
             self.cancel()
+
+
+def stylize_tensor(backend: Backend, picture: NDArray[np.float32], code: Code, alpha: float) -> NDArray[np.float32]:
+    """A picture that is not in 8 bits in a style, in one piece.
+
+    Args:
+        backend: what runs the network.
+        picture: (1, 3, H, W) float32, RGB in [0, 1].
+        code: of the style.
+        alpha: strength in [0, 1].
+
+    Returns:
+        (1, 3, H, W) float32, about [0, 1], neither clipped nor rounded.
+
+    Raises:
+        InputError: the code's arrays are not this model's.
+    """
+    return backend.stylize(picture, code, alpha)

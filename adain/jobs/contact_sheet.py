@@ -7,19 +7,19 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from adain.errors import InputError
-from adain.jobs.many import Paths, Progress, find_contents, find_styles
+from adain import checks
+from adain.cancellation import CancelInput
+from adain.defaults import GRID_CELL, GRID_SIZE
+from adain.jobs.many import Paths, Progress, alphas_of, find_contents, find_styles
 from adain.jobs.pipeline import PROBLEMS, Failure, reason
 from adain.jobs.plan import Look, looks
 from adain.jobs.sources import Found, Source
-from adain.jobs.steps import Settings, Stylizing
+from adain.jobs.steps import Stylizing
+from adain.request import PreserveColor, StyleRequest, given
 from adain.sheets import Cell, ContactSheet
-from adain.stylizer import STYLE_SIZE, PreserveColor, Stylizer
+from adain.stylizer import Stylizer
 
-__all__ = ["CELL", "SIZE", "Grid", "grid"]
-
-CELL = 256  # px; the side of a picture on the sheet
-SIZE = 512  # px, shorter side; stylized at the sheet's own size, strokes would be too large for the picture
+__all__ = ["Grid", "grid"]
 
 
 @dataclass(frozen=True)
@@ -46,10 +46,12 @@ def grid(
     *,
     alphas: Sequence[float] = (),
     preserve_color: PreserveColor | None = None,
-    size: int | None = SIZE,
-    style_size: int | None = STYLE_SIZE,
-    cell: int = CELL,
+    size: int | None = GRID_SIZE,
+    style_size: int | None = StyleRequest.style_size,
+    request: StyleRequest | None = None,
+    cell: int = GRID_CELL,
     progress: Progress | None = None,
+    cancel: CancelInput | None = None,
 ) -> Grid:
     """Stylize every content with every style onto one sheet: contents down, styles across, originals at the edges.
 
@@ -58,24 +60,29 @@ def grid(
         contents: files, folders and patterns, as `stylize_many` takes them.
         styles: likewise.
         alphas: strengths of the style in [0, 1]; a column for each. Empty: the model's own default.
-        preserve_color: as a `Stylizer` takes it.
+        preserve_color: see `adain.StyleRequest`.
         size: likewise; the results are shrunk afterwards.
         style_size: likewise.
+        request: all of these in one, in their place; it has neither weights nor masks.
         cell: the side of the square that each picture is shrunk into, in pixels.
         progress: as `stylize_many` calls it.
+        cancel: as for a `Stylizer`.
 
     Raises:
         InputError: an argument outside what is allowed, an input that is not there or holds no pictures, or a sheet
             that would be too large.
+        CancelledError: `cancel` ended it.
     """
-    if cell < 1:
-        raise InputError(f"a cell's side must be at least 1 pixel, got {cell}")
+    keywords = StyleRequest(preserve_color=preserve_color, size=size, style_size=style_size)
+    request = given(request, keywords, StyleRequest(size=GRID_SIZE))
+    request.refuse("a contact sheet", "weights", "masks")
+    stylizer.check(request, 1)
+    cell = checks.whole("cell", cell, 1, unit="pixels")
+    checks.callback("progress", progress)
     found = find_contents(contents), find_styles(styles)
-    strengths = [stylizer.alpha(alpha) for alpha in dict.fromkeys(alphas or (None,))]
+    strengths = alphas_of(stylizer, request, alphas)
     columns = [(look, alpha) for look in looks(found[1].sources, mixed=False) for alpha in strengths]
-    settings = Settings(preserve_color=preserve_color, size=size, style_size=style_size)
-    settings.check(stylizer, len(found[1].sources))
-    stylizing = Stylizing(stylizer, settings, keep_pictures=True, at_once=len(columns))
+    stylizing = Stylizing(stylizer, request, keep_pictures=True, at_once=len(columns), cancel=cancel)
     return _Drawing(stylizing, found[0].sources, columns, cell, progress).draw(found)
 
 

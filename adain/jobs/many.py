@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
 from PIL import Image
 
-from adain import images, sheets
+from adain import checks, images, sheets
+from adain.cancellation import CancelInput
 from adain.code import SUFFIX
 from adain.errors import InputError, OutputError
 from adain.images import Picture
@@ -19,11 +20,12 @@ from adain.jobs.naming import Template, default_template
 from adain.jobs.pipeline import Failure, Full, run
 from adain.jobs.plan import Result, Task, check_apart, looks, plan, unmade
 from adain.jobs.sources import Found, find
-from adain.jobs.steps import Settings, Stylizing
+from adain.jobs.steps import Stylizing
 from adain.masking import Masks
-from adain.stylizer import STYLE_SIZE, PreserveColor, Stylizer
+from adain.request import PreserveColor, StyleRequest, given
+from adain.stylizer import Stylizer
 
-__all__ = ["Paths", "Progress", "Report", "find_contents", "find_styles", "stylize_many"]
+__all__ = ["Paths", "Progress", "Report", "alphas_of", "find_contents", "find_styles", "stylize_many"]
 
 Paths: TypeAlias = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 Progress: TypeAlias = Callable[[int, int], None]
@@ -60,11 +62,13 @@ def stylize_many(
     masks: Masks | None = None,
     preserve_color: PreserveColor | None = None,
     size: int | None = None,
-    style_size: int | None = STYLE_SIZE,
+    style_size: int | None = StyleRequest.style_size,
     tile: int | None = None,
+    request: StyleRequest | None = None,
     overwrite: bool = False,
     compare: bool = False,
     progress: Progress | None = None,
+    cancel: CancelInput | None = None,
 ) -> Report:
     """Stylize every content with every style, at every strength, into a folder.
 
@@ -82,15 +86,18 @@ def stylize_many(
             template has one.
         alphas: strengths of the style in [0, 1]; a result for each. Empty: the model's own default.
         weights: one per style: all of them are mixed in these shares. None: every style on its own.
-        masks: one per style, or "subject", as a `Stylizer` takes them: all styles go into every result.
-        preserve_color: as a `Stylizer` takes it.
+        masks: one per style, or "subject": all styles go into every result. This and all up to `tile`: see
+            `adain.StyleRequest`.
+        preserve_color: likewise.
         size: likewise.
         style_size: likewise.
         tile: likewise.
+        request: all of these in one, in their place.
         overwrite: make results that exist again.
         compare: write content, style and result side by side instead of the result alone.
         progress: called with the results that are dealt with, whether they could be made or not, and all that
             were to be made; first with 0.
+        cancel: ends the run with a `CancelledError`, as for a `Stylizer`; results that are written stay.
 
     Returns:
         What was written, and what could not be; a bad picture does not stop the rest.
@@ -99,19 +106,34 @@ def stylize_many(
         InputError: an argument outside what is allowed, an input that is not there or holds no pictures, or two
             results of the same name. Nothing has been written.
         OutputError: the folder cannot be written to.
+        CancelledError: `cancel` ended it.
     """
-    output = Path(output)
+    keywords = StyleRequest(
+        weights=weights, masks=masks, preserve_color=preserve_color, size=size, style_size=style_size, tile=tile
+    )
+    request, output = given(request, keywords), checks.path("output", output)
+    checks.callback("progress", progress)
     _check_folder(output)
-    settings = Settings(weights, masks, preserve_color, size, style_size, tile)
-    alphas = [stylizer.alpha(alpha) for alpha in dict.fromkeys(alphas or (None,))]
-    template = Template(default_template(len(alphas), compare=compare) if name is None else name)
+    strengths = alphas_of(stylizer, request, alphas)
+    template = Template(default_template(len(strengths), compare=compare) if name is None else name)
     found = find_contents(contents), find_styles(styles)
-    settings.check(stylizer, len(found[1].sources))
-    all_looks = looks(found[1].sources, mixed=settings.together)
-    tasks = plan(found[0].sources, all_looks, alphas, template, output, stylizer.model.name)
+    stylizer.check(request, len(found[1].sources) if request.together else 1)
+    all_looks = looks(found[1].sources, mixed=request.together)
+    tasks = plan(found[0].sources, all_looks, strengths, template, output, stylizer.model.name)
     check_apart(tasks, found)
     left = tasks if overwrite else unmade(tasks)
-    return _run(_Folder(stylizer, settings, compare=compare), tasks, left, found, progress)
+    stylizing = Stylizing(stylizer, request, keep_pictures=compare, cancel=cancel)
+    return _run(_Folder(stylizing, compare=compare), tasks, left, found, progress)
+
+
+def alphas_of(stylizer: Stylizer, request: StyleRequest, alphas: Sequence[float]) -> list[float]:
+    """The strengths of a sweep, each once; none stands for the request's own.
+
+    Raises:
+        InputError: one is not in [0, 1].
+    """
+    requests = [replace(request, alpha=alpha) for alpha in checks.listed("alphas", alphas)]
+    return list(dict.fromkeys(stylizer.alpha(each) for each in requests or [request]))
 
 
 def find_contents(contents: Paths) -> Found:
@@ -135,11 +157,11 @@ def find_styles(styles: Paths) -> Found:
 class _Folder:
     """The steps of results that are files of their own."""
 
-    def __init__(self, stylizer: Stylizer, settings: Settings, *, compare: bool) -> None:
-        self._stylizing = Stylizing(stylizer, settings, keep_pictures=compare)
+    def __init__(self, stylizing: Stylizing, *, compare: bool) -> None:
+        self._stylizing = stylizing
         self._compare = compare
-        self.read = self._stylizing.read
-        self.prepare = self._stylizing.prepare
+        self.read = stylizing.read
+        self.prepare = stylizing.prepare
 
     def stylize(self, content: Picture, result: Result) -> tuple[Image.Image, list[sheets.Cell]]:
         stylized = self._stylizing.stylize(content, result.look, result.alpha)
@@ -198,7 +220,9 @@ def _run(
 
 
 def _listed(paths: Paths) -> Sequence[str | os.PathLike[str]]:
-    listed = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+    listed = [paths] if isinstance(paths, str | os.PathLike) else checks.listed("contents and styles", paths)
+    for each in listed:
+        checks.path("each of contents and styles", each)
     if not listed:
         raise InputError("at least one file or folder is needed, got none")
     return listed

@@ -36,6 +36,8 @@ class Template:
     """
 
     def __init__(self, text: str) -> None:
+        if not isinstance(text, str):
+            raise InputError(f"a name is a template such as {{content}}_{{style}}, got {text!r}")
         self.text = text
         self._pieces = _parsed(text)
         last = self._pieces[-1][0] if self._pieces and self._pieces[-1][1] is None else ""

@@ -21,7 +21,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
-from adain.errors import AdainError
+from adain.errors import DeviceError, ImageError, InputError, WeightsError
 from adain.images import Picture
 from adain.jobs.plan import Look, Result, Task
 from adain.jobs.sources import Source
@@ -34,7 +34,8 @@ WRITERS = max(2, min(8, os.cpu_count() or 1))  # a PNG of a megapixel takes a th
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 
-PROBLEMS = (AdainError, MemoryError, OSError)
+# Of one picture; the rest goes on. `CancelledError` is none: it ends the run.
+PROBLEMS = (InputError, ImageError, WeightsError, DeviceError, MemoryError, OSError)
 
 _T = TypeVar("_T")
 

@@ -22,12 +22,14 @@ class FolderSource:
     Args:
         path: the folder; files that are hidden, or no pictures by their suffix, are left alone.
         rate: frames a second.
+        keep_hidden: whether colours below an alpha of 0 are kept.
 
     Raises:
         ImageError: it cannot be looked into or holds no pictures, or the first cannot be read.
     """
 
-    def __init__(self, path: Path, rate: Fraction) -> None:
+    def __init__(self, path: Path, rate: Fraction, *, keep_hidden: bool = False) -> None:
+        self._keep_hidden = keep_hidden
         self._files = _pictures(path)
         if not self._files:
             raise ImageError(f"the folder {path} holds no pictures ({', '.join(READABLE)}); give one with frames")
@@ -41,7 +43,7 @@ class FolderSource:
         """See `adain.video.clip.Source`."""
         expected = self.clip.width, self.clip.height
         for number, file in enumerate(self._files):
-            picture = images.read(file)
+            picture = images.read(file, keep_hidden=self._keep_hidden)
             if picture.size != expected:
                 raise ImageError(
                     "{} is {}x{}, the frames before it {}x{}; scale all to one size first".format(

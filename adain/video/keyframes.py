@@ -14,11 +14,11 @@ stays. Two keyframes at one time make a jump.
 from __future__ import annotations
 
 import itertools
-import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from adain import checks
 from adain.code import shares
 from adain.errors import InputError
 
@@ -61,6 +61,9 @@ def parse(text: str, styles: int) -> list[Keyframe]:
 class Timeline:
     """Alpha and weights at every time.
 
+    Attributes:
+        mixes: whether a keyframe names weights.
+
     Args:
         keyframes: in the order of time; none for values that do not change.
         alpha: where no keyframe names it.
@@ -72,9 +75,13 @@ class Timeline:
     """
 
     def __init__(self, keyframes: Sequence[Keyframe], alpha: float, weights: Sequence[float]) -> None:
+        for keyframe in keyframes:
+            if not isinstance(keyframe, Keyframe):
+                raise InputError(f"keyframes must be text or a list of adain.video.Keyframe, got {keyframe!r}")
         _check_times([keyframe.time for keyframe in keyframes], "keyframes")
         alphas = [(k.time, (_alpha(k),)) for k in keyframes if k.alpha is not None]
         mixes = [(k.time, tuple(shares(len(weights), k.weights))) for k in keyframes if k.weights is not None]
+        self.mixes = bool(mixes)
         self._alpha = _Track(alphas or [(0.0, (alpha,))], "alpha")
         self._weights = _Track(mixes or [(0.0, tuple(shares(len(weights), weights)))], "style")
 
@@ -112,18 +119,14 @@ class _Track:
 
 def _check_times(times: Sequence[float], name: str) -> None:
     for time in times:
-        if not (math.isfinite(time) and time >= 0):
-            raise InputError(f"{name} need times of 0 seconds or later, got {time:g}")
+        checks.number(f"the times of {name}", time, 0, unit="seconds")
     for earlier, later in itertools.pairwise(times):
         if later < earlier:
             raise InputError(f"{name} must be in the order of time, got {later:g} s after {earlier:g} s; sort them")
 
 
 def _alpha(keyframe: Keyframe) -> float:
-    alpha = keyframe.alpha
-    if alpha is None or not 0 <= alpha <= 1:  # not-a-number fails here too
-        raise InputError(f"alpha must be in [0, 1], got {alpha} at {keyframe.time:g} s")
-    return alpha
+    return checks.number(f"at {keyframe.time:g} s, alpha", keyframe.alpha, 0, 1)
 
 
 def _keyframe(word: str, styles: int) -> Keyframe:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from fractions import Fraction
+from numbers import Real
 from pathlib import Path
 
 from adain import images
@@ -19,13 +20,16 @@ RATE = Fraction(25)  # frames a second of a folder of frames; film is 24, PAL 25
 FASTEST = 1000  # frames a second; more is a mistake
 
 
-def open_source(path: Path, rate: Fraction | float | None = None, *, sound: bool = True) -> Source:
+def open_source(
+    path: Path, rate: Fraction | float | None = None, *, sound: bool = True, keep_hidden: bool = False
+) -> Source:
     """Open a video file, a GIF or a folder of frames.
 
     Args:
         path: to it.
         rate: frames a second of a folder; 25 if None.
         sound: whether sound tracks are read.
+        keep_hidden: whether colours below an alpha of 0 are kept, see `adain.images.read`.
 
     Raises:
         ImageError: it does not exist, or cannot be read.
@@ -35,7 +39,7 @@ def open_source(path: Path, rate: Fraction | float | None = None, *, sound: bool
     if not path.exists():
         raise ImageError(f"{path} does not exist; check the path")
     if path.is_dir():
-        return FolderSource(path, _rate(rate))
+        return FolderSource(path, _rate(rate), keep_hidden=keep_hidden)
     if rate is not None:
         raise InputError(f"a frame rate is for folders of frames; {path} has its own, leave the rate out")
     if is_gif(path):
@@ -107,6 +111,7 @@ def require_av() -> None:
 def _rate(rate: Fraction | float | None) -> Fraction:
     if rate is None:
         return RATE
-    if not 0 < rate <= FASTEST:  # not-a-number fails here too
-        raise InputError(f"a frame rate must be above 0 and at most {FASTEST}, got {float(rate):g}")
-    return Fraction(rate).limit_denominator(1001)  # that of 29.97 and its like
+    if not isinstance(rate, Real) or not 0 < rate <= FASTEST:  # not-a-number fails here too
+        raise InputError(f"a frame rate must be above 0 and at most {FASTEST}, got {rate!r}")
+    exact = rate if isinstance(rate, Fraction) else Fraction(float(rate))
+    return exact.limit_denominator(1001)  # that of 29.97 and its like

@@ -10,19 +10,23 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from pathlib import Path
-from typing import Literal
 
-from adain import color, images
+from adain import checks
+from adain.cancellation import CancelInput, checker
 from adain.code import StyleCode, mix, shares
+from adain.defaults import SMOOTHING
+from adain.engine.smoothing import Smoothing
 from adain.errors import InputError
-from adain.stylizer import STYLE_SIZE, StyleInput, Stylizer, several
+from adain.images import Picture
+from adain.masking import Masks
+from adain.request import PreserveColor, StyleRequest, given
+from adain.stylizer import StyleInput, Stylizer, several
 from adain.video.clip import Frame, Sink, Source
 from adain.video.cuts import CutDetector
+from adain.video.film_masks import FilmMasks
 from adain.video.keyframes import Keyframe, Timeline, parse
 from adain.video.opening import check_output, open_sink, open_source
 from adain.video.overlap import Background, prefetch
-from adain.video.smoothing import SECONDS, SmoothStylizer
 
 __all__ = ["FrameStylizer", "Progress", "Summary", "run", "stylize"]
 
@@ -55,18 +59,23 @@ def stylize(
     *,
     alpha: float | None = None,
     weights: Sequence[float] | None = None,
+    masks: Masks | None = None,
     keyframes: str | Sequence[Keyframe] = (),
-    smoothing: float = SECONDS,
-    preserve_color: Literal["luminance"] | None = None,
-    style_size: int | None = STYLE_SIZE,
+    smoothing: float = SMOOTHING,
+    preserve_color: PreserveColor | None = None,
+    style_size: int | None = StyleRequest.style_size,
+    tile: int | None = None,
+    request: StyleRequest | None = None,
     rate: Fraction | float | None = None,
     sound: bool = True,
     progress: Progress | None = None,
+    cancel: CancelInput | None = None,
 ) -> Summary:
-    """Give every frame of a clip the look of one style or of several.
+    """Give every frame of a clip the look of one style, or of several mixed or each on its own part.
 
     Size, time stamps, frame rate, rotation and colour coding stay the clip's own, and sound is copied as it is. Each
-    style is encoded once. Ctrl-C completes the file with the frames so far before `KeyboardInterrupt` goes on.
+    style is encoded once, with CORAL once per scene. Ctrl-C completes the file with the frames so far before
+    `KeyboardInterrupt` goes on.
 
     Args:
         stylizer: the model.
@@ -76,35 +85,38 @@ def stylize(
             frame. An existing file is replaced, a folder must be empty.
         alpha: strength in [0, 1] where no keyframe sets it. None: the model's own default.
         weights: shares of the styles where no keyframe sets them. None: equal.
-        keyframes: changes over time; see `adain.video.keyframes`.
+        masks: see `adain.StyleRequest`. A mask that is a film or folder has one frame for each of the clip's; if it is
+            shorter, its last frame stays, with a warning.
+        keyframes: changes over time; see `adain.video.keyframes`. With masks, of alpha only.
         smoothing: time constant in seconds over which the content's statistics are averaged; 0 for none.
-        preserve_color: `luminance` takes only the result's brightness.
-        style_size: scale larger styles down to this shorter side. None: as they are.
+        preserve_color: see `adain.StyleRequest`.
+        style_size: likewise.
+        tile: likewise.
+        request: all of these but keyframes and smoothing in one, in their place; it has no size.
         rate: frames a second of a folder of frames. None: 25.
         sound: whether sound is copied.
         progress: called after each frame.
+        cancel: ends it with a `CancelledError`, as for a `Stylizer`; no incomplete file is left behind.
 
     Raises:
         InputError: an argument outside what is allowed, the output is the source, or cannot hold its sound.
-        ImageError: the clip or a style cannot be read.
+        ImageError: the clip, a mask or a style cannot be read.
         OutputError: the output cannot be written.
         DeviceError: PyAV is needed and not installed.
+        CancelledError: `cancel` ended it.
     """
-    into, out = Path(source), Path(output)
+    keywords = StyleRequest(
+        alpha=alpha, weights=weights, masks=masks, preserve_color=preserve_color, style_size=style_size, tile=tile
+    )
+    request = given(request, keywords)
+    into, out = checks.path("source", source), checks.path("output", output)
+    checks.callback("progress", progress)
     check_output(out, into)
-    opened = open_source(into, rate, sound=sound)
+    opened = open_source(into, rate, sound=sound, keep_hidden=request.masks == "subject")
     with closing(opened):
-        frames = FrameStylizer(
-            stylizer,
-            style,
-            alpha=alpha,
-            weights=weights,
-            keyframes=keyframes,
-            smoothing=smoothing,
-            preserve_color=preserve_color,
-            style_size=style_size,
-        )
-        return run(opened, open_sink(out, opened.clip), frames, progress)
+        frames = FrameStylizer(stylizer, style, request, keyframes=keyframes, smoothing=smoothing, cancel=cancel)
+        with closing(frames):
+            return run(opened, open_sink(out, opened.clip), frames, progress)
 
 
 class FrameStylizer:
@@ -118,42 +130,71 @@ class FrameStylizer:
         self,
         stylizer: Stylizer,
         style: StyleInput | Sequence[StyleInput],
+        request: StyleRequest,
         *,
-        alpha: float | None = None,
-        weights: Sequence[float] | None = None,
         keyframes: str | Sequence[Keyframe] = (),
-        smoothing: float = SECONDS,
-        preserve_color: Literal["luminance"] | None = None,
-        style_size: int | None = STYLE_SIZE,
+        smoothing: float = SMOOTHING,
+        cancel: CancelInput | None = None,
     ) -> None:
-        if preserve_color not in (None, "luminance"):
-            raise InputError(f"preserve_color must be luminance or None for a video, got {preserve_color!r}")
         styles = several(style)
-        changes = parse(keyframes, len(styles)) if isinstance(keyframes, str) else keyframes
-        self._timeline = Timeline(changes, stylizer.alpha(alpha), shares(len(styles), weights))
-        self._network = SmoothStylizer(stylizer.backend, smoothing)
-        self._luminance = preserve_color == "luminance"
-        self._codes = stylizer.codes(styles, size=style_size)
-        self._mixed = mix(self._codes, self._timeline.weights(0))
-        self._weights = self._timeline.weights(0)
+        request.refuse("a film", "size")
+        stylizer.check(request, len(styles))
+        self._cancel = checker(cancel)
+        self._stylizer, self._request = stylizer, request
+        self._timeline = Timeline(
+            parse(keyframes, len(styles)) if isinstance(keyframes, str) else checks.listed("keyframes", keyframes),
+            stylizer.alpha(request),
+            shares(len(styles), request.weights),
+        )
+        if request.masks is not None and self._timeline.mixes:
+            raise InputError("keyframes of styles mix them all over the picture, masks place them; give one of the two")
+        self._smoothing = Smoothing(smoothing)
+        self._styles = [stylizer.open_style(each, request) for each in styles]
+        coral = request.preserve_color == "coral"
+        self._codes = None if coral else stylizer.codes(self._styles, request, cancel=self._cancel)
+        self._mixed: tuple[tuple[float, ...], StyleCode] | None = None
         self._cut = CutDetector()
+        self._masks = None if request.masks is None else FilmMasks(request.masks, len(styles))
         self.cuts: list[float] = []
 
     def __call__(self, frame: Frame) -> Frame:
         """The next frame, stylised."""
+        self._cancel()
         now = float(frame.time)
         if self._cut(frame.rgb):
             self.cuts.append(now)
-            self._network.restart()
-        tensor = self._network(images.to_tensor(frame.rgb), self._code(now), self._timeline.alpha(now), now)
-        rgb = images.from_tensor(tensor)
-        return replace(frame, rgb=color.luminance(rgb, frame.rgb) if self._luminance else rgb)
+            self._begin_scene()
+        masks = None if self._masks is None else self._masks(frame)
+        if self._codes is None:  # recoloured to the first frame of each scene
+            self._codes = self._stylizer.codes(self._styles, self._request, Picture(frame.rgb), masks, self._cancel)
+        self._smoothing.advance(now)
+        rgb = self._stylizer.stylize_pixels(
+            frame.rgb,
+            [self._mix(self._codes, now)] if masks is None else self._codes,
+            replace(self._request, alpha=self._timeline.alpha(now), weights=None),
+            masks=masks,
+            follow=self._smoothing if self._smoothing.active else None,
+            cancel=self._cancel,
+        )
+        subject = self._masks is not None and self._masks.subject
+        return replace(frame, rgb=rgb, alpha=None if subject else frame.alpha)
 
-    def _code(self, now: float) -> StyleCode:
+    def close(self) -> None:
+        """Close films of masks."""
+        if self._masks is not None:
+            self._masks.close()
+
+    def _begin_scene(self) -> None:
+        self._smoothing.restart()
+        if self._request.preserve_color == "coral":
+            self._codes = self._mixed = None
+
+    def _mix(self, codes: Sequence[StyleCode], now: float) -> StyleCode:
+        """Of the styles at a time, kept for as long as nothing changes."""
         weights = self._timeline.weights(now)
-        if weights != self._weights:
-            self._weights, self._mixed = weights, mix(self._codes, weights)
-        return self._mixed
+        if self._mixed is None or self._mixed[0] != weights:
+            self._mixed = weights, mix(codes, weights)
+        return self._mixed[1]
 
 
 def run(

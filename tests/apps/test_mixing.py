@@ -25,6 +25,7 @@ WIDTH, HEIGHT, MARGIN = 48, 36, 8
 class FlatStyles:
     """A backend whose every result is its style's mean colour."""
 
+    model = registry.get("adain-vgg19")
     device = "cpu"
 
     def __init__(self) -> None:

@@ -29,6 +29,7 @@ COLLAB = "weights/original/collaborative-distillation"
 class Echo:
     """A backend that notes what it is given, and returns a picture of the style's mean with some of the content."""
 
+    model = registry.get("wct-vgg19")
     device = "cpu"
 
     def __init__(self) -> None:
@@ -100,14 +101,36 @@ def test_styles_mix_by_their_weights() -> None:
     ("model", "size", "seed", "said"),
     [
         ("adain-slim", (8, 8), 0, r"adain-slim cannot make textures.*use one of .*wct-vgg19"),
-        ("wct-vgg19", (0, 8), 0, "at least 1 x 1 pixels, got 0 x 8"),
+        ("wct-vgg19", (0, 8), 0, "a texture's side must be a whole number of pixels, at least 1, got 0"),
         ("wct-vgg19", (8, 8), -1, "got -1"),
+        ("wct-vgg19", 8, 0, "size must be a list, got 8"),
+        ("wct-vgg19", (8, 8, 8), 0, "size must be a width and a height"),
+        ("wct-vgg19", ("8", 8), 0, "a texture's side must be a whole number of pixels, at least 1, got '8'"),
+        ("wct-vgg19", (8, 8), "a", "seed must be a whole number, at least 0, got 'a'"),
     ],
 )
 def test_what_cannot_be_is_an_error_before_any_work(model: str, size: tuple[int, int], seed: int, said: str) -> None:
     made = echo(model)
     with pytest.raises(InputError, match=said):
         synthesize(made, "nowhere.png", size, seed=seed)
+
+
+def test_a_request_has_what_a_texture_needs() -> None:
+    request = adain.StyleRequest(weights=[3, 1], tile=0)
+    made, same = (
+        synthesize(echo(), [RED, GREEN], (4, 4), **options)  # type: ignore[arg-type]
+        for options in ({"request": request}, {"weights": [3, 1]})
+    )
+    assert np.array_equal(made, same)
+    with pytest.raises(InputError, match="a texture takes no alpha"):
+        synthesize(echo(), RED, (4, 4), request=adain.StyleRequest(alpha=0.5))
+
+
+def test_a_texture_can_be_cancelled() -> None:
+    token = adain.CancelToken()
+    token.cancel()
+    with pytest.raises(adain.CancelledError):
+        synthesize(echo(), RED, (4, 4), cancel=token)
 
 
 def test_a_code_of_another_model_is_an_error() -> None:

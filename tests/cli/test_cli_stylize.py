@@ -14,6 +14,7 @@ import adain
 from adain import loading
 from adain.cli.main import main
 from adain.cli.stylize import stylize
+from adain.request import StyleRequest
 
 pytestmark = pytest.mark.usefixtures("random_weights")
 
@@ -40,8 +41,8 @@ def asked_for(monkeypatch: pytest.MonkeyPatch, *args: str | Path) -> dict[str, o
     seen: dict[str, object] = {}
 
     class Recorder:
-        def __call__(self, content: object, style: object, **options: object) -> Image.Image:
-            seen.update(options, content=content, style=style)
+        def __call__(self, content: object, style: object, *, request: StyleRequest) -> Image.Image:
+            seen.update(vars(request), content=content, style=style)
             return Image.new("RGB", (1, 1))
 
     def load(model: str, **options: object) -> Recorder:
@@ -84,6 +85,12 @@ def test_every_option_reaches_the_stylizer(
         "backend": "torch",
         "weights_dir": tmp_path,
     }
+
+
+def test_any_device_that_the_library_takes_reaches_it(
+    monkeypatch: pytest.MonkeyPatch, photo_file: Path, painting_file: Path, out: Path
+) -> None:
+    assert asked_for(monkeypatch, photo_file, painting_file, "-o", out, "--device", "cuda:1")["device"] == "cuda:1"
 
 
 @pytest.mark.parametrize(
@@ -137,13 +144,14 @@ def test_verbose_says_device_weights_sizes_and_times(
         ("--weights 0", 1, "at least one weight must be above 0"),
         ("--weights much", 2, "'much' is not a valid float"),
         ("--weights", 2, "requires an argument"),
+        ("--device tpu", 1, "unknown device 'tpu'; allowed: auto, cpu, cuda, cuda:0"),
         ("--weights-dir nowhere", 1, "'nowhere' does not exist"),
     ],
 )
 def test_a_wrong_option_is_one_clear_error(
     photo_file: Path, painting_file: Path, out: Path, options: str, code: int, said: str
 ) -> None:
-    result = run(photo_file, painting_file, "-o", out, "--device", "cpu", *options.split())
+    result = run(photo_file, painting_file, "-o", out, "--device", "cpu", *options.split())  # the last one counts
     assert result.exit_code == code
     assert said in result.stderr
     assert len([line for line in result.stderr.splitlines() if line.startswith("Error")]) == 1

@@ -29,6 +29,7 @@ F32 = NDArray[np.float32]
 class Tint:
     """A backend that mixes the style's mean colour into the content, and counts what it is asked for."""
 
+    model = registry.get(registry.DEFAULT)
     device = "cpu"
     stages = ("tint",)
 
@@ -314,8 +315,7 @@ def test_progress_counts_every_result_whatever_became_of_it(
         ({"preserve_color": "sepia"}, "preserve_color must be one of"),
         ({"size": 0}, "size must be a whole number of pixels, at least 1, got 0"),
         ({"style_size": -1}, "got -1"),
-        ({"tile": -1}, "tile must be a number of pixels"),
-        ({"tile": 8, "masks": "subject"}, "masks and tiles do not go together"),
+        ({"tile": -1}, "tile must be a whole number of pixels, at least 0, got -1"),
         ({"name": "{style}.png"}, "add fields until names differ"),
         ({"name": "{picture}"}, "unknown field {picture}"),
         ({"contents": []}, "at least one file or folder is needed"),

@@ -7,7 +7,7 @@ import json
 import re
 import shlex
 import shutil
-from dataclasses import replace
+from dataclasses import fields, replace
 from importlib.metadata import PackageNotFoundError, metadata
 from operator import attrgetter
 from pathlib import Path
@@ -25,6 +25,7 @@ from adain.bench import runner, worker
 from adain.bench.cases import Case
 from adain.cli.main import main
 from adain.registry import DEFAULT, MODELS, Model
+from adain.request import StyleRequest
 from adain.stylizer import Stylizer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -168,12 +169,14 @@ def test_every_extra_is_in_its_table() -> None:
     assert set(re.findall(r"^\| `(\w+)`", shown[1], flags=re.MULTILINE)) == set(extras) - {"test"}
 
 
-def test_the_table_of_arguments_is_the_stylizers() -> None:
+def test_the_table_of_arguments_is_the_requests() -> None:
     shown = re.search(r"<!-- arguments:[^\n]*-->\n(.*?)\n<!-- /arguments -->", README, flags=re.DOTALL)
     assert shown
-    parameters = inspect.signature(Stylizer.__call__).parameters.values()
-    expected = [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
-    assert re.findall(r"^\| `(\w+)`", shown[1], flags=re.MULTILINE) == expected
+    names = [field.name for field in fields(StyleRequest)]
+    assert re.findall(r"^\| `(\w+)`", shown[1], flags=re.MULTILINE) == names
+    parameters = inspect.signature(Stylizer.__call__).parameters
+    assert [name for name in parameters if name in names] == names
+    assert all(parameters[field.name].default == field.default for field in fields(StyleRequest))
 
 
 def test_functions_it_names_exist() -> None:

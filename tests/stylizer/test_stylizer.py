@@ -29,6 +29,7 @@ Array = NDArray[np.float32]
 class PixelAdaIN:
     """AdaIN of the pixels themselves: a backend without a network."""
 
+    model = registry.get("adain-vgg19")
     device = "cpu"
 
     def __init__(self) -> None:

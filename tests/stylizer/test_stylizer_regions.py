@@ -26,6 +26,7 @@ LEFT[:, :24] = True
 class FlatStyles:
     """A backend whose styles are flat colours: each mask gets its style's mean, the rest is grey."""
 
+    model = registry.get("adain-vgg19")
     device = "cpu"
 
     def __init__(self) -> None:

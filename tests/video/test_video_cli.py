@@ -22,6 +22,7 @@ from adain.cli.main import main
 from adain.cli.video import video
 from adain.engine.backend import Maps
 from adain.engine.moments import Moments
+from adain.request import StyleRequest
 from adain.stylizer import Stylizer
 
 pytest.importorskip("av", reason="video files need the extra video")
@@ -113,6 +114,20 @@ def test_keyframes_weights_and_the_other_options_arrive(
         assert not file.streams.audio
 
 
+def test_masks_colors_and_tiles_arrive(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, clip: Path, painting_file: Path, photo_file: Path, out: Path
+) -> None:
+    seen: dict[str, Any] = {}
+    monkeypatch.setattr("adain.video.pipeline.stylize", lambda *args, **options: seen.update(options))
+    monkeypatch.setattr(loading, "load", lambda *args, **options: None)
+    moving_mask = tmp_path / "in"
+    options = ["--mask", moving_mask, "--mask", photo_file, "--tile", "64", "--preserve-color", "coral"]
+    result = run("video", clip, painting_file, photo_file, "-o", out, *options)
+    assert result.exit_code == 0, result.output
+    request = StyleRequest(masks=[moving_mask, photo_file], tile=64, preserve_color="coral")
+    assert vars(seen["request"]) == vars(request)
+
+
 def test_ctrl_c_leaves_a_film_that_plays_with_what_is_done(
     monkeypatch: pytest.MonkeyPatch, clip: Path, painting_file: Path, out: Path
 ) -> None:
@@ -160,13 +175,14 @@ def test_a_film_that_was_there_stays_when_the_new_one_fails(clip: Path, painting
         ("--alpha 1.5", 2, "1.5 is not in the range"),
         ("--alpha nan", 1, "alpha must be in [0, 1], got nan"),
         ("--smoothing -1", 2, "-1.0 is not in the range"),
-        ("--keyframes 0:alpha=2", 1, "alpha must be in [0, 1], got 2.0 at 0 s"),
+        ("--keyframes 0:alpha=2", 1, "at 0 s, alpha must be in [0, 1], got 2.0"),
         ("--keyframes 5:alpha=1_2:alpha=0", 1, "must be in the order of time"),
         ("--keyframes 0:style=2", 1, "styles are numbered 1 to 1, got '2'"),
         ("--keyframes _", 1, "there are no keyframes in"),
         ("--weights 1 2", 1, "one weight per style"),
         ("--rate 30", 1, "has its own"),
-        ("--preserve-color coral", 2, "'coral' is not"),
+        ("--preserve-color lab", 2, "'lab' is not"),
+        ("--subject", 1, "the film has no alpha channel"),
     ],
 )
 def test_a_wrong_option_is_one_clear_error(

@@ -15,8 +15,11 @@ from mean_backend import MeanBackend, mean_stylizer
 from numpy.typing import NDArray
 from pictures import painting, photo
 
-from adain import InputError, registry
+from adain import InputError
 from adain.code import StyleCode
+from adain.engine import loop
+from adain.engine.smoothing import Smoothing
+from adain.request import StyleRequest
 from adain.stylizer import Stylizer
 from adain.video import Keyframe, flicker
 from adain.video.clip import Clip, Frame, Sound
@@ -24,7 +27,6 @@ from adain.video.cuts import CutDetector
 from adain.video.keyframes import Timeline, parse
 from adain.video.overlap import LENGTH, Background, prefetch
 from adain.video.pipeline import FrameStylizer, run
-from adain.video.smoothing import SmoothStylizer
 
 
 def timeline(text: str, styles: int = 3) -> Timeline:
@@ -79,11 +81,11 @@ class TestKeyframes:
         ("text", "said"),
         [
             ("5:alpha=1 2:alpha=0", "in the order of time, got 2 s after 5 s"),
-            ("0:alpha=1.7", r"alpha must be in \[0, 1\], got 1.7 at 0 s"),
+            ("0:alpha=1.7", r"at 0 s, alpha must be in \[0, 1\], got 1.7"),
             ("0:alpha=nan", r"alpha must be in \[0, 1\]"),
             ("0:alpha=-0.1", r"alpha must be in \[0, 1\]"),
-            ("-1:alpha=1", "0 seconds or later, got -1"),
-            ("nan:alpha=1", "0 seconds or later"),
+            ("-1:alpha=1", "a finite number of seconds, at least 0, got -1"),
+            ("nan:alpha=1", "at least 0, got nan"),
             ("0:alpha", "'' in '0:alpha' is no number"),
             ("0:alpha=much", "'much' in '0:alpha=much' is no number"),
             ("soon:alpha=1", "'soon' in 'soon:alpha=1' is no number"),
@@ -133,16 +135,16 @@ class TestCuts:
 
 
 class TestSmoothing:
-    CODE = StyleCode(registry.DEFAULT, {"mean": np.zeros(3, np.float32)})
-
     @staticmethod
     def step(seconds: float, rate: int, frames: int) -> list[float]:
         """The statistics that are applied after the content turns from black to white."""
         backend = MeanBackend()
-        network = SmoothStylizer(backend, seconds)
+        smoothing = Smoothing(seconds)
+        styles = loop.Styles(({"mean": np.zeros(3, np.float32)},))
         for number in range(frames):
-            picture = np.full((1, 3, 4, 4), float(number > 0), np.float32)
-            network(picture, TestSmoothing.CODE, 1.0, number / rate)
+            picture = np.full((4, 4, 3), 255 * (number > 0), np.uint8)
+            smoothing.advance(number / rate)
+            loop.stylize(backend, picture, styles, 1.0, follow=smoothing)
         return backend.means
 
     def test_statistics_follow_exponentially_and_by_time_not_by_count(self) -> None:
@@ -157,12 +159,12 @@ class TestSmoothing:
 
     @pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf")])
     def test_a_wrong_time_is_an_error(self, seconds: float) -> None:
-        with pytest.raises(InputError, match="smoothing must be 0 seconds or more"):
-            SmoothStylizer(MeanBackend(), seconds)
+        with pytest.raises(InputError, match="smoothing must be a finite number of seconds, at least 0"):
+            Smoothing(seconds)
 
     def test_it_begins_anew_at_a_cut(self) -> None:
         stylizer = mean_stylizer()
-        frames = FrameStylizer(stylizer, painting(), smoothing=10)
+        frames = FrameStylizer(stylizer, painting(), StyleRequest(), smoothing=10)
         for number, rgb in enumerate([photo()] * 3 + [painting(48, 36)] * 2):
             frames(Frame(rgb, Fraction(number, 10)))
         assert frames.cuts == [0.3]
@@ -176,7 +178,7 @@ class TestSmoothing:
 
         stylizer = adain.load(device="cpu", backend="torch")
         content, style = photo(48, 32), painting()  # sides that need no padding
-        still = FrameStylizer(stylizer, style, smoothing=0.5)
+        still = FrameStylizer(stylizer, style, StyleRequest(), smoothing=0.5)
         results = [still(Frame(content, Fraction(number, 25))).rgb for number in range(3)]
         expected = np.asarray(stylizer(content, style)).astype(int)
         for result in results:
@@ -189,7 +191,7 @@ class TestSmoothing:
             frame[:12] = 255
         results = {}
         for seconds in (0.0, 0.5):
-            network = FrameStylizer(mean_stylizer(), painting(), smoothing=seconds, alpha=1)
+            network = FrameStylizer(mean_stylizer(), painting(), StyleRequest(alpha=1), smoothing=seconds)
             results[seconds] = [network(Frame(rgb, Fraction(n, 25))).rgb[12:] for n, rgb in enumerate(frames)]
         change = {s: np.abs(np.diff(np.stack(r).astype(int), axis=0)).mean() for s, r in results.items()}
         assert change[0.5] < change[0.0] / 5
@@ -199,7 +201,7 @@ class TestFrames:
     def test_keyframes_reach_the_network(self) -> None:
         stylizer = mean_stylizer()
         styles = [np.full((4, 4, 3), level, np.uint8) for level in (0, 255)]
-        frames = FrameStylizer(stylizer, styles, keyframes="0:alpha=0,style=1 1:alpha=1,style=2")
+        frames = FrameStylizer(stylizer, styles, StyleRequest(), keyframes="0:alpha=0,style=1 1:alpha=1,style=2")
         for number in range(5):
             frames(Frame(photo(), Fraction(number, 4)))
         assert isinstance(stylizer.backend, MeanBackend)
@@ -208,7 +210,8 @@ class TestFrames:
         assert stylizer.backend.seen == [(pytest.approx(a), pytest.approx(a)) for a in steps]
 
     def test_luminance_keeps_the_colors(self) -> None:
-        frames = FrameStylizer(mean_stylizer(), np.full((4, 4, 3), (255, 0, 0), np.uint8), preserve_color="luminance")
+        red = np.full((4, 4, 3), (255, 0, 0), np.uint8)
+        frames = FrameStylizer(mean_stylizer(), red, StyleRequest(preserve_color="luminance"))
         grey = np.full((6, 6, 3), 100, np.uint8)
         result = frames(Frame(grey, Fraction(0))).rgb
         assert np.ptp(result.astype(int), axis=2).max() <= 1
@@ -217,9 +220,18 @@ class TestFrames:
         ("options", "said"),
         [
             ({"alpha": 1.5}, r"alpha must be in \[0, 1\], got 1.5"),
-            ({"preserve_color": "coral"}, "must be luminance or None"),
+            ({"alpha": "0.5"}, r"alpha must be in \[0, 1\], got '0.5'"),
+            ({"preserve_color": "lab"}, "must be one of"),
+            ({"size": 8}, "a film takes no size"),
             ({"weights": [1, 2]}, "one weight per style"),
-            ({"smoothing": -1}, "0 seconds or more"),
+            ({"masks": []}, "got 0 masks for 1 styles"),
+            ({"smoothing": -1}, "at least 0, got -1"),
+            ({"smoothing": "long"}, "a finite number of seconds, at least 0, got 'long'"),
+            ({"keyframes": 3}, "keyframes must be a list, got 3"),
+            ({"keyframes": [3]}, "a list of adain.video.Keyframe, got 3"),
+            ({"keyframes": [Keyframe("a")]}, "got 'a'"),
+            ({"masks": [painting()], "keyframes": "0:style=1"}, "give one of the two"),
+            ({"cancel": 3}, "cancel must be a function or None, got 3"),
             ({"keyframes": [Keyframe(0, weights=(1, 2))]}, "one weight per style"),
         ],
     )
@@ -227,8 +239,10 @@ class TestFrames:
         self, options: dict[str, object], said: str
     ) -> None:
         stylizer: Stylizer = mean_stylizer()
+        own = {name: value for name, value in options.items() if name in ("smoothing", "keyframes", "cancel")}
+        fields = {name: value for name, value in options.items() if name not in own}
         with pytest.raises(InputError, match=said):
-            FrameStylizer(stylizer, painting(), **options)  # type: ignore[arg-type]
+            FrameStylizer(stylizer, painting(), StyleRequest(**fields), **own)  # type: ignore[arg-type]
         assert isinstance(stylizer.backend, MeanBackend)
         assert stylizer.backend.encoded == 0
 
@@ -237,7 +251,7 @@ class TestFrames:
         code.save(tmp_path / "code.safetensors")
         for style in (code, tmp_path / "code.safetensors"):
             with pytest.raises(InputError, match="this style code is of wct-vgg19"):
-                FrameStylizer(mean_stylizer(), style)
+                FrameStylizer(mean_stylizer(), style, StyleRequest())
 
 
 class Recorder:
@@ -307,7 +321,7 @@ class TestOverlap:
     def test_a_recording_without_a_frame_is_an_error_and_leaves_nothing(self) -> None:
         sink = Recorder()
         with pytest.raises(InputError, match="no frame came within 1 seconds"):
-            run(Late(), sink, FrameStylizer(mean_stylizer(), painting()), until=1)
+            run(Late(), sink, FrameStylizer(mean_stylizer(), painting(), StyleRequest()), until=1)
         assert sink.end == "discarded"
 
     def test_any_other_error_discards(self) -> None:

@@ -1,0 +1,197 @@
+"""The options of a call beside content and styles, in one frozen and checked object: `StyleRequest`.
+
+Pictures, folders, sheets, films, textures and the command line all take it whole. Values are checked when it is made,
+once. Each field has a `Spec` in its metadata; its check and its command line option follow from that. Importing this
+module is fast: it needs neither NumPy nor Pillow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from adain import checks
+from adain.errors import InputError
+
+if TYPE_CHECKING:
+    from adain.masking import Masks
+
+__all__ = ["PreserveColor", "Spec", "StyleRequest", "given", "spec"]
+
+PreserveColor = Literal["coral", "luminance"]
+
+
+@dataclass(frozen=True)
+class Spec:
+    """Facts about a field: its allowed values and its help on the command line.
+
+    Attributes:
+        help: for the command line, without a full stop.
+        unset: the meaning of None, for the command line.
+        kind: `int` or `float` for a number, else None.
+        low: least allowed number.
+        high: greatest allowed number.
+        choices: allowed words.
+    """
+
+    help: str
+    unset: str | None = None
+    kind: type[int] | type[float] | None = None
+    low: int = 0
+    high: float = checks.LARGEST
+    choices: tuple[str, ...] = ()
+
+    def checked(self, name: str, value: Any) -> Any:
+        """A number in its type, or a choice; an `InputError` if it is not allowed."""
+        if self.choices and not (isinstance(value, str) and value in self.choices):
+            raise InputError(f"{name} must be one of {(*self.choices, None)}, got {value!r}")
+        if self.kind is int:
+            return checks.whole(name, value, self.low, unit="pixels")
+        return checks.number(name, value, self.low, self.high) if self.kind is float else value
+
+
+def _spec(help: str, **facts: Any) -> dict[str, Spec]:
+    return {"spec": Spec(help, **facts)}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class StyleRequest:
+    """The options of a call. Change one with `dataclasses.replace`.
+
+    Attributes:
+        alpha: strength of the style in [0, 1]; 0 reconstructs the content. None: the model's own default.
+        weights: shares of the styles, at least 0 and not all 0; divided by their sum. None: equal.
+        masks: one picture per style, white where it counts: each style is fitted to its own part. Soft masks blend;
+            where they sum to more than white, they are divided by their sum; what no mask covers stays as it is. A
+            mask is scaled to the content; bool arrays count as black and white, and `adain.label_masks` makes masks
+            of a map of labels. For a film, a mask may also be a film, or a folder with a picture per frame. "subject":
+            the first style goes where the content's alpha channel is opaque, a second one to the rest; the result has
+            no alpha channel. None: the styles are mixed, by `weights`.
+        preserve_color: keep the content's colours. `coral` recolours each style before it is encoded, with masks to
+            the colours of its part, in a film to those of each scene's first frame; `luminance` takes only the
+            result's brightness.
+        size: scale the content so that its shorter side has this many pixels. None: as it is.
+        style_size: scale larger styles down to this shorter side. None: as they are.
+        tile: stylize the content in overlapping tiles of this side in pixels, which takes less memory and gives the
+            same picture. 0: never. None: only if it would take more than 2 GiB, or half of the free memory.
+
+    Raises:
+        InputError: a value of another type, or outside what is allowed.
+    """
+
+    alpha: float | None = field(
+        default=None,
+        metadata=_spec("Strength of the style, from 0 to 1", unset="the model's own", kind=float, high=1),
+    )
+    weights: Sequence[float] | None = field(
+        default=None, metadata=_spec("Share of each style, in their order", unset="equal")
+    )
+    masks: Masks | None = field(
+        default=None,
+        metadata=_spec("Where a STYLE goes: white there, black elsewhere, or grey; one for each STYLE, in order"),
+    )
+    preserve_color: PreserveColor | None = field(
+        default=None,
+        metadata=_spec(
+            "Keep the content's colours: recolour the style, or take only the result's brightness",
+            choices=get_args(PreserveColor),
+        ),
+    )
+    size: int | None = field(
+        default=None, metadata=_spec("Scale the content to this shorter side, in pixels", kind=int, low=1)
+    )
+    style_size: int | None = field(
+        default=512,  # px; the styles of the AdaIN and WCT papers are about that size
+        metadata=_spec("Scale larger styles down to this shorter side; the strokes scale with it", kind=int, low=1),
+    )
+    tile: int | None = field(
+        default=None,
+        metadata=_spec(
+            "Stylize in tiles of this side in pixels, for the same picture in less memory; 0 never",
+            unset="only where memory would be short",
+            kind=int,
+        ),
+    )
+
+    def __post_init__(self) -> None:
+        for name in (each.name for each in fields(self)):
+            value = getattr(self, name)
+            if value is not None:
+                checked = _OTHERS[name](value) if name in _OTHERS else spec(name).checked(name, value)
+                object.__setattr__(self, name, checked)
+        if self.weights is not None and self.masks is not None:
+            raise InputError("weights mix styles all over the picture, masks place them; give one of the two")
+
+    @property
+    def together(self) -> bool:
+        """Whether several styles go into one result, mixed or each on its part."""
+        return self.weights is not None or self.masks is not None
+
+    def check(self, styles: int) -> None:
+        """Raise an `InputError` unless this fits so many styles."""
+        if styles == 0:
+            raise InputError("at least one style is needed, got none")
+        if self.masks == "subject" and styles > 2:
+            raise InputError(f"a subject and its background take one or two styles, got {styles}")
+        for name, values in (("mask", self.masks), ("weight", self.weights)):
+            if values is not None and values != "subject" and len(values) != styles:
+                raise InputError(f"one {name} per style is needed: got {len(values)} {name}s for {styles} styles")
+
+    def refuse(self, what: str, *names: str) -> None:
+        """Raise an `InputError` if one of these fields is set; `what` has no use for them."""
+        for name in names:
+            if getattr(self, name) is not None:
+                raise InputError(f"{what} takes no {name}; leave {name} out")
+
+
+def spec(name: str) -> Spec:
+    """The facts about a field of `StyleRequest`."""
+    found = StyleRequest.__dataclass_fields__[name].metadata["spec"]
+    assert isinstance(found, Spec)
+    return found
+
+
+def given(request: StyleRequest | None, keywords: StyleRequest, defaults: StyleRequest | None = None) -> StyleRequest:
+    """The request of a call that takes either a ready one or its fields as keywords.
+
+    Args:
+        request: the ready one, or None.
+        keywords: made of the keywords.
+        defaults: what that is if no keyword was given. None: `StyleRequest()`.
+
+    Raises:
+        InputError: there are both, or the ready one is none.
+    """
+    if request is None:
+        return keywords
+    if not isinstance(request, StyleRequest):
+        raise InputError(f"request must be a StyleRequest, got {request!r}")
+    for each in fields(keywords):
+        value, default = getattr(keywords, each.name), getattr(defaults or _DEFAULTS, each.name)
+        if value is not default and (default is None or value != default):
+            raise InputError(f"a request holds {each.name} already; give one of the two, or use dataclasses.replace")
+    return request
+
+
+def _checked_weights(value: Any) -> tuple[float, ...]:
+    from adain.code import shares
+
+    weights = checks.listed("weights", value)
+    shares(len(weights) or 1, weights)
+    return tuple(map(float, weights))
+
+
+def _checked_masks(value: Any) -> Masks:
+    if value == "subject" if isinstance(value, str) else isinstance(value, Mapping):
+        masks: Masks = value
+        return masks
+    if isinstance(value, str):
+        raise InputError(f'masks must be one per style, or "subject", got {value!r}')
+    if (not isinstance(value, Sequence) and getattr(value, "ndim", 0) < 3) or isinstance(value, bytes):
+        raise InputError(f"masks must be a list of one per style, got one {type(value).__name__}; put it in a list")
+    return tuple(value)
+
+
+_OTHERS = {"weights": _checked_weights, "masks": _checked_masks}
+_DEFAULTS = StyleRequest()
