@@ -30,6 +30,7 @@ class Echo:
     """A backend that notes what it is given, and returns a picture of the style's mean with some of the content."""
 
     model = registry.get("wct-vgg19")
+    stages = model.stages
     device = "cpu"
 
     def __init__(self) -> None:
