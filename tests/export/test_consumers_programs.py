@@ -89,7 +89,7 @@ def test_the_page_fits_any_content_to_a_portable_graph(exports: Exports, tmp_pat
 
 
 WRONG = {
-    "old": ({"adain.contract": "2"}, "export it again with this version of adain"),
+    "old": ({"adain.contract": "3"}, "export it again with this version of adain"),
     "new": ({"adain.contract": "999"}, "take the program from a newer version of adain"),
     "apply": ({"adain.graph": "apply"}, "graph apply; take MODEL.onnx, which has the whole network"),
     "uint8": ({"adain.io": "uint8"}, "export it again with --io float"),
@@ -110,7 +110,7 @@ def test_programs_say_what_is_wrong_with_a_graph(changes: dict[str, str | None],
 
 @heavy
 def test_the_page_says_what_is_wrong_with_a_graph(tmp_path: Path) -> None:
-    graph, (content, style, out) = _labelled(tmp_path, {"adain.contract": "2"}), _files(tmp_path, CONTENT, STYLE)
+    graph, (content, style, out) = _labelled(tmp_path, {"adain.contract": "3"}), _files(tmp_path, CONTENT, STYLE)
     command = [consumers.program("node"), consumers.npm("web") / "check.mjs", graph, content, style, out, "wasm"]
     assert "export it again with this version of adain" in consumers.error(command, CHROMIUM=consumers.chromium())
 

@@ -1,6 +1,6 @@
 // A graph's metadata, read from the file: neither onnxruntime-web nor onnxruntime-node gives it out.
 
-const CONTRACT = 3; // version of the graphs' contract that these programs are written for
+const CONTRACT = 4; // version of the graphs' contract that these programs are written for
 const METADATA_PROPS = 14; // fields of ONNX's ModelProto and StringStringEntryProto
 const KEY = 1;
 const VALUE = 2;
