@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 from safetensors.torch import save_file
 from torch import nn
 
+from adain import registry
 from adain.export.writing import Options, Written, export
 from adain.nn import build
 from adain.nn.network import StyleTransfer
@@ -26,6 +27,8 @@ from adain.registry import Architecture, Model, SlimArchitecture, WeightFile
 from adain.runtimes.contract import GraphKind
 
 T = TypeVar("T")
+
+WEIGHTS = Path(__file__).resolve().parents[1] / "weights"
 
 ARCHITECTURES: dict[str, Architecture | SlimArchitecture] = {
     "small-adain": Architecture(widths=(6, 8), levels=(2,), encoder_per_level=False, keys="own"),
@@ -74,11 +77,15 @@ class Exports:
         self.folder = folder
 
     def __call__(self, name: str, options: Options) -> Export:
-        """The graphs of one of `ARCHITECTURES`; in their directory there may be more than were asked for."""
+        """The graphs of one of `ARCHITECTURES`, or of a network that ships, by its name.
+
+        In their directory there may be more than were asked for.
+        """
         key = f"{name} {replace(options, kinds=('apply',))}"
         directory = self.folder / hashlib.sha256(key.encode()).hexdigest()[:8]
         directory.mkdir(exist_ok=True)
-        model = _once(directory / "model", lambda: make(name, directory))
+        small = name in ARCHITECTURES
+        model = _once(directory / "model", lambda: make(name, directory)) if small else shipped(name)
 
         def graph(kind: GraphKind) -> Written:
             network = build.load(model.row, model.files)
@@ -140,6 +147,12 @@ def make(name: str, folder: Path) -> SmallModel:
         default_alpha=1.0,
     )
     return SmallModel(row, file)
+
+
+def shipped(name: str) -> SmallModel:
+    """A network of `weights/`."""
+    row = registry.get(name)
+    return SmallModel(row, WEIGHTS / row.files[0].name)
 
 
 def network(model: SmallModel) -> StyleTransfer:

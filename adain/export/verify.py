@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from adain.nn.network import StyleTransfer
 from adain.registry import Stage
 from adain.runtimes.contract import STAGED, GraphInfo, GraphKind, Precision, flatten
 
-__all__ = ["CASES", "LIMITS", "Case", "Comparison", "Limit", "compare"]
+__all__ = ["CASES", "LIMITS", "Case", "Comparison", "Limit", "compare", "difference", "feed"]
 
 
 _NOTHING = 1e-6  # what values differ relative to, where they are all 0
@@ -125,15 +125,28 @@ def compare(path: Path, info: GraphInfo, network: StyleTransfer, cases: Sequence
     for case in cases:
         inputs = _inputs(case, info, network)
         expected = _expected(inputs, info, network)
-        feed = {name: _laid_out(name, inputs[name], type_, info) for name, type_ in types.items()}
-        actual = zip(outputs, session.run(outputs, feed), strict=True)
-        difference = np.concatenate([_difference(name, found, expected[name], info) for name, found in actual])
-        yield Comparison(
-            path, case, float(difference.max()), float(difference.mean()), limit, info.graph in _NO_PICTURE
-        )
+        actual = zip(outputs, session.run(outputs, _fed(inputs, info, types)), strict=True)
+        apart = np.concatenate([difference(name, found, expected[name], info) for name, found in actual])
+        yield Comparison(path, case, float(apart.max()), float(apart.mean()), limit, info.graph in _NO_PICTURE)
 
 
-def _difference(name: str, actual: NDArray[Any], expected: NDArray[np.float32], info: GraphInfo) -> NDArray[np.float32]:
+def feed(case: Case, info: GraphInfo, network: StyleTransfer, types: Mapping[str, str]) -> dict[str, NDArray[Any]]:
+    """The inputs of a file by name, as its runtime takes them.
+
+    Args:
+        case: sizes and numbers of pictures and styles.
+        info: the file's metadata.
+        network: the file's network, in torch.
+        types: the type of each input as onnxruntime names it.
+    """
+    return _fed(_inputs(case, info, network), info, types)
+
+
+def _fed(inputs: Mapping[str, Tensor], info: GraphInfo, types: Mapping[str, str]) -> dict[str, NDArray[Any]]:
+    return {name: _laid_out(name, inputs[name], type_, info) for name, type_ in types.items()}
+
+
+def difference(name: str, actual: NDArray[Any], expected: NDArray[np.float32], info: GraphInfo) -> NDArray[np.float32]:
     """In levels of a picture; else relative to the largest value, beyond what an output's type rounds."""
     if name == "stylized":
         return np.asarray(np.abs(_picture(actual, info) - expected) * 255, np.float32).ravel()

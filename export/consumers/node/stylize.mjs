@@ -2,12 +2,17 @@
 //   node stylize.mjs MODEL.onnx CONTENT STYLE OUT.png [ALPHA]
 // ALPHA is the strength of the style, from 0 to 1, by default 1.
 
+import { readFile } from 'node:fs/promises';
 import ort from 'onnxruntime-node';
 import sharp from 'sharp';
+import { checkWhole, readMetadata } from '../web/metadata.js';
 
 async function main([model, content, style, out, alpha = '1']) {
   if (out === undefined) throw new Error('usage: node stylize.mjs MODEL.onnx CONTENT STYLE OUT.png [ALPHA]');
   if (!(Number(alpha) >= 0 && Number(alpha) <= 1)) throw new Error(`ALPHA must be in [0, 1], got ${alpha}`);
+  const info = readMetadata(await readFile(model));
+  checkWhole(info);
+  if (info.portable) throw new Error('this graph takes certain sizes only; export it again without --portable');
   const session = await ort.InferenceSession.create(model, { logSeverityLevel: 3 });
   const { stylized } = await session.run({
     content: await readPicture(content),

@@ -6,6 +6,7 @@ python stylize.py MODEL.onnx CONTENT STYLE -o OUT [--alpha A] [--device CPU] [--
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +15,18 @@ from numpy.typing import NDArray
 from openvino.properties import hint
 from PIL import Image, ImageOps
 
+CONTRACT = 4  # version of the graphs' contract that this program is written for
+
 
 def main() -> None:
     """Read the arguments, the model and the pictures; write the stylized one."""
     arguments = _arguments()
+    core = openvino.Core()
+    graph = core.read_model(arguments.model)
+    if problem := wrong(graph):
+        sys.exit(f"error: {arguments.model.name}: {problem}")
     mode = hint.ExecutionMode.PERFORMANCE if arguments.fast else hint.ExecutionMode.ACCURACY
-    model = openvino.Core().compile_model(arguments.model, arguments.device, {hint.execution_mode: mode})
+    model = core.compile_model(graph, arguments.device, {hint.execution_mode: mode})
     results = model(
         {
             "content": read(arguments.content),
@@ -28,6 +35,27 @@ def main() -> None:
         }
     )
     write(results["stylized"], arguments.output)
+
+
+def wrong(graph: openvino.Model) -> str | None:
+    """What keeps this program from running a graph, from its metadata; None: nothing."""
+    info = graph.get_rt_info()["framework"] if graph.has_rt_info("framework") else {}  # the metadata of an ONNX file
+    keys = ("contract", "graph", "io", "portable")
+    found = {key: str(info[f"adain.{key}"].value) for key in keys if f"adain.{key}" in info}
+    if "contract" not in found:
+        return "not a graph of adain; take MODEL.onnx as `adain export` writes it"
+    versions = f"the graph follows version {found['contract']} of the contract, this program version {CONTRACT}"
+    if int(found["contract"]) > CONTRACT:
+        return f"{versions}; take the program from a newer version of adain"
+    if int(found["contract"]) < CONTRACT:
+        return f"{versions}; export it again with this version of adain"
+    if found["graph"] != "whole":
+        return f"this is the graph {found['graph']}; take MODEL.onnx, which has the whole network"
+    if found["io"] != "float":
+        return f"the graph takes {found['io']} pictures; export it again with --io float"
+    if found["portable"] == "true":
+        return "the graph takes certain sizes only; export it again without --portable"
+    return None
 
 
 def read(path: Path) -> NDArray[np.float32]:

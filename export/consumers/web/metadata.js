@@ -1,5 +1,6 @@
-// What a graph says of itself. onnxruntime-web does not give it out, so it is read from the file.
+// A graph's metadata, read from the file: neither onnxruntime-web nor onnxruntime-node gives it out.
 
+const CONTRACT = 4; // version of the graphs' contract that these programs are written for
 const METADATA_PROPS = 14; // fields of ONNX's ModelProto and StringStringEntryProto
 const KEY = 1;
 const VALUE = 2;
@@ -19,6 +20,22 @@ export function readMetadata(bytes) {
     if (key.startsWith('adain.')) metadata[key.slice('adain.'.length)] = parsed(decoder.decode(pair.get(VALUE)));
   }
   return metadata;
+}
+
+/**
+ * Check that a file is MODEL.onnx with float pictures; else an error says what to do.
+ * @param {Object<string, any>} info what `readMetadata` returned
+ */
+export function checkWhole({ contract, graph, io }) {
+  if (contract === undefined) throw new Error('this file is not a graph of adain; take MODEL.onnx as `adain export` writes it');
+  if (contract > CONTRACT) {
+    throw new Error(`this graph follows version ${contract} of the contract, this program version ${CONTRACT}; take the program from a newer version of adain`);
+  }
+  if (contract < CONTRACT) {
+    throw new Error(`this graph follows version ${contract} of the contract, this program version ${CONTRACT}; export it again with this version of adain`);
+  }
+  if (graph !== 'whole') throw new Error(`this file is the graph ${graph}; take MODEL.onnx, which has the whole network`);
+  if (io !== 'float') throw new Error(`this graph takes ${io} pictures; export it again with --io float`);
 }
 
 /** Numbers and contents of a protobuf message's fields; of those without a length, only the number. */

@@ -1,8 +1,6 @@
 // Stylizes pictures in a browser with a graph that `adain export MODEL -o DIR` wrote. This is the part to copy.
 
-import { readMetadata } from './metadata.js';
-
-const CONTRACT = '3'; // version of the graphs' contract that this was written for
+import { checkWhole, readMetadata } from './metadata.js';
 
 /** The devices this browser has, the fastest first: `webgpu` where there is one, and `wasm` always. */
 export async function devices() {
@@ -18,10 +16,7 @@ export class Stylizer {
    */
   static async load(bytes, device, { strict = false } = {}) {
     const info = readMetadata(bytes);
-    if (String(info.contract) !== CONTRACT || info.graph !== 'whole') {
-      throw new Error('this page takes MODEL.onnx as `adain export MODEL` writes it, contract 3');
-    }
-    if (info.io !== 'float') throw new Error('this page takes graphs exported with --io float');
+    checkWhole(info);
     // Two builds, of which only the second has WebGPU: plain wasm is the smaller download.
     const ort = await (device === 'webgpu' ? import('onnxruntime-web/webgpu') : import('onnxruntime-web/wasm'));
     ort.env.wasm.numThreads = self.crossOriginIsolated ? Math.min(navigator.hardwareConcurrency, 8) : 1;
