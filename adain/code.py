@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,11 +23,52 @@ from adain.errors import InputError
 if TYPE_CHECKING:
     from adain.images import Picture
 
-__all__ = ["FORMAT", "MANY_FORMAT", "SUFFIX", "StyleCode", "checked_arrays", "is_code_file", "mix", "shares"]
+__all__ = [
+    "FORMAT",
+    "MANY_FORMAT",
+    "SUFFIX",
+    "Maker",
+    "StyleCode",
+    "checked_arrays",
+    "is_code_file",
+    "maker_metadata",
+    "mix",
+    "shares",
+]
 
 FORMAT = "adain.style-code.1"  # in a file's metadata; another number is another layout
 MANY_FORMAT = "adain.style-codes.1"  # of a file of many, see `adain.code_files`
 SUFFIX = ".safetensors"  # of files of style codes, by convention
+
+_BEFORE_DIGESTS = {
+    "adain-slim": "2ccb60bfcb0ea39d93712e9ab3711158e939ede8f0f8608dc1f8544a7586d148",
+    "wct-slim": "7e24f882305158fa3d8fd7c4b07924f7b907c0ce8bb787c03fc32467cd09a9b0",
+}
+"""The digests of codes that were saved without one, when each of these models had one set of weights."""
+
+
+class Maker(NamedTuple):
+    """What made a style code.
+
+    Attributes:
+        model: the model's name.
+        digest: of its weights that make codes, `adain.registry.Model.code_digest`; None where the name is enough.
+    """
+
+    model: str
+    digest: str | None
+
+    @classmethod
+    def of(cls, model: str, digest: str | None) -> Maker:
+        """The maker of a code, which may have been saved before codes had digests."""
+        return cls(model, digest or _BEFORE_DIGESTS.get(model))
+
+    def agrees(self, other: Maker) -> bool:
+        """Whether both make the same codes: weights decide, names only where they pin the weights."""
+        return self.digest == other.digest and (self.digest is not None or self.model == other.model)
+
+    def __str__(self) -> str:
+        return self.model if self.digest is None else f"{self.model} (weights {self.digest[:8]})"
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,14 +76,21 @@ class StyleCode:
     """A style as one model sees it.
 
     Attributes:
-        model: the name of the model that encoded it, the only one that can use it.
+        model: the name of the model that encoded it.
         arrays: float32, without a batch dimension; names and shapes are the model's.
         picture: the style itself, for colour preservation by CORAL. Kept in memory only, never saved.
+        digest: of the model's weights that make codes; only models with the same can use it. None: see `Maker`.
     """
 
     model: str
     arrays: Mapping[str, NDArray[np.float32]]
     picture: Picture | None = field(default=None, repr=False)
+    digest: str | None = None
+
+    @property
+    def maker(self) -> Maker:
+        """What made it."""
+        return Maker.of(self.model, self.digest)
 
     @property
     def nbytes(self) -> int:
@@ -56,7 +104,7 @@ class StyleCode:
             OutputError: the file cannot be written.
         """
         arrays = {name: np.ascontiguousarray(array, dtype=np.float32) for name, array in self.arrays.items()}
-        atomic.write_bytes(path, save(arrays, metadata={"format": FORMAT, "model": self.model}))
+        atomic.write_bytes(path, save(arrays, metadata=maker_metadata(FORMAT, self.maker)))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> StyleCode:
@@ -78,12 +126,20 @@ class StyleCode:
                 f"{os.fspath(path)} holds many style codes, where one is wanted; "
                 "open it with adain.code_files.CodeFile, or encode the one style into a file of its own"
             )
+        if "network" in metadata:
+            raise InputError(f"{os.fspath(path)} is a model, not a style code; name it with --model, or load it")
         if metadata.get("format") != FORMAT or "model" not in metadata:
             raise InputError(
                 f"{os.fspath(path)} is not a style code: its metadata lacks format {FORMAT!r} and a model; "
                 "write style codes with StyleCode.save"
             )
-        return cls(metadata["model"], checked_arrays(arrays, path))
+        return cls(metadata["model"], checked_arrays(arrays, path), digest=metadata.get("digest"))
+
+
+def maker_metadata(kind: str, maker: Maker) -> dict[str, str]:
+    """The metadata of a file of style codes: its format and what made them."""
+    digest = {} if maker.digest is None else {"digest": maker.digest}
+    return {"format": kind, "model": maker.model, **digest}
 
 
 def is_code_file(path: str | os.PathLike[str]) -> bool:
@@ -121,7 +177,7 @@ def mix(codes: Sequence[StyleCode], weights: Sequence[float] | None = None) -> S
     }
     counting = [code.picture for code, share in zip(codes, normalized, strict=True) if share > 0]
     picture = counting[0] if all(other is counting[0] for other in counting) else None
-    return StyleCode(first.model, arrays, picture)
+    return StyleCode(first.model, arrays, picture, first.digest)
 
 
 def shares(count: int, weights: Sequence[float] | None) -> list[float]:
@@ -150,9 +206,9 @@ def shares(count: int, weights: Sequence[float] | None) -> list[float]:
 
 
 def _check_like(first: StyleCode, other: StyleCode) -> None:
-    if other.model != first.model:
+    if not other.maker.agrees(first.maker):
         raise InputError(
-            f"style codes of different models cannot be mixed: {first.model} and {other.model}; "
+            f"style codes of different models cannot be mixed: {first.maker} and {other.maker}; "
             "encode all styles with the same model"
         )
     shapes, others = ({k: v.shape for k, v in code.arrays.items()} for code in (first, other))

@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from adain import atomic
-from adain.code import FORMAT, MANY_FORMAT, StyleCode, checked_arrays
+from adain.code import FORMAT, MANY_FORMAT, Maker, StyleCode, checked_arrays, maker_metadata
 from adain.errors import InputError
 
 __all__ = ["CodeFile", "save_codes"]
@@ -37,11 +37,12 @@ def save_codes(codes: Mapping[str, StyleCode], path: str | os.PathLike[str]) -> 
     if not codes:
         raise InputError("a file of style codes needs at least one, got none")
     first, *others = codes.values()
-    different = {code.model for code in others} - {first.model}
+    different = {str(code.maker) for code in others if not code.maker.agrees(first.maker)}
     if different:
-        raise InputError(f"a file holds style codes of one model, got {', '.join(sorted({first.model, *different}))}")
+        makers = ", ".join(sorted({str(first.maker), *different}))
+        raise InputError(f"a file holds style codes of one model, got {makers}; encode all styles with the same model")
     arrays = {name: np.stack([code.arrays[name] for code in codes.values()]) for name in first.arrays}
-    metadata = {"format": MANY_FORMAT, "model": first.model, "names": json.dumps(list(codes))}
+    metadata = {**maker_metadata(MANY_FORMAT, first.maker), "names": json.dumps(list(codes))}
     atomic.write_bytes(path, save(arrays, metadata=metadata))
 
 
@@ -54,6 +55,7 @@ class CodeFile(Sequence[StyleCode]):
     Attributes:
         path: the file.
         model: the name of the model they are of.
+        digest: of that model's weights, as in `StyleCode`.
         names: theirs, in the order of the codes; of a file with one code, the file's own without suffix.
 
     Raises:
@@ -75,8 +77,14 @@ class CodeFile(Sequence[StyleCode]):
                 "`adain encode` writes them"
             )
         self.model: str = metadata["model"]
+        self.digest: str | None = metadata.get("digest")
         self._stacked = metadata["format"] == MANY_FORMAT
         self.names = self._names(metadata) if self._stacked else (self.path.stem,)
+
+    @property
+    def maker(self) -> Maker:
+        """What made the codes."""
+        return Maker.of(self.model, self.digest)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -102,7 +110,7 @@ class CodeFile(Sequence[StyleCode]):
             else self._file.get_tensor(name)
             for name in self._file.keys()  # noqa: SIM118  no mapping
         }
-        return StyleCode(self.model, checked_arrays(arrays, self.path))
+        return StyleCode(self.model, checked_arrays(arrays, self.path), digest=self.digest)
 
     def _names(self, metadata: Mapping[str, str]) -> tuple[str, ...]:
         try:

@@ -1,10 +1,12 @@
-"""From a model's name to a stylizer: which files, which runtime, which device."""
+"""From a model's name or files to a stylizer: which files, which runtime, which device."""
 
 from __future__ import annotations
 
 import logging
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal, get_args
@@ -12,6 +14,7 @@ from typing import Literal, get_args
 from adain import registry, weights
 from adain.engine.backend import Backend
 from adain.errors import DeviceError, InputError
+from adain.model_files import ModelSource, resolve
 from adain.registry import Model
 from adain.stylizer import Stylizer, timed
 
@@ -23,7 +26,7 @@ logger = logging.getLogger("adain.stylizer")  # a user sees one log of what was 
 
 
 def load(
-    model: str = registry.DEFAULT,
+    model: str | os.PathLike[str] = registry.DEFAULT,
     *,
     device: str = "auto",
     backend: BackendName = "auto",
@@ -34,7 +37,8 @@ def load(
     """Load a model, and download its weights if they are nowhere on this machine.
 
     Args:
-        model: one of `adain.models()`.
+        model: one of `adain.models()`, a trained file such as `run/model.safetensors`, or a folder that
+            `adain export` wrote.
         device: `cpu`, `cuda`, `cuda:1` and so on, or `auto`: CUDA where it works, else the CPU.
         backend: `onnx` runs the graphs that ship with this package or that `adain export` wrote into the weights
             folder; `torch` the networks themselves; `auto` the graphs where there are any, else torch.
@@ -50,25 +54,31 @@ def load(
         WeightsError: weights are missing, corrupt or of another shape.
         DownloadError: they could not be downloaded.
     """
-    row = registry.get(model)
+    source = resolve(model)
     if backend not in get_args(BackendName):
         raise InputError(f"backend must be one of {get_args(BackendName)}, got {backend!r}")
-    chosen = _chosen(row, weights_dir) if backend == "auto" else backend
+    again = partial(
+        load,
+        source.given,
+        device=device,
+        backend=backend,
+        weights_dir=None if weights_dir is None else os.path.abspath(os.path.expanduser(weights_dir)),
+        threads=threads,
+    )
+    chosen = _chosen(source, weights_dir) if backend == "auto" else backend
     if chosen == "onnx":
         try:
-            return _load_onnx(row, device, weights_dir, threads)
+            return replace(_load_onnx(source, device, weights_dir, threads), loading=again)
         except DeviceError as error:
             if backend == "onnx" or find_spec("torch") is None:
                 raise
             logger.warning("trying torch: %s", error)
-    return _load_torch(row, device, weights_dir, progress)
+    return replace(_load_torch(source, device, weights_dir, progress), loading=again)
 
 
-def _chosen(row: Model, weights_dir: str | os.PathLike[str] | None) -> Literal["onnx", "torch"]:
+def _chosen(source: ModelSource, weights_dir: str | os.PathLike[str] | None) -> Literal["onnx", "torch"]:
     """What `auto` stands for. onnxruntime is the faster of the two on CPUs, and imports faster everywhere."""
-    from adain.runtimes import graph_files as files
-
-    graphs = files.locate(row, weights_dir)
+    row, graphs = source.model, source.find_graphs(weights_dir)
     if graphs is None:
         return "torch"
     if graphs.shipped and (directory := weights.named_directory(weights_dir)) is not None:
@@ -78,10 +88,10 @@ def _chosen(row: Model, weights_dir: str | os.PathLike[str] | None) -> Literal["
     return "onnx"
 
 
-def _load_onnx(row: Model, device: str, weights_dir: str | os.PathLike[str] | None, threads: int | None) -> Stylizer:
-    from adain.runtimes import graph_files as files
-
-    graphs = files.find(row, weights_dir)
+def _load_onnx(
+    source: ModelSource, device: str, weights_dir: str | os.PathLike[str] | None, threads: int | None
+) -> Stylizer:
+    row, graphs = source.model, source.graphs(weights_dir)
     try:
         from adain.runtimes.graph_backend import OrtBackend
     except ModuleNotFoundError as error:
@@ -93,12 +103,12 @@ def _load_onnx(row: Model, device: str, weights_dir: str | os.PathLike[str] | No
 
 
 def _load_torch(
-    row: Model, device: str, weights_dir: str | os.PathLike[str] | None, progress: weights.Progress | None
+    source: ModelSource, device: str, weights_dir: str | os.PathLike[str] | None, progress: weights.Progress | None
 ) -> Stylizer:
     open_backend = _torch_backend(device)  # first: rather an error now than after a download
-    found = weights.find(row, weights_dir, progress=progress)
+    found = source.weights(weights_dir, progress)
     with timed("load"):
-        return _stylizer(row, open_backend(row, found, device), "torch")
+        return _stylizer(source.model, open_backend(source.model, found, device), "torch")
 
 
 def _stylizer(row: Model, backend: Backend, name: str) -> Stylizer:
@@ -112,6 +122,9 @@ def _torch_backend(device: str) -> Callable[[Model, Mapping[str, Path], str], Ba
     except ModuleNotFoundError as error:
         if error.name not in ("torch", "torchvision"):
             raise
-        raise DeviceError(f'running a model needs {error.name}; pip install "adain[torch]"') from error
+        raise DeviceError(
+            f'running the network itself needs {error.name}; pip install "adain[torch]", '
+            "or load the graphs that `adain export` writes"
+        ) from error
     choose_device(device)
     return TorchBackend

@@ -164,6 +164,8 @@ class Model:
         source: where the weights come from.
         paper: authors, year, arXiv id.
         default_alpha: strength of the style where the user names none, in [0, 1].
+        code_digest: `adain.weights.trained.code_digest` of the weights; None where the files' hashes pin them and they
+            never change, so that the name is enough.
     """
 
     name: str
@@ -174,6 +176,7 @@ class Model:
     source: str
     paper: str
     default_alpha: float
+    code_digest: str | None = None
 
     @property
     def stages(self) -> tuple[Stage, ...]:
@@ -312,6 +315,7 @@ _TABLE = (
         source="this project, see weights/README.md",
         paper="after Huang & Belongie 2017, arXiv:1703.06868",
         default_alpha=1.0,
+        code_digest="2ccb60bfcb0ea39d93712e9ab3711158e939ede8f0f8608dc1f8544a7586d148",
     ),
     Model(
         name="wct-slim",
@@ -331,6 +335,7 @@ _TABLE = (
         source="this project, see weights/README.md",
         paper="after Li et al. 2017, arXiv:1705.08086",
         default_alpha=1.0,
+        code_digest="7e24f882305158fa3d8fd7c4b07924f7b907c0ce8bb787c03fc32467cd09a9b0",
     ),
     Model(
         name="adain-vgg19",

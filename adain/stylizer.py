@@ -12,9 +12,9 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ from PIL import Image
 
 from adain import color, images, masking
 from adain.cancellation import CancelInput, checker
-from adain.code import StyleCode, is_code_file, mix
+from adain.code import Maker, StyleCode, is_code_file, mix
 from adain.engine import loop, tiles
 from adain.engine.backend import Backend
 from adain.errors import InputError
@@ -45,10 +45,20 @@ class Stylizer:
     Attributes:
         model: the registry's row.
         backend: what runs the network.
+        loading: what loads it again, in another process too; pickled in its place.
     """
 
     model: Model
     backend: Backend
+    loading: Callable[[], Stylizer] | None = field(default=None, repr=False, compare=False)
+
+    def __reduce__(self) -> str | tuple[object, ...]:
+        return super().__reduce__() if self.loading is None else (self.loading, ())
+
+    @property
+    def maker(self) -> Maker:
+        """What style codes of this model say that they are of."""
+        return Maker(self.model.name, self.model.code_digest)
 
     @property
     def device(self) -> str:
@@ -236,16 +246,16 @@ class Stylizer:
         return codes
 
     def _check_own(self, code: StyleCode) -> None:
-        if code.model != self.model.name:
+        if not code.maker.agrees(self.maker):
             raise InputError(
-                f"this style code is of {code.model}, the loaded model is {self.model.name}; "
+                f"this style code is of {code.maker}, the loaded model is {self.maker}; "
                 "encode the style again with this model"
             )
 
     def _encode(self, picture: Picture) -> StyleCode:
         with timed(f"encode a style of {_size(picture)} pixels"):
             arrays = self.backend.encode_style(images.to_tensor(picture.rgb))
-        return StyleCode(self.model.name, arrays, picture)
+        return StyleCode(self.model.name, arrays, picture, self.model.code_digest)
 
 
 def several(style: StyleInput | Sequence[StyleInput]) -> Sequence[StyleInput]:

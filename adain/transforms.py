@@ -25,12 +25,14 @@ from torchvision import tv_tensors  # type: ignore[import-untyped]
 from torchvision.transforms import v2  # type: ignore[import-untyped]
 
 from adain import checks, registry
-from adain.code import SUFFIX, StyleCode, is_code_file
+from adain.code import SUFFIX, Maker, StyleCode, is_code_file
 from adain.code_files import CodeFile
 from adain.errors import InputError
 from adain.images.formats import READABLE
 from adain.jobs.sources import find
 from adain.loading import BackendName, load
+from adain.model_files import resolve
+from adain.registry import Model
 from adain.request import StyleRequest
 from adain.stylizer import Stylizer
 
@@ -62,7 +64,7 @@ class RandomStyle(v2.Transform):  # type: ignore[misc]  # torchvision has no typ
             in its folders, a pattern such as `paintings/**/*.jpg`, or a list of such.
         p: the probability that a picture is stylized, in [0, 1].
         alpha: strength of the style in [0, 1], or the two ends of a range to draw it from.
-        model: one of `adain.models()`; the one that the codes are of.
+        model: see `adain.load`; the one that the codes are of.
         backend: `auto`, `onnx` or `torch`, see `adain.load`. In onnxruntime it takes as many threads as torch
             has: one in a worker, so that workers do not fight over the cores.
         device: where the model runs. CUDA needs workers started by `spawn`, as always.
@@ -82,7 +84,7 @@ class RandomStyle(v2.Transform):  # type: ignore[misc]  # torchvision has no typ
         *,
         p: float = 0.5,
         alpha: float | tuple[float, float] = 1.0,
-        model: str = registry.DEFAULT,
+        model: str | os.PathLike[str] = registry.DEFAULT,
         backend: BackendName = "auto",
         device: str = "cpu",
         weights_dir: str | os.PathLike[str] | None = None,
@@ -92,11 +94,12 @@ class RandomStyle(v2.Transform):  # type: ignore[misc]  # torchvision has no typ
         super().__init__()
         self.p = checks.number("p", p, 0, 1)
         self.alpha = _checked_range(alpha)
-        self.model = registry.get(model).name
+        source = resolve(model)
+        self.model = source.model.name
         self.request = StyleRequest(style_size=style_size)
-        self._loading = {"device": device, "backend": backend, "weights_dir": weights_dir}
+        self._loading = {"model": source.given, "device": device, "backend": backend, "weights_dir": weights_dir}
         listed = [styles] if isinstance(styles, (str, os.PathLike)) else checks.listed("styles", styles)
-        self._styles = _Styles([checks.path("each of styles", each) for each in listed], self.model)
+        self._styles = _Styles([checks.path("each of styles", each) for each in listed], source.model)
         self._cache_size = checks.whole("cache", cache)
         self._codes: OrderedDict[int, StyleCode] = OrderedDict()
         self._model: tuple[int, Stylizer] | None = None  # and the process that loaded it
@@ -134,7 +137,7 @@ class RandomStyle(v2.Transform):  # type: ignore[misc]  # torchvision has no typ
         if self._model is None or self._model[0] != os.getpid():
             if self._model is not None:
                 _INHERITED.append(self._model)
-            stylizer = load(self.model, threads=torch.get_num_threads(), **self._loading)  # type: ignore[arg-type]
+            stylizer = load(threads=torch.get_num_threads(), **self._loading)  # type: ignore[arg-type]
             self._model = os.getpid(), stylizer
         return self._model[1]
 
@@ -161,8 +164,9 @@ class RandomStyle(v2.Transform):  # type: ignore[misc]  # torchvision has no typ
 class _Styles:
     """Pictures and style codes by number."""
 
-    def __init__(self, named: Sequence[str | os.PathLike[str]], model: str) -> None:
+    def __init__(self, named: Sequence[str | os.PathLike[str]], model: Model) -> None:
         self._entries: list[Path | tuple[CodeFile, int]] = []
+        maker = Maker(model.name, model.code_digest)
         if not named:
             raise InputError("styles must be at least one picture, file of style codes or folder, got none")
         for source in find(named, {*READABLE, SUFFIX}).sources:
@@ -170,9 +174,9 @@ class _Styles:
                 self._entries.append(source.path)
                 continue
             codes = CodeFile(source.path)
-            if codes.model != model:
+            if not codes.maker.agrees(maker):
                 raise InputError(
-                    f"{source.path} has style codes of {codes.model}, the model is {model}; "
+                    f"{source.path} has style codes of {codes.maker}, the model is {maker}; "
                     f'give model="{codes.model}", or encode the styles again'
                 )
             self._entries.extend((codes, index) for index in range(len(codes)))

@@ -25,7 +25,7 @@ class Case:
     """One row of the result.
 
     Attributes:
-        model: the registry's name.
+        model: as `adain.load` takes it: a name, or the path of the user's own.
         backend: what runs it.
         precision: of the convolutions.
         width: of the content, in pixels.
@@ -82,7 +82,7 @@ def product(
     """Every combination that can exist, small pictures first: what is interrupted has something to show.
 
     Args:
-        models: names of the registry.
+        models: names of the registry, or paths of the user's own.
         backends: what runs them.
         precisions: those a backend has not are left out.
         sizes: width and height each.

@@ -15,7 +15,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from adain import images, registry
+from adain import images
 from adain.bench.cases import Case
 from adain.bench.engine import Engine
 from adain.bench.machine import peak_memory
@@ -26,6 +26,7 @@ from adain.code import StyleCode
 from adain.engine import tiles
 from adain.errors import AdainError, InputError
 from adain.loading import load
+from adain.model_files import resolve
 from adain.request import StyleRequest
 from adain.stylizer import Stylizer
 
@@ -124,9 +125,8 @@ def _steps(
 def _engine(case: Case, stylizer: Stylizer, weights_dir: str | None) -> tuple[Engine, AbstractContextManager[Any]]:
     if case.backend == "onnx":
         from adain.bench.in_onnx import OnnxEngine
-        from adain.runtimes import graph_files as files
 
-        found = files.find(stylizer.model, weights_dir)
+        found = resolve(case.model).graphs(weights_dir)
         return OnnxEngine(case, stylizer.model, found, stylizer.device), nullcontext()
     from adain.bench.in_torch import TorchEngine, autocast, settle
 
@@ -160,7 +160,6 @@ def main() -> None:
     answer: dict[str, Any]
     try:
         case = Case.from_json(asked["case"])
-        registry.get(case.model)
         answer = {"result": measure(case, asked["weights_dir"])}
     except AdainError as error:
         answer = {"error": str(error)}

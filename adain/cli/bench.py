@@ -55,7 +55,7 @@ def _count(text: str) -> int:
 
 
 @click.command()
-@click.option("--models", default=DEFAULT, show_default=True, callback=_listed(model_name), metavar="NAME,...")
+@click.option("--models", default=DEFAULT, show_default=True, callback=_listed(model_name), metavar="MODEL,...")
 @click.option(
     "--backends",
     default="onnx",

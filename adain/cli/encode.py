@@ -17,7 +17,7 @@ from adain.cli.verbosity import verbose_option
 from adain.errors import AdainError, ImageError, InputError, OutputError
 
 if TYPE_CHECKING:
-    from adain.code import StyleCode
+    from adain.code import Maker, StyleCode
     from adain.jobs.sources import Source
     from adain.request import StyleRequest
     from adain.stylizer import Stylizer
@@ -67,7 +67,7 @@ class _Encoding:
     """Styles to codes, with a bar; what cannot be read is noted and left out."""
 
     def __init__(self, stylizer: Stylizer, request: StyleRequest) -> None:
-        self.model = stylizer.model.name
+        self.maker = stylizer.maker
         self.failures: list[str] = []
         self._stylizer = stylizer
         self._request = request
@@ -103,7 +103,7 @@ def _into_folder(encoding: _Encoding, sources: Sequence[Source], folder: Path, o
     targets = {source: folder / f"{source.name}{SUFFIX}" for source in sources}
     existing = [] if overwrite else [source for source, target in targets.items() if target.exists()]
     for source in existing:
-        _check_model(targets[source], encoding.model)
+        _check_maker(targets[source], encoding.maker)
         del targets[source]
     written = 0
     for source, code in encoding(list(targets)):
@@ -116,12 +116,12 @@ def _into_folder(encoding: _Encoding, sources: Sequence[Source], folder: Path, o
     return written
 
 
-def _check_model(path: Path, model: str) -> None:
+def _check_maker(path: Path, maker: Maker) -> None:
     from adain.code_files import CodeFile
 
-    found = CodeFile(path).model
-    if found != model:
-        raise InputError(f"{path} is a style code of {found}, not of {model}; choose another folder, or --overwrite")
+    found = CodeFile(path).maker
+    if not found.agrees(maker):
+        raise InputError(f"{path} is a style code of {found}, not of {maker}; choose another folder, or --overwrite")
 
 
 def _check_names(sources: Sequence[Source]) -> None:

@@ -76,13 +76,15 @@ def export(
     verify: bool,
     weights_dir: Path | None,
 ) -> None:
-    """Write MODEL as ONNX files: MODEL.onnx, MODEL.encode_style.onnx, MODEL.apply.onnx, MODEL.apply_regions.onnx.
+    """Write MODEL as ONNX files: NAME.onnx, NAME.encode_style.onnx, NAME.apply.onnx, NAME.apply_regions.onnx.
 
-    And of each stage, for parts of a picture, MODEL.encode_content.onnx and MODEL.decode.onnx.
+    And of each stage, for parts of a picture, NAME.encode_content.onnx and NAME.decode.onnx.
+
+    MODEL is a name that `adain models` lists, or a trained file, which is called by its NAME without .safetensors.
 
     What goes in and comes out of each is in export/README.md of this package's repository.
     """
-    from adain import registry, weights
+    from adain.model_files import resolve
     from adain.runtimes.graph_files import FURTHER, GRAPHS, sharing
 
     try:
@@ -92,7 +94,8 @@ def export(
         if error.name is None or error.name.startswith("adain"):
             raise
         raise DeviceError(f'exporting needs {error.name}; pip install "adain[torch]"') from error
-    row = registry.get(model)
+    source = resolve(model)
+    row = source.model
     options = exporting.Options(
         precision=precision,
         opset=opset,
@@ -105,7 +108,7 @@ def export(
         compact=FURTHER if runtime else (),
     )
     with DownloadBars() as bars:
-        files = weights.find(row, weights_dir, progress=bars)
+        files = source.weights(weights_dir, bars)
     network = load(row, files)
     written = exporting.export(
         row, network, files, output, options, lambda name: click.echo(f"writing {name}", err=True)

@@ -10,7 +10,7 @@ from adain import weights
 from adain.cli.options import model_name, weights_dir_option
 from adain.cli.progress import DownloadBars
 from adain.cli.verbosity import verbose_option
-from adain.errors import WeightsError
+from adain.errors import InputError, WeightsError
 from adain.registry import DEFAULT, MODELS, Model, SlimArchitecture, WeightFile
 
 __all__ = ["models"]
@@ -59,9 +59,11 @@ def _size(size: int | None) -> str:
 @weights_dir_option
 @verbose_option
 def show(model: str, weights_dir: Path | None) -> None:
-    """Describe MODEL: paper, licence, and each file's hash, address and place."""
-    row = MODELS[model]
-    directory = weights.named_directory(weights_dir)
+    """Describe MODEL: paper, licence, and each file's hash, address and place.
+
+    MODEL is a name, a trained model.safetensors, or a folder that `adain export` wrote.
+    """
+    row, directory = _described(model, weights_dir)
     shape = row.architecture
     facts = {
         "fusion": _fusion(row),
@@ -75,6 +77,16 @@ def show(model: str, weights_dir: Path | None) -> None:
         click.echo(f"  {name:8}  {fact}")
     for file in row.files:
         _show_file(row, file, directory)
+
+
+def _described(model: str, weights_dir: Path | None) -> tuple[Model, Path | None]:
+    """A model's row, and the folder to look for its files in first."""
+    if model in MODELS:
+        return MODELS[model], weights.named_directory(weights_dir)
+    from adain.model_files import resolve  # imports numpy
+
+    source = resolve(model)
+    return source.model, source.folder
 
 
 def _fusion(model: Model) -> str:
@@ -114,7 +126,7 @@ def download(model: tuple[str, ...]) -> None:
     """
     for name in model:
         with DownloadBars() as bars:
-            found = weights.find(MODELS[name], progress=bars)
+            found = weights.find(_published(name), progress=bars)
         places = dict.fromkeys(str(path.parent) for path in found.values())
         click.echo(f"{name}: {len(found)} files verified in {', '.join(places)}")
 
@@ -129,12 +141,19 @@ def verify(model: tuple[str, ...], weights_dir: Path | None) -> None:
     The exit code is 1 if a file is missing or differs.
     """
     directory = weights.named_directory(weights_dir)
-    verdicts = [_verify(MODELS[name], file, directory) for name in model for file in MODELS[name].files]
+    rows = [_published(name) for name in model]
+    verdicts = [_verify(row, file, directory) for row in rows for file in row.files]
     if not all(verdicts):
         raise WeightsError(
             f"{verdicts.count(False)} of {len(verdicts)} files are missing or damaged; "
             "`adain models download` fetches what is missing or damaged in the cache"
         )
+
+
+def _published(name: str) -> Model:
+    if name not in MODELS:
+        raise InputError(f"{name} has no published hash or address; `adain models show {name}` reads and describes it")
+    return MODELS[name]
 
 
 def _verify(model: Model, file: WeightFile, directory: Path | None) -> bool:

@@ -31,11 +31,16 @@ _R = TypeVar("_R")
 
 
 def model_name(value: str) -> str:
-    """As `type` of an option or argument: a name of the registry."""
+    """As `type` of an option or argument: a name of the registry, a trained file or a folder of graphs."""
+    if value in registry.MODELS:  # imports nothing, for commands that need no numpy
+        return value
+    from adain.model_files import resolve
+
     try:
-        return registry.get(value).name
+        resolve(value)
     except InputError as error:
         raise click.BadParameter(str(error)) from error
+    return value
 
 
 def weights_dir_option(command: _F) -> _F:
@@ -126,7 +131,7 @@ _MODEL = (
         metavar="MODEL",
         default=registry.DEFAULT,
         show_default=True,
-        help="A name that `adain models` lists.",
+        help="A name that `adain models` lists, a trained model.safetensors, or a folder that `adain export` wrote.",
     ),
     click.option(
         "--device",

@@ -31,6 +31,7 @@ from adain.images import PictureInput
 from adain.nn.network import StyleTransfer
 from adain.registry import Model, Stage
 from adain.runtimes.contract import GRAPHS, STAGED, GraphInfo, GraphKind, Io, Precision, file_name, flatten, staged_name
+from adain.trained import code_digest
 
 __all__ = ["Options", "Written", "export"]
 
@@ -124,7 +125,7 @@ def export(
     exported = exportable(network, form)
     _make(directory)
     hashes = {role: hashlib.sha256(path.read_bytes()).hexdigest() for role, path in files.items()}
-    shared = _beside(files, directory) if options.sharing else []
+    shared = _beside(model, files, directory) if options.sharing else []
     written = []
     digest = _code_digest(network)
     for kind, stage in _graphs(options, exported.stages):
@@ -245,22 +246,21 @@ def _make(directory: Path) -> None:
         raise OutputError(f"cannot write to {directory}: {error.strerror or error}; name a directory") from error
 
 
-def _beside(files: Mapping[str, Path], directory: Path) -> list[Path]:
-    """The files of weights that graphs can share, each put into the directory if it is not there."""
+def _beside(model: Model, files: Mapping[str, Path], directory: Path) -> list[Path]:
+    """The files of weights that graphs can share, each put into the directory if it is not there.
+
+    A copy has the model's name, as the graphs do: trained files are all called `model.safetensors`.
+    """
     shared = []
     for file in files.values():
         if file.suffix == ".safetensors":
             beside = directory / file.name
             if not beside.exists() or not beside.samefile(file):
+                beside = directory / f"{model.name}.safetensors"
                 write_bytes(beside, file.read_bytes())
             shared.append(beside)
     return shared
 
 
 def _code_digest(network: StyleTransfer) -> str:
-    """Of what makes style codes: the encoder's weights, and the layout of what is computed from its maps."""
-    digest = hashlib.sha256(repr(sorted(network.code_shapes.items())).encode())
-    for name, tensor in sorted(network.state_dict().items()):
-        if name.startswith("encoder"):
-            digest.update(f"{name} {tuple(tensor.shape)}".encode() + tensor.float().numpy().tobytes())
-    return digest.hexdigest()
+    return code_digest({name: x.float().numpy() for name, x in network.state_dict().items()}, network.code_shapes)

@@ -184,7 +184,7 @@ def _differ(one: Path, other: Path, name: str) -> WeightsError:
 
 
 def _check(graph: Graph, kind: GraphKind, model: Model) -> None:
-    """Raise a `WeightsError` unless the graph is this model's of that kind, from the registry's weights."""
+    """Raise a `WeightsError` unless the graph is this model's of that kind, from the weights of its row."""
     info = graph.info
     if (info.graph, info.model) != (kind, model.name):
         raise WeightsError(
@@ -198,5 +198,5 @@ def _check(graph: Graph, kind: GraphKind, model: Model) -> None:
         if file.sha256 is not None and found != file.sha256:
             raise WeightsError(
                 f"{graph.path} was made from other weights than {model.name} has: its {file.role} has sha256 {found}, "
-                f"the registry's {file.sha256}; export it again"
+                f"not {file.sha256}; export it again"
             )

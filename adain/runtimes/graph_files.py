@@ -63,18 +63,25 @@ def names(model: Model) -> dict[str, str]:
     }
 
 
-def locate(model: Model, weights_dir: str | os.PathLike[str] | None = None) -> GraphFiles | None:
+def locate(
+    model: Model, weights_dir: str | os.PathLike[str] | None = None, folder: Path | None = None
+) -> GraphFiles | None:
     """A model's graphs, if those that are needed are somewhere; unread.
 
     Args:
         model: the registry's row.
         weights_dir: a directory to look in first, as in `adain.weights.find`.
+        folder: of the user's own model, the only place to look in; None: the usual places.
 
     Raises:
         InputError: there is no directory of that name.
     """
-    directory = weights.named_directory(weights_dir)
-    places = [_place(model, kind, directory) for kind in _NEEDED]
+    if folder is None:
+        directory = weights.named_directory(weights_dir)
+        places = [_place(model, kind, directory) for kind in _NEEDED]
+    else:
+        own = [Place(folder / file_name(model.name, kind), "named") for kind in _NEEDED]
+        places = [place if place.path.is_file() else None for place in own]
     encode_style, apply = places
     if encode_style is None or apply is None:
         return None
@@ -84,16 +91,21 @@ def locate(model: Model, weights_dir: str | os.PathLike[str] | None = None) -> G
     return GraphFiles(encode_style.path, apply.path, shipped, further)
 
 
-def find(model: Model, weights_dir: str | os.PathLike[str] | None = None) -> GraphFiles:
+def find(model: Model, weights_dir: str | os.PathLike[str] | None = None, folder: Path | None = None) -> GraphFiles:
     """A model's graphs; see `locate`.
 
     Raises:
         InputError: there is no directory of that name.
         WeightsError: they are nowhere; says how to make them.
     """
-    found = locate(model, weights_dir)
+    found = locate(model, weights_dir, folder)
     if found is None:
         names = " and ".join(file_name(model.name, kind) for kind in _NEEDED)
+        if folder is not None:
+            raise WeightsError(
+                f"there are no ONNX graphs of {model.name} in {folder} ({names}); "
+                f"`adain export {folder / model.source} -o {folder}` writes them, or use backend torch"
+            )
         raise WeightsError(
             f"there are no ONNX graphs of {model.name} here ({names}); "
             f"`adain export {model.name} -o DIR` writes them: then name DIR as weights directory, or use backend torch"

@@ -39,7 +39,7 @@ from adain.errors import DeviceError, InputError, WeightsError
 from adain.runtimes import cuda
 from adain.runtimes.contract import GraphInfo
 
-__all__ = ["Graph", "choose_device"]
+__all__ = ["Graph", "choose_device", "read_info"]
 
 logger = logging.getLogger(__name__)
 
@@ -96,6 +96,22 @@ class Graph:
                 f"{', '.join(f'{name} {array.shape}' for name, array in inputs.items())}: {_reason(error)}"
             ) from error
         return dict(zip(self._outputs, outputs, strict=True))
+
+
+def read_info(path: Path) -> GraphInfo:
+    """What the file of a graph says of itself; cheaper than to load the graph.
+
+    Raises:
+        WeightsError: see `Graph`.
+    """
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = _ERRORS_ONLY
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    try:
+        metadata = onnxruntime.InferenceSession(path, options, providers=[_CPU]).get_modelmeta().custom_metadata_map
+    except Exception as error:  # onnxruntime's errors have no common type of their own
+        raise WeightsError(f"onnxruntime cannot load {path}: {_reason(error)}") from error
+    return GraphInfo.from_metadata(metadata, str(path))
 
 
 def choose_device(device: str) -> str:

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import swa_utils
 
+from adain import trained
 from adain.errors import AdainError, InputError
 from adain.nn.slim import SlimNetwork
 from adain.training import checkpoint, data, recycling, report, schedule
@@ -270,9 +271,7 @@ class Trainer:
         """Write the averaged weights as float32 safetensors; the metadata hold the recipe and the data's hashes."""
         recipe = without_paths(self.recipe)
         metadata = {
-            "format": "pt",
-            "network": recipe.network.name,
-            "options": json.dumps(dict(recipe.network.options)),
+            **trained.describe(recipe.network.name, recipe.network.options),
             "step": str(self.step),
             "recipe": json.dumps(as_dict(recipe)),
             "data": json.dumps(self.datasets.provenance()),

@@ -41,7 +41,12 @@ def _commands(language: str) -> list[str]:
 PYTHON = [code for language, code in BLOCKS if language == "python"]
 COMMANDS = _commands("sh")
 OURS = [command for command in COMMANDS if command.startswith("adain ")]
-NOT_RUN = _commands("text")  # they would download, or train
+SHORT = [  # a run of seconds
+    *("phases.0.iterations=3", "phases.0.crop=96", "phases.0.content_side=[96, 96]", "phases.0.style_side=[96, 96]"),
+    *("run.workers=0", "run.samples=1", "run.sample_side=64"),
+]
+IN_ORDER = _commands("bash")  # each needs what those before it wrote
+NOT_RUN = _commands("text")  # they would download
 
 FUSIONS = {"adain": "AdaIN", "wct": "WCT"}
 EXTRAS = {  # what a command or block needs beside the package itself
@@ -132,6 +137,19 @@ def _check_written(path: Path) -> None:
             picture.load()
     else:
         assert path.stat().st_size > 0
+
+
+def test_the_training_chapter_runs_in_order(surroundings: Path) -> None:
+    _skip_without_what_it_needs("adain export")
+    assert len(IN_ORDER) == 6
+    for command in IN_ORDER:
+        arguments = shlex.split(command)[1:]
+        if arguments[0] == "train":
+            arguments += [each for value in SHORT for each in ("--set", value)]
+        result = CliRunner().invoke(main, arguments, prog_name="adain")
+        assert result.exit_code == 0, f"{command}\n{result.output}"
+        _check_written(surroundings / arguments[arguments.index("-o") + 1])
+    assert adain.load("run/model.safetensors", device="cpu").encode_style("painting.jpg").model == "model"
 
 
 @pytest.mark.parametrize("command", NOT_RUN)

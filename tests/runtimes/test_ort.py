@@ -218,7 +218,10 @@ def test_a_bad_file_is_an_error(
         ({"graph": "whole"}, "is the graph 'whole' of small-adain, not 'apply'"),
         ({"io": "uint8"}, "takes uint8 pictures.*--io float"),
         ({"weights_sha256": '{"model": "00"}'}, "made from other weights than small-adain has.*sha256 00"),
-        ({"code_layout": '[["relu2_1.mean", [8]]]'}, "differ in their style codes"),
+        (
+            {"stages": '[{"name": "x", "maps": [], "numbers_per_pixel": 1}]'},
+            "are of different networks",
+        ),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )

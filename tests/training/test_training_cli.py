@@ -112,7 +112,7 @@ def test_fine_tuning_starts_from_a_model_of_the_package_by_name(folder, monkeypa
     pinned = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
     row = published.OWN[0]
     row = dataclasses.replace(row, files=(dataclasses.replace(row.files[0], **pinned),))
-    monkeypatch.setattr(registry, "MODELS", {row.name: row})
+    monkeypatch.setattr(registry, "MODELS", {**registry.MODELS, row.name: row})
     monkeypatch.setattr("adain.weights.places._SHIPPED", (weights.parent,))
     result = run(folder, "--set", "network.init=own-adain", "--set", "optimizer.learning_rate=0")
     assert result.exit_code == 0, result.output
@@ -240,6 +240,6 @@ def test_metadata_say_what_the_weights_were_made_from(folder):
     run(folder)
     with safe_open(folder / "run" / "model.safetensors", "np") as file:
         metadata = file.metadata()
-    assert json.loads(metadata["options"])["widths"] == [4, 6, 8]
+    assert json.loads(metadata["architecture"])["widths"] == [4, 6, 8]
     assert metadata["step"] == "2"
     assert loss_files.SHALLOW_FILE in metadata["loss_network"]

@@ -1,0 +1,166 @@
+"""Trained model files: what `adain train` writes, and the row that such a file describes. Needs no torch.
+
+A model file is a safetensors file of float32 tensors under the names of our torch modules. Its metadata:
+
+    format        `adain.model.1`
+    network       the model of the registry that it is a variant of: fusion, paper and default alpha are that one's
+    architecture  JSON, the attributes of `SlimArchitecture`
+    name          what the model is called; optional, else the file's name without suffix
+    licence       of the weights, an SPDX expression; optional
+
+Older files have the format `pt`, and in place of the architecture `options`: what differs from that of `network`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+
+from adain import registry
+from adain.engine.fusions import Layout, code_layout
+from adain.errors import WeightsError
+from adain.registry import Model, SlimArchitecture, WeightFile
+
+__all__ = ["clean_name", "code_digest", "describe", "parse_architecture", "read"]
+
+FORMAT = "adain.model.1"  # another number is another layout
+_OLD_FORMAT = "pt"
+_UNKNOWN_LICENCE = "NOASSERTION"  # SPDX's word for it
+_LONGEST_NAME = 64  # characters; a file's name has more parts
+
+
+def describe(network: str, options: Mapping[str, Any]) -> dict[str, str]:
+    """The metadata that make a file of weights a model file.
+
+    Args:
+        network: the model of the registry that it is a variant of.
+        options: what differs from that model's architecture.
+    """
+    base = registry.get(network).architecture
+    assert isinstance(base, SlimArchitecture), network
+    architecture = asdict(parse_architecture(options, base))
+    return {"format": FORMAT, "network": network, "architecture": json.dumps(architecture)}
+
+
+def read(path: Path) -> Model:
+    """The row that a model file describes. Whether each tensor fits is checked when the network is loaded.
+
+    Raises:
+        WeightsError: the file is damaged, is no model file, or holds tensors that are not finite float32.
+    """
+    metadata, tensors = _content(path)
+    base = registry.MODELS[metadata["network"]]
+    architecture = _architecture(metadata, base, path)
+    file = WeightFile(
+        role="model",
+        name=path.name,
+        url=None,
+        bytes=path.stat().st_size,
+        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        licence=metadata.get("licence", _UNKNOWN_LICENCE),
+    )
+    layout = code_layout(architecture.stages(base.fusion))
+    return replace(
+        base,
+        name=clean_name(metadata.get("name") or path.stem),
+        summary=f"A variant of {base.name}, trained by its owner.",
+        architecture=architecture,
+        files=(file,),
+        source=path.name,
+        code_digest=code_digest(tensors, layout),
+    )
+
+
+def clean_name(text: str) -> str:
+    """A model's name that can be a part of a file's name: letters, digits and `_ . + -`."""
+    return re.sub(r"[^\w.+-]+", "-", text)[:_LONGEST_NAME].strip(".-") or "model"
+
+
+def code_digest(tensors: Mapping[str, NDArray[np.float32]], layout: Layout) -> str:
+    """Digest of what makes style codes; two models with the same make the same codes.
+
+    Args:
+        tensors: a network's, by our names; those of its encoders count.
+        layout: of the model's style codes.
+
+    Returns:
+        64 hex digits.
+    """
+    digest = hashlib.sha256(repr(sorted(layout.items())).encode())
+    for name, tensor in sorted(tensors.items()):
+        if name.startswith("encoder"):
+            digest.update(f"{name} {tensor.shape}".encode() + np.ascontiguousarray(tensor, "<f4").tobytes())
+    return digest.hexdigest()
+
+
+def parse_architecture(values: Mapping[str, Any], base: SlimArchitecture | None = None) -> SlimArchitecture:
+    """An architecture from the values that JSON gives: all of it, or what differs from a base.
+
+    Raises:
+        ValueError: values outside what is allowed.
+        TypeError: values of another type, unknown or missing ones.
+    """
+    named: dict[str, Any] = {name: tuple(each) if isinstance(each, list) else each for name, each in values.items()}
+    found = SlimArchitecture(**named) if base is None else replace(base, **named)
+    counts = (*found.widths, found.hidden, found.passes)
+    scales = {2 << position for position in range(len(found.widths))}
+    whole = all(type(count) is int and count > 0 for count in counts)
+    if not whole or len(scales) != 3 or not set(found.covariances) <= scales:
+        raise ValueError(found)
+    return found
+
+
+def _content(path: Path) -> tuple[dict[str, str], dict[str, NDArray[np.float32]]]:
+    """Metadata and tensors; the tensors are read only if the metadata are a model's."""
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            _check_metadata(metadata, path)
+            kinds = {name: file.get_slice(name).get_dtype() for name in file.keys()}  # noqa: SIM118  no mapping
+            other = next((name for name, kind in kinds.items() if kind != "F32"), None)
+            if other is not None:
+                raise WeightsError(f"{path} holds {other} as {kinds[other]}; save it as float32 (F32)")
+            tensors = {name: file.get_tensor(name) for name in kinds}
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(
+            f"{path} cannot be read as a model: it is damaged or no safetensors file ({error}); {_WHAT_IS_ONE}"
+        ) from error
+    broken = next((name for name, tensor in tensors.items() if not np.isfinite(tensor).all()), None)
+    if broken is not None:
+        raise WeightsError(f"{path} holds numbers that are not finite, in {broken}; export an earlier checkpoint")
+    return metadata, tensors
+
+
+_WHAT_IS_ONE = "a model is the model.safetensors of `adain train`, or the graphs of `adain export`"
+
+
+def _check_metadata(metadata: Mapping[str, str], path: Path) -> None:
+    kind, network = metadata.get("format", ""), metadata.get("network")
+    if kind.startswith("adain.style-code"):
+        raise WeightsError(f"{path} holds style codes, not a model; pass it as a style")
+    if kind.startswith("adain.model") and kind != FORMAT:
+        raise WeightsError(f"{path} has the format {kind}, this version reads {FORMAT}; install a newer adain")
+    if kind not in (FORMAT, _OLD_FORMAT) or network is None:
+        raise WeightsError(f"{path} does not say in its metadata which network it is; {_WHAT_IS_ONE}")
+    known = [name for name, row in registry.MODELS.items() if isinstance(row.architecture, SlimArchitecture)]
+    if network not in known:
+        raise WeightsError(f"{path} holds an unknown network {network!r}; this version runs {', '.join(known)}")
+
+
+def _architecture(metadata: Mapping[str, str], base: Model, path: Path) -> SlimArchitecture:
+    assert isinstance(base.architecture, SlimArchitecture)
+    try:
+        if "architecture" in metadata:
+            return parse_architecture(dict(json.loads(metadata["architecture"])))
+        return parse_architecture(dict(json.loads(metadata.get("options", "{}"))), base.architecture)
+    except (ValueError, TypeError) as error:
+        raise WeightsError(f"{path} has an architecture that this version does not run ({error})") from error
