@@ -156,7 +156,7 @@ def _settings(threads: int) -> dict[str, Any]:
 
 def _ends_in_the_picture(info: GraphInfo) -> bool:
     """Whether no statistics are made of a graph's output; a stage that follows makes some of what `decode` gives."""
-    return info.graph.startswith("apply") or (info.graph == "decode" and len(info.stages) == 1)
+    return info.graph.startswith("apply") or (info.graph.startswith("decode") and len(info.stages) == 1)
 
 
 def _metadata(graph: Any) -> dict[str, str]:
