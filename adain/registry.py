@@ -386,9 +386,9 @@ def get(name: str) -> Model:
     Raises:
         InputError: there is none; the message lists those there are and names the closest.
     """
-    if name in MODELS:
+    if isinstance(name, str) and name in MODELS:
         return MODELS[name]
-    close = difflib.get_close_matches(name, MODELS, n=1)
+    close = difflib.get_close_matches(str(name), MODELS, n=1)
     hint = f"; did you mean {close[0]}?" if close else ""
     raise InputError(f"unknown model {name!r}; available: {', '.join(MODELS)}{hint}")
 

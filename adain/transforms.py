@@ -30,7 +30,7 @@ from adain.code_files import CodeFile
 from adain.errors import InputError
 from adain.images.formats import READABLE
 from adain.jobs.sources import find
-from adain.loading import BackendName, load
+from adain.loading import load
 from adain.model_files import resolve
 from adain.registry import Model
 from adain.request import StyleRequest
@@ -85,7 +85,7 @@ class RandomStyle(v2.Transform):  # type: ignore[misc]  # torchvision has no typ
         p: float = 0.5,
         alpha: float | tuple[float, float] = 1.0,
         model: str | os.PathLike[str] = registry.DEFAULT,
-        backend: BackendName = "auto",
+        backend: str = "auto",
         device: str = "cpu",
         weights_dir: str | os.PathLike[str] | None = None,
         style_size: int | None = StyleRequest.style_size,

@@ -131,8 +131,8 @@ def _with_random_weights(entry: Entry) -> Any:
     if entry.backend == "torch":
         return Stylizer(row, TorchBackend(row, files, "cpu"))
     from adain.export.writing import Options, export
-    from adain.runtimes.graph_backend import OrtBackend
     from adain.runtimes.graph_files import GraphFiles
+    from adain.runtimes.ort_session import OrtBackend
 
     calibration = [picture(256, 256, seed) for seed in range(4)] if entry.precision == "int8" else []
     options = Options(

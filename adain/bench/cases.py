@@ -6,18 +6,17 @@ import itertools
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal, get_args
+from typing import Any
 
-__all__ = ["BACKENDS", "PRECISIONS", "BenchBackend", "BenchPrecision", "Case", "cores", "product"]
+from adain.runtimes.table import RUNTIMES
 
-BenchBackend = Literal["onnx", "torch"]
-BenchPrecision = Literal["fp32", "fp16", "bf16", "int8"]
+__all__ = ["BACKENDS", "PRECISIONS", "Case", "cores", "product"]
 
-PRECISIONS: dict[BenchBackend, tuple[BenchPrecision, ...]] = {
-    "onnx": ("fp32", "fp16", "int8"),  # what `adain export` writes
-    "torch": ("fp32", "fp16", "bf16"),  # float32 weights under autocast
+BACKENDS: tuple[str, ...] = tuple(RUNTIMES)
+PRECISIONS: dict[str, tuple[str, ...]] = {
+    **{name: runtime.precisions for name, runtime in RUNTIMES.items()},
+    "torch": ("fp32", "fp16", "bf16"),  # the last two by autocast, which only this benchmark has
 }
-BACKENDS: tuple[BenchBackend, ...] = get_args(BenchBackend)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,8 +37,8 @@ class Case:
     """
 
     model: str
-    backend: BenchBackend
-    precision: BenchPrecision
+    backend: str
+    precision: str
     width: int
     height: int
     style_size: int = 512
@@ -73,8 +72,8 @@ class Case:
 
 def product(
     models: Iterable[str],
-    backends: Sequence[BenchBackend],
-    precisions: Sequence[BenchPrecision],
+    backends: Sequence[str],
+    precisions: Sequence[str],
     sizes: Sequence[tuple[int, int]],
     threads: Sequence[int],
     **options: Any,
@@ -96,8 +95,8 @@ def product(
 
 def _product(
     models: Iterable[str],
-    backends: Sequence[BenchBackend],
-    precisions: Sequence[BenchPrecision],
+    backends: Sequence[str],
+    precisions: Sequence[str],
     sizes: Sequence[tuple[int, int]],
     threads: Sequence[int],
     options: dict[str, Any],

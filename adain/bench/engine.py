@@ -18,7 +18,7 @@ class RanOn:
     """Where operations really ran.
 
     Attributes:
-        name: onnxruntime's provider, or torch and its device.
+        name: onnxruntime's provider, or another runtime and its device.
         nodes: how many of the graph's nodes; None where nobody counts.
     """
 
@@ -28,9 +28,6 @@ class RanOn:
 
 class Engine(Protocol):
     """A loaded case, seen from the benchmark."""
-
-    def precision(self) -> str:
-        """Of the network that was loaded."""
 
     def synchronize(self) -> None:
         """Wait until the device has done what it was told."""

@@ -1,4 +1,4 @@
-"""What onnxruntime says of a case: through its profiler, so that nothing is assumed of what it made of a graph."""
+"""What onnxruntime's profiler says of a case that runs ONNX graphs, in onnxruntime or another runtime."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from adain.registry import Model
 from adain.runtimes.contract import GraphInfo
 from adain.runtimes.graph_files import GraphFiles
 
-__all__ = ["OnnxEngine", "node_macs"]
+__all__ = ["OnnxEngine", "OtherEngine", "node_macs"]
 
 _PRODUCT_SIDE = {"cpu": 1024, "cuda": 4096}  # of a matrix: large enough for the full rate, a few ms each
 _SILENT = 4  # log severity: a precision without kernels is an answer, not an error
@@ -45,10 +45,6 @@ class OnnxEngine:
     def _info(self) -> GraphInfo:
         metadata = self._session(self._files.apply).get_modelmeta().custom_metadata_map
         return GraphInfo.from_metadata(metadata, str(self._files.apply))
-
-    def precision(self) -> str:
-        """As the graph's metadata say."""
-        return self._info.precision
 
     def synchronize(self) -> None:
         """Nothing to wait for: results come back as arrays of the host."""
@@ -141,6 +137,14 @@ class OnnxEngine:
             "alpha": np.ones((1, 1), np.float32),
         }
         return {entry.name: every[entry.name] for entry in session.get_inputs()}
+
+
+class OtherEngine(OnnxEngine):
+    """A case whose graphs run in another runtime. onnxruntime counts their operations."""
+
+    def ran_on(self) -> list[RanOn]:
+        """The runtime by its name; nobody counts nodes."""
+        return [RanOn(f"{self._case.backend} {self._device}, {self._case.precision}", None)]
 
 
 def node_macs(node: Mapping[str, Any]) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from adain.bench.cases import BenchPrecision, Case
+from adain.bench.cases import Case
 from adain.bench.engine import RanOn, at_size, rates, stride
 from adain.bench.timing import repeat
 from adain.engine.backend import Backend
@@ -26,10 +26,6 @@ class TorchEngine:
     def __init__(self, case: Case, model: Model, backend: Backend) -> None:
         self._case, self._model, self._backend = case, model, backend
         self._kind = backend.device.partition(":")[0]
-
-    def precision(self) -> str:
-        """The case's: it is this benchmark that sets it."""
-        return self._case.precision
 
     def synchronize(self) -> None:
         """Wait for the stream."""
@@ -88,7 +84,7 @@ def settle(threads: int) -> None:
     torch.set_num_threads(threads)
 
 
-def autocast(precision: BenchPrecision, device: str) -> AbstractContextManager[Any]:
+def autocast(precision: str, device: str) -> AbstractContextManager[Any]:
     """What runs convolutions in a lower precision; nothing for fp32."""
     import torch
 

@@ -9,22 +9,20 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from adain.bench.cases import BenchPrecision
-
 __all__ = ["ELEMENTS", "matmul_graph"]
 
 _IR_VERSION, _OPSET = 8, 18
 _FLOAT, _UINT8, _INT8, _INT32, _FLOAT16 = 1, 2, 3, 6, 10  # TensorProto.DataType
 
 # Operator, the types of both factors in numpy, and all three in ONNX. bfloat16 has no product on most providers.
-ELEMENTS: dict[BenchPrecision, tuple[str, type[np.generic], type[np.generic], tuple[int, int, int]]] = {
+ELEMENTS: dict[str, tuple[str, type[np.generic], type[np.generic], tuple[int, int, int]]] = {
     "fp32": ("MatMul", np.float32, np.float32, (_FLOAT, _FLOAT, _FLOAT)),
     "fp16": ("MatMul", np.float16, np.float16, (_FLOAT16, _FLOAT16, _FLOAT16)),
     "int8": ("MatMulInteger", np.uint8, np.int8, (_UINT8, _INT8, _INT32)),
 }
 
 
-def matmul_graph(precision: BenchPrecision, right: NDArray[np.generic]) -> bytes:
+def matmul_graph(precision: str, right: NDArray[np.generic]) -> bytes:
     """The graph `y = a @ right`, with `right` constant as a layer's weights are.
 
     Args:

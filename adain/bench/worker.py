@@ -24,10 +24,12 @@ from adain.bench.statistics import median, summarize
 from adain.bench.timing import once, repeat
 from adain.code import StyleCode
 from adain.engine import tiles
-from adain.errors import AdainError, InputError
+from adain.errors import AdainError
 from adain.loading import load
 from adain.model_files import resolve
 from adain.request import StyleRequest
+from adain.runtimes import table
+from adain.runtimes.table import Runtime
 from adain.stylizer import Stylizer
 
 __all__ = ["measure"]
@@ -41,16 +43,12 @@ def measure(case: Case, weights_dir: str | None = None) -> dict[str, Any]:
     Raises:
         AdainError: the case cannot be run here; says why.
     """
+    runtime = table.get(case.backend)
+    precision = case.precision if case.precision in runtime.precisions else None  # torch's are set by autocast
     stylizer, loading = once(
-        lambda: load(case.model, device=case.device, backend=case.backend, weights_dir=weights_dir)
+        lambda: load(case.model, device=case.device, runtime=case.backend, precision=precision, weights_dir=weights_dir)
     )
-    engine, lowered = _engine(case, stylizer, weights_dir)
-    if engine.precision() != case.precision:
-        raise InputError(
-            f"the graphs of {case.model} found are {engine.precision()}, not {case.precision}; "
-            f"write some with `adain export {case.model} --precision {case.precision} -o DIR/{case.precision}` "
-            "and name DIR as weights directory"
-        )
+    engine, lowered = _engine(case, runtime, stylizer, weights_dir)
     loaded = peak_memory()
     side = tiles.choose(None, stylizer.backend, (case.width, case.height))
     with lowered:
@@ -122,12 +120,14 @@ def _steps(
     return steps, lambda: stylizer(content, style, request=request)
 
 
-def _engine(case: Case, stylizer: Stylizer, weights_dir: str | None) -> tuple[Engine, AbstractContextManager[Any]]:
-    if case.backend == "onnx":
-        from adain.bench.in_onnx import OnnxEngine
+def _engine(
+    case: Case, runtime: Runtime, stylizer: Stylizer, weights_dir: str | None
+) -> tuple[Engine, AbstractContextManager[Any]]:
+    if runtime.runs == "graphs":
+        from adain.bench.in_onnx import OnnxEngine, OtherEngine
 
-        found = resolve(case.model).graphs(weights_dir)
-        return OnnxEngine(case, stylizer.model, found, stylizer.device), nullcontext()
+        kind = OnnxEngine if runtime.name == "onnx" else OtherEngine
+        return kind(case, stylizer.model, resolve(case.model).graphs(weights_dir), stylizer.device), nullcontext()
     from adain.bench.in_torch import TorchEngine, autocast, settle
 
     settle(case.threads)

@@ -58,11 +58,13 @@ def _count(text: str) -> int:
 @click.option("--models", default=DEFAULT, show_default=True, callback=_listed(model_name), metavar="MODEL,...")
 @click.option(
     "--backends",
+    "--runtimes",
+    "backends",
     default="onnx",
     show_default=True,
     callback=_listed(_one_of(BACKENDS)),
     metavar="NAME,...",
-    help="onnx, torch or both.",
+    help=f"Runtimes: {', '.join(BACKENDS)}.",
 )
 @click.option(
     "--sizes",
@@ -85,7 +87,8 @@ def _count(text: str) -> int:
     show_default=True,
     callback=_listed(_one_of(sorted({name for names in PRECISIONS.values() for name in names}))),
     metavar="NAME,...",
-    help="fp32, fp16 or int8 graphs, those of DIR/fp16 before DIR's; fp32, fp16 or bf16 in torch.",
+    help="; ".join(f"{name}: {', '.join(precisions)}" for name, precisions in PRECISIONS.items())
+    + ". Graphs in DIR/fp16 are found before those in DIR.",
 )
 @click.option("--runs", type=click.IntRange(1), default=20, show_default=True, help="Timed runs of each step.")
 @click.option(
@@ -131,7 +134,7 @@ def bench(
     from adain.bench.store import Store
 
     options = {"runs": runs, "seconds": seconds, "style_size": style_size, "device": device}
-    cases = product(models, backends, precision, sizes, threads, **options)  # type: ignore[arg-type]  # checked above
+    cases = product(models, backends, precision, sizes, threads, **options)
     if not cases:
         raise InputError(f"no backend of {', '.join(backends)} has the precision {', '.join(precision)}")
     store = Store(output, describe())

@@ -13,9 +13,9 @@ from adain import registry
 from adain.cli.number_list import NumberList
 from adain.errors import InputError
 from adain.request import Spec, StyleRequest, spec
+from adain.runtimes.table import PRECISIONS, RUNTIMES
 
 if TYPE_CHECKING:
-    from adain.loading import BackendName
     from adain.stylizer import Stylizer
 
 __all__ = [
@@ -105,13 +105,22 @@ def model_options(command: Callable[..., _R]) -> Callable[..., _R]:
     """Add what chooses a model and what runs it; the command gets `open_stylizer`, which loads it."""
 
     @wraps(command)
-    def with_stylizer(*, model: str, device: str, backend: BackendName, weights_dir: Path | None, **others: Any) -> _R:
+    def with_stylizer(
+        *, model: str, device: str, runtime: str, precision: str | None, weights_dir: Path | None, **others: Any
+    ) -> _R:
         def open_stylizer() -> Stylizer:
             from adain.cli.progress import DownloadBars
             from adain.loading import load
 
             with DownloadBars() as bars:
-                return load(model, device=device, backend=backend, weights_dir=weights_dir, progress=bars)
+                return load(
+                    model,
+                    device=device,
+                    runtime=runtime,
+                    precision=precision,
+                    weights_dir=weights_dir,
+                    progress=bars,
+                )
 
         return command(open_stylizer=open_stylizer, **others)
 
@@ -141,10 +150,19 @@ _MODEL = (
         help="What it runs on: auto, cpu, cuda, cuda:1.",
     ),
     click.option(
-        "--backend",
-        type=click.Choice(["auto", "onnx", "torch"]),
+        "--backend",  # the former name
+        "--runtime",
+        "runtime",
+        type=click.Choice(["auto", *RUNTIMES]),
         default="auto",
         show_default=True,
-        help="What runs the network: ONNX graphs, or torch; auto takes the graphs where there are any.",
+        help="What runs the network: ONNX graphs in onnxruntime or OpenVINO, or torch; auto takes onnx where there "
+        "are graphs.",
+    ),
+    click.option(
+        "--precision",
+        type=click.Choice(PRECISIONS),
+        help="bf16 runs in OpenVINO, on CPUs that have it; fp16 and int8 need graphs exported so.  "
+        "[default: that of the graphs]",
     ),
 )

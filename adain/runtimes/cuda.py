@@ -1,7 +1,7 @@
 """Can onnxruntime use CUDA here, and if not, what is missing?
 
-The wheel for GPUs lists CUDA as available on every machine, then logs two lines and computes on the CPU where it
-cannot load a library. So each thing it needs is tried first, in the order in which one fixes them.
+onnxruntime-gpu lists CUDA as available on every machine. Where it cannot load a library, it logs two lines and computes
+on the CPU. So this module tries each thing that it needs first, in the order in which a user would fix them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _PROVIDERS = ("onnxruntime_providers_shared", "onnxruntime_providers_cuda")  # t
 
 @functools.cache
 def problem() -> str | None:
-    """Why CUDA cannot be used, with what to do about it; None if nothing is known to be in the way."""
+    """Why CUDA cannot be used, with what to do about it; None if no problem is known."""
     version = f"onnxruntime {onnxruntime.__version__}"
     if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
         return (
@@ -64,7 +64,7 @@ def _library_problem(version: str) -> str | None:
 
 
 def _preload() -> None:
-    """Load the CUDA libraries that lie in Python packages, which the system's loader does not know of."""
+    """Load the CUDA libraries from Python packages, where the system's loader does not look."""
     preload = getattr(onnxruntime, "preload_dlls", None)  # from 1.21 on
     if preload is None:
         return

@@ -1,13 +1,12 @@
-"""The onnxruntime backend: a model's exported graphs behind `adain.engine.backend.Backend`."""
+"""A model's exported graphs behind `adain.engine.backend.Backend`, whatever runtime runs the graphs."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from adain.engine.backend import Code, Maps
@@ -18,39 +17,52 @@ from adain.errors import WeightsError
 from adain.registry import Model, Stage
 from adain.runtimes.contract import GraphInfo, GraphKind, flatten, unflatten
 from adain.runtimes.graph_files import GraphFiles, key, names
-from adain.runtimes.ort_session import Graph, choose_device
 
-__all__ = ["OrtBackend"]
-
-logger = logging.getLogger(__name__)
+__all__ = ["Graph", "GraphBackend"]
 
 
-class OrtBackend:
-    """A model in onnxruntime; see `adain.engine.backend.Backend` for its methods.
+class Graph(Protocol):
+    """An exported graph, loaded on a device.
+
+    Attributes:
+        path: the file.
+        device: where it really runs.
+        info: what the file says of itself.
+    """
+
+    path: Path
+    device: str
+    info: GraphInfo
+
+    def __call__(self, inputs: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[Any]]:
+        """The graph's outputs by name, from its inputs by name; see `adain.runtimes.contract.GRAPHS`."""
+        ...
+
+
+class GraphBackend:
+    """A model's graphs; see `adain.engine.backend.Backend` for the methods.
 
     Args:
         model: the registry's row.
         files: its graphs.
-        device: `auto` (CUDA where it can be used, else the CPU), `cpu`, `cuda`, `cuda:1` ...
-        threads: of the CPU; None: see `adain.runtimes.ort_session`.
+        open_graph: loads one of the files.
 
     Raises:
         DeviceError: the device cannot be used; says why.
         WeightsError: a file is missing, damaged, or not this model's graph.
     """
 
-    def __init__(self, model: Model, files: GraphFiles, device: str = "auto", threads: int | None = None) -> None:
-        self.device = choose_device(device)
+    def __init__(self, model: Model, files: GraphFiles, open_graph: Callable[[Path], Graph]) -> None:
         self.model, self.name = model, model.name
-        self._model, self._files, self._threads = model, files, threads
+        self._model, self._files, self._open = model, files, open_graph
         self._encode_style = self._opened(files.encode_style, "encode_style")
         self._apply = self._opened(files.apply, "apply")
         self._further: dict[str, Graph] = {}
+        self.device = self._apply.device
         self.stages = self._apply.info.stages
         self._layout = self._apply.info.code_layout
         if self.stages != self._encode_style.info.stages:
             raise _differ(files.encode_style, files.apply, model.name)
-        logger.info("onnxruntime %s, %s graphs", onnxruntime.__version__, self._apply.info.precision)
 
     def encode_style(self, style: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
         """See `adain.engine.backend.Backend.encode_style`."""
@@ -159,7 +171,7 @@ class OrtBackend:
             if path is None:
                 raise WeightsError(
                     f"there is no {names(self._model)[named]} beside {self._files.apply}, which this needs; "
-                    f"`adain export {self.name} -o DIR` writes it, or use backend torch"
+                    f"`adain export {self.name} -o DIR` writes it, or use runtime torch"
                 )
             graph = self._opened(path, kind)
             if graph.info.stages != self.stages:
@@ -168,7 +180,7 @@ class OrtBackend:
         return self._further[named]
 
     def _opened(self, path: Path, kind: GraphKind) -> Graph:
-        graph = Graph(path, self.device, self._threads)
+        graph = self._open(path)
         _check(graph, kind, self._model)
         return graph
 

@@ -14,7 +14,7 @@ from adain.registry import DEFAULT, Model, Stage, WeightFile
 from adain.runtimes.contract import STAGED, GraphKind, file_name, staged_name
 from adain.weights import Place
 
-__all__ = ["FURTHER", "GRAPHS", "GraphFiles", "find", "key", "locate", "names", "sharing"]
+__all__ = ["FURTHER", "GRAPHS", "GraphFiles", "find", "go_first", "key", "locate", "names", "sharing"]
 
 _NEEDED: Final[tuple[GraphKind, ...]] = ("encode_style", "apply")
 FURTHER: Final[tuple[GraphKind, ...]] = ("apply_regions", *STAGED)
@@ -25,7 +25,7 @@ model that ships has all of them in `weights/`."""
 
 @dataclass(frozen=True)
 class GraphFiles:
-    """The graphs that `adain.runtimes.graph_backend.OrtBackend` runs.
+    """The graphs that `adain.runtimes.graph_backend.GraphBackend` runs.
 
     Attributes:
         encode_style: style to code.
@@ -91,6 +91,22 @@ def locate(
     return GraphFiles(encode_style.path, apply.path, shipped, further)
 
 
+def go_first(model: Model, weights_dir: str | os.PathLike[str] | None = None, folder: Path | None = None) -> bool:
+    """Whether `auto` runs a model's graphs: there are some, and the user has not named weights of their own.
+
+    Raises:
+        InputError: there is no directory of that name.
+    """
+    graphs = locate(model, weights_dir, folder)
+    if graphs is None or not graphs.shipped:
+        return graphs is not None
+    directory = weights.named_directory(weights_dir)
+    if directory is None:
+        return True
+    places = (weights.locate(model, file, directory) for file in model.files)
+    return not any(place is not None and place.origin == "named" for place in places)
+
+
 def find(model: Model, weights_dir: str | os.PathLike[str] | None = None, folder: Path | None = None) -> GraphFiles:
     """A model's graphs; see `locate`.
 
@@ -108,7 +124,7 @@ def find(model: Model, weights_dir: str | os.PathLike[str] | None = None, folder
             )
         raise WeightsError(
             f"there are no ONNX graphs of {model.name} here ({names}); "
-            f"`adain export {model.name} -o DIR` writes them: then name DIR as weights directory, or use backend torch"
+            f"`adain export {model.name} -o DIR` writes them: then name DIR as weights directory, or use runtime torch"
         )
     return found
 

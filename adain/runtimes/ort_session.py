@@ -1,24 +1,23 @@
-"""Sessions of onnxruntime: devices, threads, memory and precision are decided here, and nowhere else.
+"""The runtime `onnx`: graphs in onnxruntime. Devices, threads and memory are set here, and nowhere else.
 
-- Memory patterns are off. They plan memory per input shape, and with pictures of changing sizes nearly double the
-  peak (2.4 to 1.3 GB at 1024 px without) for no time.
-- The arena is on (without it a picture takes 30 % longer) and keeps what the largest picture so far took, no more. A
-  large picture's memory is given back after it, unless the one before had its size, as in a video: of 750 MB that
-  adain-slim takes for 2000 x 2000 pixels, 165 stay.
-- On the CPU all sessions of the process share one arena, because they take turns: with one each, what one keeps is idle
-  while another runs. 20 megapixels in tiles take 1.5 GB instead of 1.9 (encoding and decoding are two graphs), and two
-  pictures of 4K followed by one of 18 megapixels 1.7 instead of 3.0. It keeps that when a session is gone, too.
-- On CUDA, convolutions are chosen by heuristics, because to try them all for each new size takes seconds, and the
-  arena extends by what is asked for, not by powers of two.
-- TF32 is off on CUDA: with 10 bits of mantissa the roots of matrices that WCT takes diverge, and float32 graphs are
-  to give the same picture everywhere. The same option keeps float16 convolutions off the tensor cores, so that on CUDA
-  a float16 graph is smaller and no faster.
-- No IO binding: pictures come from the host and go back to it, and codes are small, so that binding would do the same
-  two copies.
-- Threads: as many as the caller says, else as OMP_NUM_THREADS says if it is set, else as the process may use cores.
-  onnxruntime's own default counts the machine's and pins threads to them, also in a container that may use fewer.
-- They stop spinning when a run is over. They would go on for some 40 ms, at the cost of whatever comes next: of another
-  graph above all, whose threads they compete with. A style and a picture in turns take 83 ms instead of 140.
+- Memory patterns are off. They plan the memory of each input shape. With pictures of many sizes they nearly double the
+  peak (2.4 GB instead of 1.3 at 1024 px) and save no time.
+- The arena is on: without it a picture takes 30 % longer. It keeps the memory of the largest picture so far. The memory
+  of a large picture is given back after the run, unless the picture before had the same size, as in a film: adain-slim
+  takes 750 MB for 2000 x 2000 pixels, and 165 stay.
+- On the CPU all sessions of the process share one arena, because they run in turns; with an arena each, the memory of
+  one is idle while another runs. 20 megapixels in tiles take 1.5 GB instead of 1.9. Two pictures of 4K and then one of
+  18 megapixels take 1.7 GB instead of 3.0. The arena keeps its memory when a session is deleted.
+- On CUDA, convolution algorithms are chosen by heuristics: trying them all takes seconds for each new size. The arena
+  grows by what is asked for, not by powers of two.
+- TF32 is off on CUDA. Its mantissa has 10 bits, with which the matrix roots of WCT diverge, and fp32 graphs should give
+  the same picture everywhere. The same option keeps fp16 convolutions off the tensor cores, so on CUDA an fp16 graph is
+  smaller but not faster.
+- There is no IO binding. Pictures come from the host and go back to it, so binding would make the same two copies.
+- The number of threads is set by `adain.runtimes.devices.cpu_threads`. onnxruntime's default is the number of the
+  machine's cores, and it pins threads to them, even in a container that may use fewer.
+- Threads stop spinning when a run ends. Otherwise they spin for some 40 ms and slow down what comes next, such as the
+  threads of another graph. A style and a picture in turns take 83 ms instead of 140.
 """
 
 from __future__ import annotations
@@ -26,7 +25,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -35,35 +33,77 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from adain.errors import DeviceError, InputError, WeightsError
+from adain.errors import DeviceError, WeightsError
+from adain.registry import Model
 from adain.runtimes import cuda
 from adain.runtimes.contract import GraphInfo
+from adain.runtimes.devices import cpu_threads, parse_device
+from adain.runtimes.graph_backend import GraphBackend
+from adain.runtimes.graph_files import GraphFiles
 
-__all__ = ["Graph", "choose_device", "read_info"]
+__all__ = ["OrtBackend", "OrtGraph", "choose_device", "open_backend", "read_info"]
 
 logger = logging.getLogger(__name__)
 
-_ERRORS_ONLY = 3  # onnxruntime's log severities: 2 is warnings, of which it has many that mean nothing
-_LARGE = 3 << 20  # numbers in an input: a picture of a megapixel
+_ERRORS_ONLY = 3  # a log severity of onnxruntime; many of its warnings (2) mean nothing
+_LARGE = 3 << 20  # numbers in an input: an RGB picture of a megapixel
 _CUDA = "CUDAExecutionProvider"
 _CPU = "CPUExecutionProvider"
 
 
-class Graph:
-    """An exported graph, loaded on a device.
+class OrtBackend(GraphBackend):
+    """A model in onnxruntime; see `adain.engine.backend.Backend` for its methods.
+
+    Args:
+        model: the registry's row.
+        files: its graphs.
+        device: `auto` (CUDA where it can be used, else the CPU), `cpu`, `cuda`, `cuda:1` ...
+        threads: of the CPU, see `adain.runtimes.devices.cpu_threads`.
+        precision: what the graphs must have been exported in. None: anything.
+
+    Raises:
+        DeviceError: the device cannot be used; says why.
+        WeightsError: a file is missing, damaged, or not this model's graph, or of another precision.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        files: GraphFiles,
+        device: str = "auto",
+        threads: int | None = None,
+        precision: str | None = None,
+    ) -> None:
+        chosen = choose_device(device)
+
+        def open_graph(path: Path) -> OrtGraph:
+            graph = OrtGraph(path, chosen, threads)
+            if precision not in (None, graph.info.precision):
+                raise WeightsError(
+                    f"{path} is {graph.info.precision}, not {precision}; `adain export {model.name} --precision "
+                    f"{precision} -o DIR` writes graphs in {precision}: then name DIR as weights directory"
+                )
+            return graph
+
+        super().__init__(model, files, open_graph)
+        logger.info("onnxruntime %s, %s graphs", onnxruntime.__version__, self._apply.info.precision)
+
+
+open_backend = OrtBackend  # for `adain.runtimes.table`
+
+
+class OrtGraph:
+    """A graph in onnxruntime; see `adain.runtimes.graph_backend.Graph`.
 
     Args:
         path: the file.
         device: as `choose_device` returns it.
-        threads: of the CPU, at least 1. None: see above.
-
-    Attributes:
-        info: what the file says of itself.
+        threads: of the CPU, at least 1. None: see `adain.runtimes.devices.cpu_threads`.
 
     Raises:
-        WeightsError: the file is missing, damaged or not a graph of this package's contract.
+        WeightsError: the file is missing, damaged, or not a graph of this package's contract.
         DeviceError: the device cannot be used.
-        InputError: a number of threads below 1.
+        InputError: less than one thread.
     """
 
     def __init__(self, path: Path, device: str, threads: int | None = None) -> None:
@@ -75,10 +115,7 @@ class Graph:
         self._shapes: tuple[tuple[int, ...], ...] | None = None
 
     def __call__(self, inputs: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[Any]]:
-        """The graph's outputs by name.
-
-        Args:
-            inputs: likewise; see `adain.runtimes.contract.GRAPHS`.
+        """See `adain.runtimes.graph_backend.Graph`.
 
         Raises:
             DeviceError: onnxruntime could not run it; memory may be short.
@@ -114,21 +151,20 @@ def read_info(path: Path) -> GraphInfo:
     return GraphInfo.from_metadata(metadata, str(path))
 
 
-def choose_device(device: str) -> str:
-    """The device a name stands for: `cpu`, `cuda` or `cuda:<index>`.
+def choose_device(device: str, precision: str | None = None) -> str:
+    """The device that will be used: `cpu`, `cuda` or `cuda:<index>`.
 
     Args:
         device: one of these, or `auto`: CUDA where it can be used, else the CPU.
+        precision: any; every device runs every graph.
 
     Raises:
         InputError: another name.
         DeviceError: CUDA was asked for and cannot be used; says why.
     """
+    device = parse_device(device)
     if device == "cpu":
-        return "cpu"
-    kind, _, index = device.partition(":")
-    if device != "auto" and (kind != "cuda" or not (index.isdecimal() or device == "cuda")):
-        raise InputError(f"unknown device {device!r}; allowed: auto, cpu, cuda, cuda:0, cuda:1 ...")
+        return device
     problem = cuda.problem()
     if problem is None:
         return "cuda" if device == "auto" else device
@@ -142,7 +178,7 @@ def _session(path: Path, device: str, threads: int | None) -> onnxruntime.Infere
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
     options.enable_mem_pattern = False
-    options.intra_op_num_threads = _threads(threads)
+    options.intra_op_num_threads = cpu_threads(threads)
     options.add_session_config_entry("session.force_spinning_stop", "1")
     providers: list[Any] = [_CPU]
     if device == "cpu":
@@ -164,11 +200,11 @@ def _session(path: Path, device: str, threads: int | None) -> onnxruntime.Infere
 
 @functools.cache
 def _share_arena() -> None:
-    """Make the arena that sessions with `session.use_env_allocators` share."""
+    """Make the arena that all sessions with `session.use_env_allocators` share."""
     cpu = onnxruntime.OrtMemoryInfo(
         "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
     )
-    with contextlib.suppress(RuntimeError):  # one that somebody else made in this process serves as well
+    with contextlib.suppress(RuntimeError):  # there is one already, made by other code in this process
         onnxruntime.create_and_register_allocator(cpu, onnxruntime.OrtArenaCfg(0, -1, -1, -1))  # its defaults
 
 
@@ -185,19 +221,6 @@ def _arenas(device: str) -> str:
     if device == "cpu":
         return "cpu:0"
     return f"cpu:0;gpu:{device.partition(':')[2] or '0'}"
-
-
-def _threads(given: int | None) -> int:
-    if given is not None:
-        if given < 1:
-            raise InputError(f"threads must be at least 1, got {given}; None takes all cores")
-        return given
-    asked = os.environ.get("OMP_NUM_THREADS", "")
-    if asked.isdecimal() and int(asked) > 0:
-        return int(asked)
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return 0  # onnxruntime's own
 
 
 def _reason(error: Exception) -> str:

@@ -20,8 +20,9 @@ from adain.nn.network import StyleTransfer
 from adain.nn.newton_schulz import newton_schulz_roots
 from adain.nn.operators import Operators
 from adain.registry import Model, Stage
+from adain.runtimes.devices import parse_device
 
-__all__ = ["TorchBackend", "choose_device"]
+__all__ = ["TorchBackend", "choose_device", "open_backend"]
 
 _log = logging.getLogger(__name__)
 
@@ -154,24 +155,28 @@ def _operators(device: torch.device) -> Operators:
     return Operators(newton_schulz_roots(dtype=torch.float64)) if device.type == "cuda" else Operators()
 
 
-def choose_device(device: str) -> torch.device:
+def open_backend(
+    model: Model, files: Mapping[str, Path], device: str, threads: int | None, precision: str | None
+) -> TorchBackend:
+    """A `TorchBackend`, for `adain.runtimes.table`; torch has its own setting of threads, and computes in fp32."""
+    return TorchBackend(model, files, device)
+
+
+def choose_device(device: str, precision: str | None = None) -> torch.device:
     """The device a name stands for.
 
     Args:
         device: `auto`, `cpu`, `cuda` or `cuda:<index>`.
+        precision: always fp32.
 
     Raises:
         InputError: another name.
         DeviceError: CUDA was asked for and cannot be used; says why.
     """
+    device = parse_device(device)
     if device == "cpu":
         return torch.device("cpu")
-    if device == "auto":
-        return _auto()
-    kind, _, index = device.partition(":")
-    if kind != "cuda" or not (index.isdecimal() or device == "cuda"):
-        raise InputError(f"unknown device {device!r}; allowed: auto, cpu, cuda, cuda:0, cuda:1 ...")
-    return _cuda(device)
+    return _auto() if device == "auto" else _cuda(device)
 
 
 def _auto() -> torch.device:

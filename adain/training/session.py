@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from adain.errors import DeviceError, InputError
+from adain.runtimes.devices import parse_device
 from adain.training import checkpoint, loss_files, loss_network, networks
 from adain.training.data import PictureRef, open_pictures
 from adain.training.recipe import Recipe
@@ -78,10 +79,11 @@ def _samples(paths: tuple[str, ...], base: Path | None) -> tuple[PictureRef, ...
 
 
 def _device(name: str) -> torch.device:
+    name = parse_device(name)
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name == "cuda" and not torch.cuda.is_available():
-        raise DeviceError("device 'cuda' was asked for but torch finds none; use --device cpu")
+    if name != "cpu" and not torch.cuda.is_available():
+        raise DeviceError(f"device {name!r} was asked for but torch finds none; use --device cpu")
     return torch.device(name)
 
 

@@ -249,5 +249,5 @@ def test_a_process_takes_as_many_threads_as_torch_has(paintings: Path, monkeypat
 
 
 def test_less_than_one_thread_is_an_error() -> None:
-    with pytest.raises(InputError, match="threads must be at least 1, got 0"):
+    with pytest.raises(InputError, match="threads must be a whole number, at least 1"):
         adain.load(device="cpu", backend="onnx", threads=0)

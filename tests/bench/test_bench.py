@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from adain.bench import runner
-from adain.bench.cases import Case
+from adain.bench.cases import BACKENDS, PRECISIONS, Case
 from adain.bench.store import schema
 from adain.bench.table import markdown
 from adain.bench.worker import measure
@@ -97,6 +98,19 @@ def test_a_case_has_a_process_of_its_own(measured: dict[str, Any]) -> None:
     assert rate["fraction"] == pytest.approx(rate["reached"] / rate["macs_per_second"])
 
 
+def test_openvino_is_measured_on_the_graphs_of_onnxruntime(graphs: Path, measured: dict[str, Any]) -> None:
+    pytest.importorskip("openvino", reason="what is measured")
+    result = runner.run(replace(case(32, 20), backend="openvino"), str(graphs))
+    assert result["ran_on"] == [{"name": "openvino cpu, fp32", "nodes": None}]
+    assert result["macs"] == measured["macs"]
+
+
+def test_the_schema_knows_every_runtime_and_precision() -> None:
+    found = schema()["$defs"]["case"]["properties"]
+    assert set(found["backend"]["enum"]) == set(BACKENDS)
+    assert set(found["precision"]["enum"]) == {name for names in PRECISIONS.values() for name in names}
+
+
 def test_a_large_picture_is_measured_in_tiles_as_a_user_gets_it(graphs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from adain.engine import tiling
 
@@ -167,9 +181,9 @@ def test_what_cannot_be_measured_is_said_and_does_not_stop_the_rest(
 def test_graphs_of_another_precision_are_an_error(graphs: Path) -> None:
     from dataclasses import replace
 
-    from adain.errors import InputError
+    from adain.errors import WeightsError
 
-    with pytest.raises(InputError, match=r"are fp32, not int8; write some with `adain export"):
+    with pytest.raises(WeightsError, match=r"is fp32, not int8; `adain export adain-slim --precision int8"):
         measure(replace(case(16, 16), precision="int8"), str(graphs))
 
 

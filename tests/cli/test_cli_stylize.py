@@ -67,7 +67,7 @@ def test_every_option_reaches_the_stylizer(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, photo_file: Path, painting_file: Path, out: Path
 ) -> None:
     options = "--model wct-vgg19 --alpha 0.3 --size 256 --style-size 128 --preserve-color coral --tile 64 --device cpu"
-    other = ["--backend", "torch", "--weights-dir", tmp_path]
+    other = ["--runtime", "torch", "--precision", "fp32", "--weights-dir", tmp_path]
     seen = asked_for(monkeypatch, photo_file, painting_file, "-o", out, *options.split(), *other)
     assert callable(seen.pop("progress"))
     assert seen == {
@@ -82,7 +82,8 @@ def test_every_option_reaches_the_stylizer(
         "preserve_color": "coral",
         "tile": 64,
         "device": "cpu",
-        "backend": "torch",
+        "runtime": "torch",
+        "precision": "fp32",
         "weights_dir": tmp_path,
     }
 

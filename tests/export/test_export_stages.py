@@ -19,8 +19,8 @@ from adain.export.networks import stage_of
 from adain.export.verify import Case, compare
 from adain.export.writing import Options
 from adain.runtimes.contract import GRAPHS, STAGED, GraphInfo, GraphKind
-from adain.runtimes.graph_backend import OrtBackend
 from adain.runtimes.graph_files import GraphFiles, find, names
+from adain.runtimes.ort_session import OrtBackend
 from adain.runtimes.torch_backend import TorchBackend
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from adain import images
 from adain.errors import InputError, WeightsError
 from adain.export.writing import Options
 from adain.runtimes import graph_files as files
-from adain.runtimes.graph_backend import OrtBackend
+from adain.runtimes.ort_session import OrtBackend
 from adain.runtimes.torch_backend import TorchBackend
 
 ONE_OF_255 = 1 / 255

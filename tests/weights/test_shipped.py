@@ -13,7 +13,7 @@ import adain
 from adain import registry
 from adain.runtimes import graph_files as files
 from adain.runtimes.contract import STAGED
-from adain.runtimes.ort_session import Graph
+from adain.runtimes.ort_session import OrtGraph
 
 ROOT = Path(__file__).resolve().parents[2]
 WEIGHTS, PICTURES = ROOT / "weights", ROOT / "tests" / "data"
@@ -39,7 +39,7 @@ def test_weights_are_the_registrys(model: registry.Model) -> None:
 
 def test_graphs_were_exported_from_these_weights(model: registry.Model) -> None:
     for name in files.names(model).values():
-        info = Graph(WEIGHTS / name, "cpu").info
+        info = OrtGraph(WEIGHTS / name, "cpu").info
         assert info.weights_sha256 == {file.role: file.sha256 for file in model.files}, name
 
 
@@ -68,7 +68,7 @@ def test_graphs_of_stages_compute_what_the_network_does(model: registry.Model) -
 
     network = build.load(model, {file.role: WEIGHTS / file.name for file in model.files})
     for name in (files.names(model)[kind] for kind in STAGED):
-        info = Graph(WEIGHTS / name, "cpu").info
+        info = OrtGraph(WEIGHTS / name, "cpu").info
         for comparison in compare(WEIGHTS / name, info, network, [Case((67, 45), (40, 33), styles=2, alpha=0.6)]):
             assert comparison.passed, str(comparison)
 

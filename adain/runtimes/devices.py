@@ -1,0 +1,46 @@
+"""Names of devices and numbers of threads, as every runtime takes them."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from adain import checks
+from adain.errors import InputError
+
+__all__ = ["cpu_threads", "parse_device"]
+
+_DEVICE = re.compile(r"auto|cpu|cuda(:(0|[1-9][0-9]*))?")
+
+
+def parse_device(device: object) -> str:
+    """The name of a device: `auto`, `cpu`, `cuda` or `cuda:<index>`.
+
+    Args:
+        device: one of these, or a `torch.device`, which prints as one.
+
+    Raises:
+        InputError: anything else.
+    """
+    name = str(device)
+    if not _DEVICE.fullmatch(name):
+        raise InputError(f"unknown device {device!r}; allowed: auto, cpu, cuda, cuda:0, cuda:1 ...")
+    return name
+
+
+def cpu_threads(threads: object) -> int:
+    """The number of threads to use on the CPU; 0 leaves it to the runtime.
+
+    Args:
+        threads: what the user asked for, at least 1. None: OMP_NUM_THREADS if it is set, else the cores that this
+            process may use. Runtimes count the cores of the machine, of which a container may use fewer.
+
+    Raises:
+        InputError: not a whole number, or less than 1.
+    """
+    if threads is not None:
+        return checks.whole("threads", threads, 1)
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    if asked.isdecimal() and int(asked) > 0:
+        return int(asked)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
