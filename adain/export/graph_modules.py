@@ -101,7 +101,9 @@ class _EncodeContent(Graph):
         maps = self.network.features(self._read(content), self.stage)
         moments = self.network.moments(maps, self.stage, masks)
         flat = [array[:, :, None] if array.dim() == 2 else array.flatten(2) for array in moments.values()]
-        return torch.cat(flat, dim=2), *(maps[each.name].to(stored(each.fusion)) for each in self.stage.maps)
+        return torch.cat(flat, dim=2), *(
+            maps[each.name].to(stored(each.fusion, self.network)) for each in self.stage.maps
+        )
 
 
 class _Decode(Graph):
@@ -138,8 +140,10 @@ def graph(kind: GraphKind, network: StyleTransfer, io: Io, stage: Stage) -> Grap
     return _GRAPHS[kind](network, io, stage).eval()
 
 
-def stored(fusion: str) -> torch.dtype:
-    """The type of a map between two graphs."""
+def stored(fusion: str, network: StyleTransfer) -> torch.dtype:
+    """The type of a map between two graphs; float32 in a portable network, as not every WebGPU device has float16."""
+    if isinstance(network.operators, PortableOperators):
+        return torch.float32
     return _TYPES[fusions.FUSIONS[fusion].stored]
 
 
@@ -202,7 +206,7 @@ def examples(kind: GraphKind, network: StyleTransfer, io: Io, stage: Stage) -> d
     if kind in STAGED:
         maps = network.features(torch.rand(2, 3, *(side + 2 * framing.context for side in (first, second))), stage)
         for each in stage.maps:
-            x = maps[each.name].to(stored(each.fusion))
+            x = maps[each.name].to(stored(each.fusion, network))
             every[each.name] = Example(x, {0: "batch", **_SIDES}, multiple // each.stride, least)
     return {name: every[name] for name in signature(kind, stage).inputs}
 

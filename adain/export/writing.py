@@ -223,7 +223,7 @@ def _feeds(
             "masks": framing.masks(masks) if staged else masks,
             "statistics": np.stack([statistics] * 2)[None] if info.graph == "decode_regions" else statistics[None],
             "alpha": np.full((1, 1), info.default_alpha, np.float32),
-            **{each.name: maps[each.name].to(stored(each.fusion)).numpy() for each in stage.maps},
+            **{each.name: maps[each.name].to(stored(each.fusion, network)).numpy() for each in stage.maps},
         }
         yield {name: every[name] for name in signature(info.graph, stage).inputs}
 
