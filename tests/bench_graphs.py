@@ -9,16 +9,22 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from adain import __version__, registry
+from adain.registry import FusedMap, Stage
 from adain.runtimes.contract import GraphInfo, GraphKind, file_name
 
-CODE_SIZE = 3
+STAGES = (Stage("x", (FusedMap("x", 1, 3, "adain"),), 3.0),)
+CODE_SIZE = 6
 MACS_PER_PIXEL = 3 * 3 * 3 * 3  # one 3x3 convolution from 3 channels to 3
 
 
 def write_graphs(folder: Path) -> None:
-    """A style's code is its mean colour; a content is convolved, and gets 0 times the code."""
+    """A style's code is its mean colour, twice; a content is convolved, and gets 0 times the code."""
     folder.mkdir(parents=True, exist_ok=True)
-    _write(folder, "encode_style", [helper.make_node("ReduceMean", ["style", "axes"], ["code"], keepdims=0)])
+    nodes = [
+        helper.make_node("ReduceMean", ["style", "axes"], ["mean"], keepdims=0),
+        helper.make_node("Concat", ["mean", "mean"], ["code"], axis=1),
+    ]
+    _write(folder, "encode_style", nodes)
     kernel = np.zeros((3, 3, 3, 3), np.float32)
     kernel[range(3), range(3), 1, 1] = 1
     nodes = [
@@ -50,16 +56,17 @@ def _write(folder: Path, kind: GraphKind, nodes: list[onnx.NodeProto], **constan
         model=row.name,
         graph=kind,
         fusion=row.fusion,
+        stages=STAGES,
         precision="fp32",
         io="float",
         portable=False,
         size_multiple=1,
         size_minimum=1,
         default_alpha=row.default_alpha,
-        code_layout={"mean": (CODE_SIZE,)},
         licence=row.licence,
         paper=row.paper,
         weights_sha256={file.role: file.sha256 for file in row.files if file.sha256},
+        code_digest=row.code_digest or "",
         adain_version=__version__,
     )
     helper.set_model_props(model, info.to_metadata())

@@ -26,6 +26,7 @@ class FlatStyles:
     """A backend whose every result is its style's mean colour."""
 
     model = registry.get("adain-vgg19")
+    stages = model.stages
     device = "cpu"
 
     def __init__(self) -> None:

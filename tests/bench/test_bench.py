@@ -112,16 +112,18 @@ def test_the_schema_knows_every_runtime_and_precision() -> None:
 
 
 def test_a_large_picture_is_measured_in_tiles_as_a_user_gets_it(graphs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from adain.engine import tiling
+    from adain.engine import loop, tiles
 
     sides: list[int] = []
 
-    def stylize(backend: Backend, rgb: NDArray[np.uint8], code: object, alpha: float, side: int) -> NDArray[np.uint8]:
-        sides.append(side)
+    def stylize(
+        backend: Backend, rgb: NDArray[np.uint8], styles: object, alpha: float, *, tile: int, **_: object
+    ) -> NDArray[np.uint8]:
+        sides.append(tile)
         return rgb[::-1]
 
-    monkeypatch.setattr(tiling, "choose", lambda *_: 24)
-    monkeypatch.setattr(tiling, "stylize", stylize)
+    monkeypatch.setattr(tiles, "choose", lambda *_: 24)
+    monkeypatch.setattr(loop, "stylize", stylize)
     result = measure(case(32, 24), str(graphs))
     assert result["tile"] == 24
     assert set(sides) == {24}

@@ -138,8 +138,8 @@ def test_a_missing_graph_is_named_with_the_command_that_writes_it(exports: Expor
     made = exports("small-adain", Options(kinds=("encode_style", "apply")))
     paths = {kind: graph.path for kind, graph in made.graphs.items()}
     ort = OrtBackend(made.model.row, GraphFiles(paths["encode_style"], paths["apply"], shipped=False), "cpu")
-    with pytest.raises(WeightsError, match=r"small-adain\.decode\.onnx .*adain export small-adain"):
-        ort.reach(ort.stages[0])
+    with pytest.raises(WeightsError, match=r"small-adain\.encode_content\.onnx .*adain export small-adain"):
+        ort.framing(ort.stages[0])
 
 
 def test_files_of_a_model_of_several_stages_are_named_by_stage(exports: Exports) -> None:

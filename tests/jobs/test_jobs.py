@@ -15,12 +15,13 @@ from PIL import Image
 
 from adain import registry
 from adain.code import StyleCode
-from adain.engine.backend import Reach
+from adain.engine.framing import Framing
 from adain.errors import InputError, OutputError
 from adain.images import writing
 from adain.jobs import Report, pipeline, plan, stylize_many
 from adain.jobs.plan import Result, Task
 from adain.jobs.sources import Source
+from adain.registry import Stage
 from adain.stylizer import Stylizer
 
 F32 = NDArray[np.float32]
@@ -31,15 +32,15 @@ class Tint:
 
     model = registry.get(registry.DEFAULT)
     device = "cpu"
-    stages = ("tint",)
+    stages = model.stages
 
     def __init__(self) -> None:
         self.encoded: list[tuple[int, ...]] = []
         self.stylized = 0
         self.on_stylize = lambda: None
 
-    def reach(self, stage: str) -> Reach:
-        return Reach(multiple=1, minimum=1, encode=0, decode=0)
+    def framing(self, stage: Stage) -> Framing:
+        return Framing(multiple=1, minimum=1, encoder_band=0, decoder_band=0)
 
     def encode_style(self, style: F32) -> dict[str, F32]:
         self.encoded.append(style.shape)

@@ -30,6 +30,7 @@ class PixelAdaIN:
     """AdaIN of the pixels themselves: a backend without a network."""
 
     model = registry.get("adain-vgg19")
+    stages = model.stages
     device = "cpu"
 
     def __init__(self) -> None:

@@ -27,6 +27,7 @@ class FlatStyles:
     """A backend whose styles are flat colours: each mask gets its style's mean, the rest is grey."""
 
     model = registry.get("adain-vgg19")
+    stages = model.stages
     device = "cpu"
 
     def __init__(self) -> None:
