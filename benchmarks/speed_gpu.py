@@ -34,7 +34,7 @@ from adain.bench.pictures import picture
 from adain.bench.statistics import median, percentile
 from adain.cli.inputs import parse_size
 from adain.errors import AdainError
-from adain.nn.models import StyleTransfer
+from adain.nn.network import StyleTransfer
 from adain.runtimes import graph_files as files
 from adain.runtimes.contract import GraphInfo, flatten
 from adain.runtimes.torch_backend import TorchBackend, choose_device
