@@ -205,7 +205,9 @@ def test_a_failure_half_way_leaves_the_target_and_nothing_else(
     assert [file.name for file in tmp_path.iterdir()] == ["out.png"]
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(), MemoryError()], ids=repr)
+@pytest.mark.parametrize(
+    "error", [KeyboardInterrupt(), SystemExit(), MemoryError()], ids=lambda value: type(value).__name__
+)
 def test_an_interruption_leaves_nothing_and_passes_on(
     error: BaseException, image: Image.Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -318,7 +320,9 @@ def test_anything_that_takes_bytes_is_a_stream(image: Image.Image) -> None:
     np.testing.assert_array_equal(read(sink.data).rgb, photo())
 
 
-@pytest.mark.parametrize("answer", [0, 10, OSError(32, "Broken pipe"), RuntimeError("gone")], ids=repr)
+@pytest.mark.parametrize(
+    "answer", [0, 10, OSError(32, "Broken pipe"), RuntimeError("gone")], ids=lambda value: type(value).__name__
+)
 def test_a_stream_that_fails(answer: object, image: Image.Image) -> None:
     with pytest.raises(OutputError, match=r"upload cannot be written \("):
         write(image, Sink(answer), "png")
@@ -338,7 +342,7 @@ def test_a_side_too_long_for_the_format_leaves_a_stream_as_it_was() -> None:
     assert stream.getvalue() == b""
 
 
-@pytest.mark.parametrize("target", [None, 3, object(), b"out.png"], ids=repr)
+@pytest.mark.parametrize("target", [None, 3, object(), b"out.png"], ids=lambda value: type(value).__name__)
 def test_a_target_of_another_type(target: object, image: Image.Image) -> None:
     for format in (None, "png"):
         with pytest.raises(InputError, match=f"path or a binary stream, got {type(target).__name__}"):

@@ -7,8 +7,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs the torch extra")
 from torch import nn  # noqa: E402
 
-from adain.nn import fusion  # noqa: E402
-from adain.nn.slim_fusions import Covariances  # noqa: E402
+from adain.nn.operators import Operators  # noqa: E402
 from adain.nn.vgg import Encoder  # noqa: E402
 from adain.training.floors import at_least  # noqa: E402
 from adain.training.loss_network import LossNetwork  # noqa: E402
@@ -125,7 +124,7 @@ def test_rounded_weights_are_what_autocast_makes_of_them():
 @pytest.mark.parametrize("layout", [torch.contiguous_format, LAST])
 def test_channels_are_mixed_in_the_layout_they_have(layout):
     x, matrix = torch.randn(2, 6, 5, 7).to(memory_format=layout), torch.randn(2, 6, 6)
-    mixed = Covariances(fusion.eigh_roots).mix_channels(matrix, x)
+    mixed = Operators().mix_channels(matrix, x)
     torch.testing.assert_close(mixed, torch.einsum("nij,njhw->nihw", matrix, x))
     assert mixed.is_contiguous(memory_format=layout)
 
@@ -135,5 +134,5 @@ def test_a_covariance_by_rows_is_that_of_the_whole_map(channels):
     if not torch.cuda.is_available():
         pytest.skip("only CUDA has it by rows")
     x = 3 + torch.randn(2, channels, 9, 11, device="cuda").to(memory_format=LAST)
-    for found, expected in zip(fusion.mean_covariance(x), fusion.mean_covariance(x.cpu()), strict=True):
+    for found, expected in zip(Operators().mean_covariance(x), Operators().mean_covariance(x.cpu()), strict=True):
         torch.testing.assert_close(found.cpu(), expected, rtol=1e-4, atol=1e-5)
