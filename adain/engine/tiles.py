@@ -103,5 +103,7 @@ def _automatic(backend: Backend, pixels: int, regions: int) -> int | None:
     free = memory.available()
     budget = _BUDGET if free is None else min(_BUDGET, free // 2)
     widest = max(stage.numbers_per_pixel for stage in backend.stages)
-    each = (_LIVE_MAPS + _LIVE_MAPS_PER_REGION * regions) * np.dtype(np.float32).itemsize * widest
-    return None if pixels * each <= budget else min(_LARGEST, math.isqrt(int(budget / each)))
+    live = _LIVE_MAPS + _LIVE_MAPS_PER_REGION * regions
+    each = live * np.dtype(np.float32).itemsize * widest
+    largest = int(_LARGEST * math.sqrt(_LIVE_MAPS / live))  # with masks, a tile takes as much memory as without
+    return None if pixels * each <= budget else min(largest, math.isqrt(int(budget / each)))
