@@ -53,7 +53,7 @@ class ModelSource:
             return weights.find(self.model, weights_dir, progress=progress)
         raise WeightsError(
             f"{self.folder} holds graphs of {self.model.name} and not its weights, which torch needs; "
-            f"put {self.model.name}.safetensors beside them, or use backend onnx"
+            f"put {self.model.name}.safetensors beside them, or use runtime onnx"
         )
 
     def find_graphs(self, weights_dir: str | os.PathLike[str] | None = None) -> GraphFiles | None:

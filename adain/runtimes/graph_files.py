@@ -120,7 +120,7 @@ def find(model: Model, weights_dir: str | os.PathLike[str] | None = None, folder
         if folder is not None:
             raise WeightsError(
                 f"there are no ONNX graphs of {model.name} in {folder} ({names}); "
-                f"`adain export {folder / model.source} -o {folder}` writes them, or use backend torch"
+                f"`adain export {folder / model.source} -o {folder}` writes them, or use runtime torch"
             )
         raise WeightsError(
             f"there are no ONNX graphs of {model.name} here ({names}); "

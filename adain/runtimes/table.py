@@ -96,7 +96,7 @@ _ROWS = (
         runs="weights",
         precisions=("fp32",),
         packages=("torch", "torchvision"),
-        install='pip install "adain[torch]"',
+        install='pip install "adain[torch]", or load graphs that `adain export` wrote',
         module="adain.runtimes.torch_backend",
     ),
     Runtime(

@@ -75,7 +75,7 @@ def test_a_trained_file_stylizes(model: Path) -> None:
     stylizer = adain.load(model, device="cpu")
     assert stylizer.model.name == "model"
     assert pixels(stylizer).shape == (36, 48, 3)
-    assert np.array_equal(pixels(adain.load(str(model), device="cpu", backend="torch")), pixels(stylizer))
+    assert np.array_equal(pixels(adain.load(str(model), device="cpu", runtime="torch")), pixels(stylizer))
 
 
 def test_a_folder_of_graphs_is_the_trained_file(model: Path, graphs: Path) -> None:
@@ -86,7 +86,7 @@ def test_a_folder_of_graphs_is_the_trained_file(model: Path, graphs: Path) -> No
         assert stylizer.model.name == "model"
         assert np.abs(pixels(stylizer) - expected).max() <= 1
     with pytest.raises(WeightsError, match=r"holds graphs of model and not its weights, which torch needs"):
-        adain.load(graphs, device="cpu", backend="torch")
+        adain.load(graphs, device="cpu", runtime="torch")
 
 
 def test_graphs_say_what_the_file_says(model: Path, graphs: Path) -> None:
@@ -116,9 +116,9 @@ def test_a_file_beside_its_graphs_runs_them_without_torch(model: Path, graphs: P
 def test_without_torch_and_graphs_the_error_says_what_to_do(model: Path) -> None:
     code = "import sys; sys.modules['torch'] = None; import adain; adain.load(sys.argv[1], device='cpu')"
     done = subprocess.run([sys.executable, "-c", code, str(model)], capture_output=True, text=True, timeout=60)
-    assert "or load the graphs that `adain export` writes" in done.stderr
+    assert "or load graphs that `adain export` wrote" in done.stderr
     with pytest.raises(WeightsError, match=rf"no ONNX graphs of model in .*`adain export {model} -o"):
-        adain.load(model, backend="onnx")
+        adain.load(model, runtime="onnx")
 
 
 def test_graphs_of_other_weights_than_the_file_beside_are_refused(model: Path, graphs: Path, tmp_path: Path) -> None:
@@ -252,7 +252,7 @@ def _stylized(stylizer: Stylizer) -> NDArray[np.int16]:
 
 def test_a_stylizer_travels_to_a_spawned_worker(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(model.parent)
-    stylizer = adain.load("./model.safetensors", device="cpu", backend="torch", threads=1)
+    stylizer = adain.load("./model.safetensors", device="cpu", runtime="torch", threads=1)
     monkeypatch.chdir("/")
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         there = pool.apply_async(_stylized, (stylizer,)).get(timeout=120)
@@ -260,10 +260,10 @@ def test_a_stylizer_travels_to_a_spawned_worker(model: Path, monkeypatch: pytest
 
 
 def test_a_pickle_loads_again_with_all_that_load_was_given(tmp_path: Path) -> None:
-    stylizer = adain.load("adain-slim", device="cpu", backend="onnx", weights_dir=tmp_path, threads=1)
+    stylizer = adain.load("adain-slim", device="cpu", runtime="onnx", weights_dir=tmp_path, threads=1)
     again = pickle.loads(pickle.dumps(stylizer))
     assert again.loading.args == ("adain-slim",)
-    given = {"device": "cpu", "backend": "onnx", "weights_dir": str(tmp_path), "threads": 1}
+    given = {"device": "cpu", "runtime": "onnx", "precision": None, "weights_dir": str(tmp_path), "threads": 1}
     assert again.loading.keywords == given
     assert len(pickle.dumps(stylizer)) < 1000
     assert np.array_equal(pixels(again), pixels(stylizer))
