@@ -225,10 +225,8 @@ def test_an_older_opset_is_an_error() -> None:
         Options(opset=17)
 
 
-def test_regions_in_a_portable_form_are_an_error() -> None:
-    assert "apply_regions" not in Options(portable=True).graphs
-    with pytest.raises(InputError, match="no portable form of apply_regions"):
-        Options(portable=True, kinds=("apply_regions",))
+def test_every_kind_has_a_portable_form() -> None:
+    assert Options(portable=True).graphs == Options().graphs == tuple(GRAPHS)
 
 
 def test_int8_without_pictures_is_an_error() -> None:

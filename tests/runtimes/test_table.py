@@ -85,8 +85,8 @@ assert ("torch" in sys.modules) is {installed.name == "torch"}
         ({"threads": "2"}, "threads must be a whole number"),
         ({"threads": 0}, "threads must be a whole number"),
         ({"threads": 0, "runtime": "torch"}, "threads must be a whole number"),
-        ({"model": None}, "unknown model None; available"),
-        ({"model": 7}, "unknown model 7"),
+        ({"model": None}, "model must be a name or a path, got None"),
+        ({"model": 7}, "model must be a name or a path, got 7"),
     ],
 )
 def test_wrong_arguments_of_load_are_input_errors(arguments: dict[str, object], said: str) -> None:
