@@ -1,1 +1,1 @@
-"""What runs a model's stages: whole pictures, tiles, frames. Numpy only."""
+"""Runs a model's stages on whole pictures, tiles and film frames. Numpy only."""

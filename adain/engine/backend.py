@@ -1,4 +1,4 @@
-"""What runs a network for the engine, in whatever runtime: arrays in, arrays out."""
+"""The interface between the engine and a runtime: arrays in, arrays out."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ Maps: TypeAlias = Mapping[str, NDArray[np.floating]]
 class Backend(Protocol):
     """One loaded model on one device.
 
-    `stylize` and `stylize_regions` take a whole picture through all stages at once. `encode` and `decode` are one stage
-    in two steps, which allows other statistics than the picture's own: those of a larger picture of which it is a
-    tile, or of a film.
+    `stylize` and `stylize_regions` run a whole picture through all stages. `encode` and `decode` are the two steps of
+    one stage. Between them the caller can replace the picture's statistics: a tile uses those of the whole picture, a
+    frame those of the film.
 
     Attributes:
         model: the registry's row.
-        device: where it really runs: `cpu`, `cuda`, or `cuda:1` and so on.
-        stages: in order; one that a picture goes through twice is there twice.
+        device: the device that is really used: `cpu`, `cuda`, or `cuda:1` and so on.
+        stages: in order; a stage that a picture passes twice is listed twice.
     """
 
     model: Model
@@ -54,7 +54,7 @@ class Backend(Protocol):
 
         Args:
             content: (1, 3, H, W) float32, RGB in [0, 1], H and W at least 1.
-            code: what `encode_style` returned, or a convex mix of several.
+            code: from `encode_style`, or a convex mix of several.
             alpha: strength in [0, 1].
 
         Returns:
@@ -73,8 +73,8 @@ class Backend(Protocol):
         Args:
             content: as for `stylize`.
             codes: S of them, at least one.
-            masks: (1, S, H, W) float32, at least 0: how much each style counts at each pixel. Where they sum to more
-                than 1, they are divided by their sum; what they lack of 1 is left to the content.
+            masks: (1, S, H, W) float32, at least 0: the weight of each style at each pixel. Where the weights sum to
+                more than 1, they are divided by their sum. Where they sum to less, the content gets the rest.
             alpha: strength in [0, 1].
 
         Returns:
@@ -82,39 +82,39 @@ class Backend(Protocol):
 
         Raises:
             InputError: a code's arrays are not this model's.
-            WeightsError: the backend runs files, and the one for this is not there.
+            WeightsError: the graph for regions is missing.
         """
         ...
 
     def framing(self, stage: Stage) -> Framing:
-        """What a stage asks of a picture and of its tiles."""
+        """How to frame pictures and cut tiles for a stage."""
         ...
 
     def encode(
         self, picture: NDArray[np.float32], stage: Stage, masks: NDArray[np.float32]
     ) -> tuple[Maps, list[Moments]]:
-        """The maps that a stage fuses, and their moments under each mask.
+        """Encode a picture: the feature maps that a stage fuses, and their moments under each mask.
 
         Args:
-            picture: (1, 3, H, W) float32, RGB in [0, 1], framed (`Framing.framed`), or a tile of such with the context
-                around it.
+            picture: (1, 3, H, W) float32, RGB in [0, 1]: framed by `Framing.framed`, or a tile of a framed picture
+                with the context around the tile.
             stage: one of `stages`.
-            masks: (1, R, h, w) float32, at least 0: what each pixel counts for, without the context.
+            masks: (1, R, h, w) float32, at least 0: the weight of each pixel. h and w are without the context.
         """
         ...
 
     def decode(self, maps: Maps, stage: Stage, moments: Moments, code: Code, alpha: float) -> NDArray[np.float32]:
-        """The rest of a stage: the maps in the style, as a picture.
+        """Fuse feature maps with a style and decode them to a picture: the second step of a stage.
 
         Args:
-            maps: what `encode` returned for this stage.
+            maps: from `encode` for this stage.
             stage: one of `stages`.
-            moments: the content's: what `encode` returned, merged from tiles, or smoothed.
+            moments: of the content: from `encode`, merged from tiles, or smoothed.
             code: as for `stylize`.
             alpha: strength in [0, 1].
 
         Returns:
-            (1, 3, h, w) float32, about [0, 1], not clipped: what was encoded, with its margin and without the context.
+            (1, 3, h, w) float32, about [0, 1], not clipped, with the margin and without the context.
 
         Raises:
             InputError: the code's arrays are not this model's.
@@ -135,9 +135,9 @@ class Backend(Protocol):
         Args:
             maps: as for `decode`.
             stage: likewise.
-            moments: S + 1: of each region (`Moments.of_region`), and last of the whole picture.
+            moments: S + 1 of them: one per region (`Moments.of_region`), then the whole picture's.
             codes: S of them.
-            masks: (1, S, h, w), as for `stylize_regions`; of what was encoded, without the context.
+            masks: (1, S, h, w), as for `stylize_regions`; h and w are those of the framed picture without the context.
             alpha: strength in [0, 1].
         """
         ...

@@ -1,4 +1,4 @@
-"""What a stage reads from and writes to: the content, the picture between two stages, the masks, the result."""
+"""Pictures that a stage reads and writes in parts: content, masks, the picture between two stages, and the result."""
 
 from __future__ import annotations
 
@@ -29,29 +29,29 @@ class Source(Protocol):
     shape: tuple[int, int]
 
     def read(self, part: Box, beyond: Beyond) -> NDArray[np.float32]:
-        """A part of it, reflected beyond its sides; float32 (1, C, h, w)."""
+        """A part of the picture, extended by reflection; float32 (1, C, h, w)."""
         ...
 
 
 class Target(Protocol):
-    """A picture that comes about part by part; `shape` as of a `Source`."""
+    """A picture that is written part by part; `shape` as in `Source`."""
 
     shape: tuple[int, int]
 
     def write(self, part: Box, values: NDArray[np.float32]) -> None:
-        """Put (1, 3, h, w) where it belongs."""
+        """Write one part, (1, 3, h, w)."""
         ...
 
 
 class Content:
-    """The picture itself, uint8 (H, W, 3), its last row and column repeated."""
+    """The content picture, uint8 (H, W, 3). Its last row and column are repeated up to a size that fits."""
 
     def __init__(self, rgb: NDArray[np.uint8], framing: Framing) -> None:
         self.shape = framing.fitting(*rgb.shape[:2])
         self.rgb = rgb
 
     def read(self, part: Box, beyond: Beyond) -> NDArray[np.float32]:
-        """See `Source.read`; integers are what is copied to pad it."""
+        """See `Source.read`; pads before the conversion to float, which copies less."""
         top, left, bottom, right = part
         there = self.rgb[top:bottom, left:right]
         lacking = (0, bottom - top - there.shape[0]), (0, right - left - there.shape[1]), (0, 0)
@@ -59,7 +59,7 @@ class Content:
 
 
 class MaskCanvas:
-    """Masks (S, H, W) float32, their last row and column repeated."""
+    """Masks (S, H, W) float32. Their last row and column are repeated up to `shape`."""
 
     def __init__(self, masks: NDArray[np.float32], shape: tuple[int, int]) -> None:
         self.shape = shape
@@ -74,7 +74,7 @@ class MaskCanvas:
 
 
 class Between:
-    """The picture between two stages: float32, or fixed point of 16 bits where memory counts.
+    """The picture between two stages: float32 if `exact`, else 16-bit fixed point to save memory.
 
     Rounding to 16 bits changes a result of five stages by at most 1 of 255.
     """
@@ -120,7 +120,7 @@ class Result:
 
 
 def seen(source: Source, tile: Tile, framing: Framing, context: int) -> NDArray[np.float32]:
-    """A tile's window of a framed picture, and `context` pixels around it."""
+    """A tile's window of a framed picture, with `context` pixels around it."""
     begins = [begin - framing.margin - context for begin in tile.window[:2]]
     ends = [end - framing.margin + context for end in tile.window[2:]]
     (top, left), (bottom, right) = (max(begin, 0) for begin in begins), map(min, ends, source.shape)
@@ -129,7 +129,7 @@ def seen(source: Source, tile: Tile, framing: Framing, context: int) -> NDArray[
 
 
 def place(tile: Tile, framing: Framing, shape: tuple[int, int]) -> tuple[Box, Box]:
-    """The part of a tile's core that lies in a picture of a shape: in the picture, and in the tile's window."""
+    """The part of a tile's core inside the picture, as a box in the picture and as a box in the tile's window."""
     margin = framing.margin
     top, left = (max(begin, margin) for begin in tile.core[:2])
     bottom, right = (min(end, margin + side) for end, side in zip(tile.core[2:], shape, strict=True))
@@ -139,7 +139,7 @@ def place(tile: Tile, framing: Framing, shape: tuple[int, int]) -> tuple[Box, Bo
 
 
 def core_weights(tile: Tile, inside: Box) -> NDArray[np.float32]:
-    """(1, 1, h, w): 1 where the pixels of a tile's window count, 0 elsewhere."""
+    """Weights of a tile's pixels, (1, 1, h, w): 1 in the box `inside` of its window, 0 elsewhere."""
     top, left, bottom, right = tile.window
     weights = np.zeros((1, 1, bottom - top, right - left), np.float32)
     weights[..., inside[0] : inside[2], inside[1] : inside[3]] = 1

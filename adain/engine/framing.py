@@ -1,4 +1,4 @@
-"""How a picture is framed for a stage: sides that fit, a margin, and the first layer's context."""
+"""Framing of a picture for a stage: pad its sides, add a margin, and add the first layer's context."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ Box: TypeAlias = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class Framing:
-    """What a stage asks of a picture, and of its tiles. All in pixels.
+    """The sizes that a stage requires of pictures and tiles. All are in pixels; all but `context` are multiples of
+    `multiple`.
 
     Attributes:
-        multiple: sides of pictures, and positions and sides of tiles, are multiples of it.
-        minimum: the least side of a picture, a multiple of `multiple`.
-        encoder_band: width of the invalid band of a tile's maps along its inner edges, a multiple likewise.
-        decoder_band: width of the invalid band of a tile's output along the inner edges of its maps, likewise.
-        margin: how far the picture is reflected beyond each side, a multiple likewise; cut off the output.
-        context: how far it is reflected beyond that. The first layer reads it, and no map has it.
+        multiple: divides the sides of pictures and the positions and sides of tiles.
+        minimum: the smallest side of a picture.
+        encoder_band: width of the invalid band of a tile's maps along its inner edges.
+        decoder_band: width of the further invalid band of a tile's output along its inner edges.
+        margin: how far the picture is reflected beyond each side; cut off the output.
+        context: how far it is reflected beyond the margin. Only the first layer reads it; feature maps do not have it.
     """
 
     multiple: int
@@ -36,26 +37,26 @@ class Framing:
     context: int = 0
 
     def fitting(self, height: int, width: int) -> tuple[int, int]:
-        """The sides of a picture once its last row and column are repeated."""
+        """The height and width of a picture after padding to `multiple` and `minimum`."""
         return fitting((height, width), self.multiple, self.minimum)
 
     def framed(self, picture: NDArray[np.float32]) -> NDArray[np.float32]:
-        """A whole picture (N, 3, H, W), H and W at least 1, as an encoder takes it.
+        """Frame a whole picture (N, 3, H, W), H and W at least 1, for the encoder.
 
-        Its last row and column are repeated until the sides fit; then it is reflected by margin and context.
+        The last row and column are repeated until the sides fit. Then the picture is reflected by margin and context.
         """
         return self._reflected(picture, self.margin + self.context)
 
     def masks(self, masks: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Masks (N, S, H, W) of a whole picture, framed like it but without context."""
+        """Frame the masks (N, S, H, W) of a whole picture: like the picture, but without context."""
         return self._reflected(masks, self.margin)
 
     def inside(self, shape: tuple[int, int]) -> Box:
-        """The picture within its margin, in a framed picture without context of this shape."""
+        """The box of the picture without its margin; `shape` is the framed picture's, without context."""
         return self.margin, self.margin, shape[0] - self.margin, shape[1] - self.margin
 
     def unframed(self, output: NDArray[np.float32]) -> NDArray[np.float32]:
-        """A decoder's output (N, 3, H, W) without its margin."""
+        """Cut the margin off a decoder's output (N, 3, H, W)."""
         top, left, bottom, right = self.inside((output.shape[2], output.shape[3]))
         return output[:, :, top:bottom, left:right]
 
@@ -66,12 +67,12 @@ class Framing:
 
 
 def fitting(sides: Sequence[int], multiple: int, minimum: int) -> tuple[int, int]:
-    """Height and width, rounded up to multiples of `multiple` and at least `minimum`, itself such a multiple."""
+    """Round height and width up to multiples of `multiple`, and to at least `minimum`, which must be a multiple too."""
     height, width = (max(-(-side // multiple) * multiple, minimum) for side in sides)
     return height, width
 
 
 def repeated(picture: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
-    """A picture (N, C, H, W) with its last row and column repeated up to a height and a width."""
+    """Pad a picture (N, C, H, W) to a height and width by repeating its last row and column."""
     below, right = height - picture.shape[2], width - picture.shape[3]
     return np.pad(picture, ((0, 0), (0, 0), (0, below), (0, right)), mode="edge") if below or right else picture

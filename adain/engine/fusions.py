@@ -1,7 +1,9 @@
-"""What each fusion keeps of a feature map: in a style code, of the content, and while statistics are merged.
+"""Names and shapes of the arrays that each fusion computes from a feature map.
 
-One entry per fusion, without torch. `adain.nn.fusions` has the arithmetic under the same names. All layouts that
-graphs, style codes and backends share follow from this table and from a model's stages (`adain.registry.Stage`).
+There are three kinds: the arrays of a style code, the statistics of a content, and the moments that are merged over
+tiles and frames. The table has one row per fusion and needs no torch; `adain.nn.fusions` has the arithmetic under the
+same names. The layouts of graphs, style codes and backends follow from this table and from a model's stages
+(`adain.registry.Stage`).
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from adain.registry import FusedMap, Stage
 __all__ = ["FUSIONS", "Fusion", "Layout", "code_layout", "moments_layout", "statistics_layout"]
 
 Layout: TypeAlias = dict[str, tuple[int, ...]]
-"""Names and shapes of arrays, without a batch dimension, in the order in which they lie in a flat array."""
+"""Names and shapes of arrays, without a batch dimension, in the order of the flat array that holds them."""
 
 _Shape: TypeAlias = Callable[[int], tuple[int, ...]]
 
@@ -35,14 +37,14 @@ def _matrix(channels: int) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class Fusion:
-    """Arrays of one map, by name; each shape follows from the map's number of channels.
+    """The arrays of one feature map by name, each with a function from the number of channels to the shape.
 
     Attributes:
-        code: what a style code holds.
-        statistics: what the fusion needs of the content.
-        moments: what is summed over pixels, and merged over tiles and frames (`adain.engine.moments.MapMoments`).
-        stored: type of the map between an `encode_content` and a `decode` graph. Whitening magnifies small
-            differences, so five-level WCT needs float32.
+        code: arrays of a style code.
+        statistics: arrays that the fusion needs of the content.
+        moments: arrays that are merged over tiles and frames (`adain.engine.moments.MapMoments`).
+        stored: dtype of the map between an `encode_content` and a `decode` graph. Five-level WCT needs float32,
+            because whitening magnifies small differences.
     """
 
     code: Mapping[str, _Shape]
@@ -64,25 +66,25 @@ FUSIONS: Final[Mapping[str, Fusion]] = MappingProxyType(
             _COVARIANCES,
             stored="float32",
         ),
-        # The same for a decoder that is told means and deviations.
+        # WCT for a decoder that also reads means and deviations.
         "wct-std": Fusion(_MEAN_STD | {"coloring": _matrix}, _MEAN_STD | {"whitening": _matrix}, _COVARIANCES),
     }
 )
 
 
 def code_layout(stages: Iterable[Stage]) -> Layout:
-    """The arrays of a style code."""
+    """Names and shapes of a style code's arrays."""
     maps = dict.fromkeys(each for stage in stages for each in stage.maps)
     return _layout(maps, lambda fusion: fusion.code)
 
 
 def statistics_layout(stage: Stage) -> Layout:
-    """The arrays of a content's statistics in one stage."""
+    """Names and shapes of a content's statistics in one stage."""
     return _layout(stage.maps, lambda fusion: fusion.statistics)
 
 
 def moments_layout(stage: Stage) -> Layout:
-    """The arrays of a content's moments in one stage."""
+    """Names and shapes of a content's moments in one stage."""
     return _layout(stage.maps, lambda fusion: fusion.moments)
 
 

@@ -1,13 +1,13 @@
-"""One loop through a model's stages: for a whole picture, for tiles of it, and for the frames of a film.
+"""Stylizes a picture: whole, in tiles, or as a frame of a film.
 
-`stylize` is the only way from a picture and style codes to a stylized picture. A whole picture goes through the
-backend's one graph, which is the fast path. Tiles, and statistics that follow a film, go stage by stage: every tile is
-encoded and the moments of its maps are merged, then every tile is decoded with the moments of the whole. The invalid
-bands along a tile's inner edges lie in the overlap and are dropped. So there is no seam, no tile has statistics of its
-own, and the result is that of the whole picture but for rounding.
+`stylize` is the only way from a picture and style codes to a stylized picture. A whole picture runs through one graph
+of the backend, which is the fast path. Tiles and film frames run stage by stage: every tile is encoded, the moments of
+all tiles are merged, and every tile is decoded with the merged moments. The invalid bands along a tile's inner edges
+lie in the overlap and are dropped. So there are no seams, and the result equals that of the whole picture except for
+rounding.
 
-Memory in tiles: picture and result in 8 bits, the maps of as many tiles as there is room for (28 bytes a pixel with
-adain-slim; the other tiles are encoded twice), one tile in the network, and between two stages the picture in 16 bits.
+Memory in tiles: picture and result in 8 bits; the feature maps of as many tiles as fit (28 bytes per pixel with
+adain-slim; the other tiles are encoded twice); one tile in the network; and the picture between two stages in 16 bits.
 """
 
 from __future__ import annotations
@@ -30,24 +30,24 @@ from adain.registry import Stage
 
 __all__ = ["Cancel", "Follow", "Styles", "stylize", "stylize_tensor"]
 
-_KEPT = 768 << 20  # bytes that the maps of a whole picture may take, between encoding and decoding
+_KEPT = 768 << 20  # bytes; limit for the feature maps that are kept between encoding and decoding
 
 Cancel: TypeAlias = Callable[[], None]
 """Called between tiles, stages and frames; raises to end the call."""
 Follow: TypeAlias = Callable[[tuple[int, int], Moments], Moments]
-"""From the moments of a frame to those it is stylized with. The key is (position of the stage, region)."""
+"""Replaces a frame's moments, for instance by smoothed ones. The key is (position of the stage, region)."""
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
 class Styles:
-    """What a picture is given.
+    """The styles of a picture, and where they go.
 
     Attributes:
         codes: arrays of style codes: one for the whole picture, or one per mask.
-        masks: (S, H, W) float32 in [0, 1], of the picture's size: how much each code counts at each pixel. None: the
-            one code counts everywhere.
+        masks: (S, H, W) float32 in [0, 1], of the picture's size: the weight of each code at each pixel. None: the
+            only code covers the whole picture.
     """
 
     codes: tuple[Code, ...]
@@ -64,22 +64,22 @@ def stylize(
     follow: Follow | None = None,
     cancel: Cancel | None = None,
 ) -> NDArray[np.uint8]:
-    """Give a picture the look of styles.
+    """Stylize a picture.
 
     Args:
         backend: what runs the network.
         picture: uint8 (H, W, 3).
-        styles: codes, and masks if each has its own part.
+        styles: codes, and masks if each style has its own region.
         alpha: strength in [0, 1].
-        tile: side of the tiles in pixels; 0: never in tiles; None: only where memory would be short.
-        follow: for the frames of a film.
+        tile: side of the tiles in pixels; 0: never use tiles; None: only if memory would be short.
+        follow: replaces the content's moments, for the frames of a film.
         cancel: called between tiles and stages.
 
     Returns:
         uint8 (H, W, 3).
 
     Raises:
-        InputError: a code's arrays are not this model's, or a tile that is not allowed.
+        InputError: a code's arrays are not this model's, or the tile size is not allowed.
     """
     check_rgb(picture)
     height, width = picture.shape[:2]
@@ -101,7 +101,7 @@ def _whole(backend: Backend, picture: NDArray[np.uint8], styles: Styles, alpha: 
 
 @dataclass(frozen=True)
 class _Loop:
-    """A call, stage by stage; the arguments are those of `stylize`."""
+    """One call of `stylize` that runs stage by stage; the attributes are its arguments."""
 
     backend: Backend
     styles: Styles
@@ -140,7 +140,7 @@ class _Loop:
     def _encoded(
         self, stage: Stage, source: canvas.Source, parts: Sequence[Tile]
     ) -> tuple[dict[Tile, Maps], list[Moments]]:
-        """The maps of as many tiles as there is room for, and the moments of all."""
+        """Encode all tiles: the maps of as many tiles as fit into memory, and the merged moments of all."""
         free = memory.available()
         room = _KEPT if free is None else min(_KEPT, free // 4)
         kept: dict[Tile, Maps] = {}
@@ -150,12 +150,12 @@ class _Loop:
             room -= sum(x.nbytes for x in maps.values())
             if room >= 0:
                 kept[tile] = maps
-            # One by one: the moments of a tile take two megabytes with WCT.
+            # Merged one by one: with WCT, the moments of a tile take two megabytes.
             total = [merge(pair) for pair in zip(total, found, strict=True)] if total else found
         return kept, total
 
     def _encode(self, stage: Stage, source: canvas.Source, tile: Tile) -> tuple[Maps, list[Moments]]:
-        """A tile's maps; moments of each region, if there are any, and last of all pixels."""
+        """A tile's maps, and its moments: first of each region, if there are masks, then of all pixels."""
         self._check()
         framing = self.backend.framing(stage)
         _, inside = canvas.place(tile, framing, source.shape)
@@ -188,12 +188,12 @@ class _Loop:
 
 
 def stylize_tensor(backend: Backend, picture: NDArray[np.float32], code: Code, alpha: float) -> NDArray[np.float32]:
-    """A picture that is not in 8 bits in a style, in one piece.
+    """Stylize a float picture in one piece.
 
     Args:
         backend: what runs the network.
         picture: (1, 3, H, W) float32, RGB in [0, 1].
-        code: of the style.
+        code: arrays of the style code.
         alpha: strength in [0, 1].
 
     Returns:

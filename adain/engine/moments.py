@@ -1,8 +1,8 @@
-"""What a fusion knows of a content, as sums that can be merged: over tiles of a picture, and over the frames of a film.
+"""Mean and variance or covariance of feature maps, which can be merged over tiles and over the frames of a film.
 
-AdaIN needs the mean and variance of each channel of the maps it fuses, WCT the mean and the covariance. The moments of
-a whole picture follow exactly from those of its parts (Chan, Golub & LeVeque 1979, Updating Formulae and a Pairwise
-Algorithm for Computing Sample Variances). Numpy only, in float64: the networks give float32 parts.
+AdaIN needs the mean and variance of each channel, WCT the mean and the covariance. The moments of a whole picture
+follow exactly from those of its parts (Chan, Golub & LeVeque 1979, Updating Formulae and a Pairwise Algorithm for
+Computing Sample Variances). Numpy only. The networks compute the parts in float32; they are merged in float64.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ __all__ = [
 
 VARIANCE_EPS = 1e-5  # pytorch-AdaIN, squared units of the feature
 COVARIANCE_RIDGE = 1e-3  # of the mean eigenvalue
-COVARIANCE_FLOOR = 1e-5  # squared units of the feature: WCT's own threshold; what keeps a flat map finite
-PRIOR = 4.0  # pixels of a map: what the whole map counts for in the statistics of a region
+COVARIANCE_FLOOR = 1e-5  # squared units of the feature: WCT's own threshold; keeps the result for a flat map finite
+PRIOR = 4.0  # pixels of a map: weight of the whole map in the statistics of a region
 
 Arrays = Mapping[str, NDArray[np.floating]]
 
@@ -41,9 +41,9 @@ class MapMoments:
     """The moments of one feature map.
 
     Attributes:
-        count: number of its pixels; the sum of their weights where they are weighted.
-        mean: of each channel, (C,) float64.
-        spread: variance of each channel (C,), or covariance between them (C, C); float64, divided by `count`.
+        count: number of pixels, or the sum of their weights.
+        mean: mean of each channel, (C,) float64.
+        spread: variance of each channel (C,), or covariance between channels (C, C); float64, divided by `count`.
     """
 
     count: float
@@ -52,24 +52,24 @@ class MapMoments:
 
     @property
     def unbiased(self) -> NDArray[np.float64]:
-        """The spread divided by `count - 1` instead; a single pixel has none."""
+        """The spread divided by `count - 1` instead of `count`; 0 for a single pixel."""
         return self.spread * (self.count / max(self.count - 1, 1))
 
     def statistic(self, name: str) -> NDArray[np.float32]:
-        """`mean`, `std` or `whitening`, as a fusion takes it."""
+        """The statistic of that name, `mean`, `std` or `whitening`, as a fusion takes it."""
         if name == "mean":
             return self.mean.astype(np.float32)
         return self.std() if name == "std" else self.whitening()
 
     def std(self) -> NDArray[np.float32]:
-        """The deviation per channel, (C,), as AdaIN has it."""
+        """Standard deviation per channel (C,), with AdaIN's epsilon."""
         spread = self.unbiased
         variance = (spread if spread.ndim == 1 else spread.diagonal()) + VARIANCE_EPS
         deviation: NDArray[np.float32] = np.sqrt(variance).astype(np.float32)
         return deviation
 
     def whitening(self) -> NDArray[np.float32]:
-        """WCT's whitening matrix (C, C): the inverse root of the covariance, regularised as everywhere here."""
+        """WCT's whitening matrix (C, C): inverse root of the covariance, regularised as in `adain.nn.fusions.wct`."""
         covariance = self.unbiased
         ridge = COVARIANCE_RIDGE * np.trace(covariance) / len(covariance) + COVARIANCE_FLOOR
         values, vectors = np.linalg.eigh(covariance + ridge * np.eye(len(covariance)))
@@ -84,14 +84,14 @@ class Moments:
     """The moments of the maps that a stage fuses.
 
     Attributes:
-        maps: by name, `relu4_1` or `x8` for instance.
+        maps: moments by name of the map, for instance `relu4_1` or `x8`.
     """
 
     maps: Mapping[str, MapMoments]
 
     @classmethod
     def from_arrays(cls, arrays: Arrays) -> Moments:
-        """From what a network computes: `{map}.count` (), `{map}.mean` (C,), `{map}.spread` (C,) or (C, C)."""
+        """From a network's output: `{map}.count` (), `{map}.mean` (C,), `{map}.spread` (C,) or (C, C)."""
         names = dict.fromkeys(name.rpartition(".")[0] for name in arrays)
         return cls(
             {
@@ -105,14 +105,14 @@ class Moments:
         )
 
     def statistics(self, stage: Stage) -> dict[str, NDArray[np.float32]]:
-        """As the networks take them: the arrays of `adain.engine.fusions.statistics_layout`."""
+        """The statistics that a network takes: the arrays of `adain.engine.fusions.statistics_layout`."""
         split = ((each, *each.rpartition(".")[::2]) for each in statistics_layout(stage))
         return {each: self.maps[name].statistic(array) for each, name, array in split}
 
     def of_region(self, whole: Moments) -> Moments:
         """A region's moments with `PRIOR` pixels of the whole picture's mixed in.
 
-        That is nothing for a region of common size. It gives an empty region, and one of a single pixel, about the
+        This changes regions of common size by next to nothing. A region that is empty or a single pixel gets about the
         statistics of the whole picture.
         """
         found = {}
@@ -124,30 +124,30 @@ class Moments:
 
 
 def merge(parts: Sequence[Moments]) -> Moments:
-    """The moments of several parts together, as if they had been taken at once.
+    """Merge the moments of several parts into those of the whole.
 
     Args:
-        parts: at least one, of the same maps.
+        parts: at least one, all of the same maps.
 
     Raises:
-        InputError: there are none, or of different maps.
+        InputError: there are no parts, or their maps differ.
     """
     return Moments({name: _merged([part.maps[name] for part in parts]) for name in _names(parts)})
 
 
 def lerp(a: Moments, b: Moments, t: float) -> Moments:
-    """Moments between two: means and spreads each `(1 - t) * a + t * b`, for statistics that change smoothly.
+    """Interpolate linearly between two moments: mean and spread are each `(1 - t) * a + t * b`.
 
-    They are not the moments of a mixture of both, whose spread would also hold the distance of the means: in a fade
-    from dark to bright that would take away contrast.
+    This differs from merging both: the spread of merged moments also contains the distance between the means, which
+    would take away contrast in a fade from dark to bright.
 
     Args:
-        a: for `t` 0.
-        b: for `t` 1, of the same maps.
+        a: the result at `t` 0.
+        b: the result at `t` 1, of the same maps.
         t: in [0, 1].
 
     Raises:
-        InputError: they are of different maps.
+        InputError: the maps differ.
     """
     found = {}
     for name in _names([a, b]):

@@ -1,9 +1,9 @@
-"""Statistics of the content that follow the frames of a film slowly, so that the result does not flicker.
+"""Smooths the content's statistics over the frames of a film, so that the result does not flicker.
 
-A fusion measures every frame's own means and deviations, and pushes those to the style's. Noise, and things that come
-into view, move them from frame to frame, and with them the whole picture's colours and contrasts. Here each frame is
-fused with an exponential average over the frames so far instead, by time and not by count, so that a clip of another
-frame rate looks the same. It begins anew where a scene does.
+A fusion replaces each frame's means and deviations by the style's. Noise and things that come into view change them
+from frame to frame, and so change the colours and contrasts of the whole picture. With smoothing, each frame is fused
+with an exponential average over the frames so far. The average is over time, not over a number of frames, so clips of
+different frame rates look the same. It restarts with each scene.
 """
 
 from __future__ import annotations
@@ -16,28 +16,28 @@ from adain.engine.moments import Moments, lerp
 
 __all__ = ["Smoothing"]
 
-LEAST = 1  # pixel of a map that a region covers; the statistics of less say nothing
+LEAST = 1  # pixel of a map that a region must cover; the statistics of less are meaningless
 
 
 class Smoothing:
-    """Averages the statistics of one clip, frame after frame; to be given to `adain.engine.loop.stylize` as `follow`.
+    """Running average of a clip's statistics, for the argument `follow` of `adain.engine.loop.stylize`.
 
     Args:
-        seconds: time constant: after a sudden change, the statistics have come 63 % of the way. 0: each frame its own.
+        seconds: time constant: the time in which the average covers 63 % of a sudden change. 0: no smoothing.
 
     Raises:
-        InputError: it is no number, negative or not finite.
+        InputError: `seconds` is not a number, negative or not finite.
     """
 
     def __init__(self, seconds: float = SMOOTHING) -> None:
         self._seconds = checks.number("smoothing", seconds, 0, unit="seconds")
         self._averages: dict[tuple[int, int], Moments] = {}
         self._time = 0.0
-        self._share = 1.0  # of the current frame
+        self._share = 1.0  # weight of the current frame
 
     @property
     def active(self) -> bool:
-        """Whether it changes anything."""
+        """Whether smoothing is on."""
         return self._seconds > 0
 
     def restart(self) -> None:
@@ -45,7 +45,7 @@ class Smoothing:
         self._averages.clear()
 
     def advance(self, time: float) -> None:
-        """Go on to the next frame, before it is stylized; `time` is in seconds and not before the last frame's."""
+        """Move to the next frame; call it before stylizing. `time` is in seconds and never decreases."""
         self._share = 1 - math.exp((self._time - time) / self._seconds) if self.active else 1.0
         self._time = time
 
@@ -53,8 +53,8 @@ class Smoothing:
         """The statistics to stylize the frame with.
 
         Args:
-            key: position of the stage, and of the region.
-            own: the frame's own. A region that is not in the frame leaves the average as it is.
+            key: (position of the stage, region).
+            own: the frame's own statistics. A region that is not in the frame does not change the average.
         """
         before = self._averages.get(key)
         if max(moments.count for moments in own.maps.values()) < LEAST:

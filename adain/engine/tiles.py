@@ -1,4 +1,4 @@
-"""Tiles that cover a picture: where they lie, how large they are, and when a picture needs them."""
+"""Cuts a picture into overlapping tiles, and decides when tiles are needed."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from adain.errors import InputError
 
 __all__ = ["Tile", "choose", "tiles"]
 
-_BUDGET = 2 << 30  # bytes that a picture, or a tile of it, may take in the network
-_LIVE_MAPS = 6  # of the widest size that are alive at once: measured, 190 of 32 bytes a pixel with adain-slim
-_LIVE_MAPS_PER_REGION = 3  # more for each mask: measured with two and four
-_LARGEST = 1920  # pixels of a tile's side; for 20 megapixels, 1536 takes 7 % more time and 0.3 GB less
+_BUDGET = 2 << 30  # bytes that a picture or tile may take in the network
+_LIVE_MAPS = 6  # maps of the widest size in memory at once: measured, 190 bytes a pixel at 32 a map with adain-slim
+_LIVE_MAPS_PER_REGION = 3  # further maps for each mask: measured with two and four
+_LARGEST = 1920  # pixels, side of a tile; for 20 megapixels, 1536 takes 7 % more time and 0.3 GB less
 
 
 @dataclass(frozen=True)
 class Tile:
-    """A part of a picture and its margin. Positions count from the margin's upper left corner.
+    """One tile of a picture with its margin. Coordinates start at the margin's upper left corner.
 
     Attributes:
-        window: what the network is given, but for the context around it.
-        core: what of the window counts. The cores of all tiles cover picture and margin once.
+        window: the box that the network reads, without the context around it.
+        core: the part of the window that is used. The cores of all tiles cover the picture and its margin exactly once.
     """
 
     window: Box
@@ -36,20 +36,20 @@ class Tile:
 
 
 def choose(tile: int | None, backend: Backend, size: tuple[int, int], regions: int = 0) -> int | None:
-    """The side of the tiles to stylize a picture in.
+    """Choose the side of the tiles for a picture.
 
     Args:
-        tile: pixels, overlap included; 0: never in tiles; None: only if the picture would take more than 2 GiB or more
-            than half of the free memory.
+        tile: side in pixels, overlap included; 0: never use tiles; None: only if the picture would take more than
+            2 GiB or more than half of the free memory.
         backend: what runs the network.
-        size: of the picture, in pixels.
+        size: width and height of the picture in pixels.
         regions: number of masks; each takes memory.
 
     Returns:
-        A side, or None for the whole picture at once.
+        The side in pixels, or None for the whole picture at once.
 
     Raises:
-        InputError: a tile that is negative, no whole number, or hardly larger than its overlap.
+        InputError: `tile` is negative, not a whole number, or hardly larger than its overlap.
     """
     if tile is None:
         side = _automatic(backend, math.prod(size), regions)
@@ -61,7 +61,7 @@ def choose(tile: int | None, backend: Backend, size: tuple[int, int], regions: i
     least = _least(backend)
     if tile < least:
         raise InputError(
-            f"tile must be at least {least} pixels with this model, half of which is overlap with "
+            f"tile must be at least {least} pixels with this model, because half of such a tile overlaps "
             f"its neighbours; got {tile}"
         )
     return tile if max(size) > tile else None
@@ -71,10 +71,10 @@ def tiles(shape: tuple[int, int], side: int, overlap: int, multiple: int) -> Ite
     """Cover a picture with windows of one size.
 
     Args:
-        shape: height and width of what is covered, multiples of `multiple`.
-        side: of a window, at most, in pixels; more than twice the overlap.
-        overlap: width of the band along a window's inner edges that does not count, a multiple of `multiple`.
-        multiple: of all positions and sides.
+        shape: height and width of the picture with its margin, multiples of `multiple`.
+        side: largest side of a window in pixels; more than twice the overlap.
+        overlap: width of the band along a window's inner edges that is dropped, a multiple of `multiple`.
+        multiple: divides all positions and sides.
     """
     rows, columns = (_spans(length, side, overlap, multiple) for length in shape)
     for top, core_top, core_bottom, bottom in rows:
@@ -83,18 +83,18 @@ def tiles(shape: tuple[int, int], side: int, overlap: int, multiple: int) -> Ite
 
 
 def _spans(length: int, side: int, overlap: int, multiple: int) -> list[tuple[int, int, int, int]]:
-    """Along one axis: where each window begins, its core begins, its core ends, and it ends."""
+    """The windows along one axis: each as window start, core start, core end, window end."""
     side = min(side // multiple * multiple, length)
     step = side - 2 * overlap
     count = 1 if side == length else -(-(length - 2 * overlap) // step)
-    side = -(-(length + 2 * overlap * (count - 1)) // (count * multiple)) * multiple  # no larger than they need be
+    side = -(-(length + 2 * overlap * (count - 1)) // (count * multiple)) * multiple  # no larger than needed
     begins = [min(index * (side - 2 * overlap), length - side) for index in range(count)]
     cuts = [0, *(begin + overlap for begin in begins[1:]), length]
     return [(begin, *core, begin + side) for begin, core in zip(begins, pairwise(cuts), strict=True)]
 
 
 def _least(backend: Backend) -> int:
-    """The least side of a window, of which half is overlap."""
+    """The smallest allowed side of a window; half of it is overlap."""
     framings = [backend.framing(stage) for stage in backend.stages]
     return max(max(4 * (framing.encoder_band + framing.decoder_band), framing.minimum) for framing in framings)
 

@@ -1,4 +1,1 @@
-"""The networks in torch: one description of the layers, the fusions, the models and their backend.
-
-Nothing outside this package and `adain.training` imports torch.
-"""
+"""The networks in torch: layers, fusions, whole models, and loading of their weights."""

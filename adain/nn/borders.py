@@ -1,4 +1,4 @@
-"""How far from an inner edge of a tile its maps are invalid, because padding there stands for what lies beyond."""
+"""Width of the invalid band along a tile's inner edges, where layers read padding instead of the neighbouring tile."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ def convolved(band: int, stride: int = 1) -> int:
     """Width of the invalid band behind a 3x3 convolution, in pixels of its output.
 
     Args:
-        band: width of the invalid band of its input.
-        stride: of the convolution.
+        band: width of the input's invalid band.
+        stride: stride of the convolution.
     """
     return -(-(band + 1) // stride)
 
 
 def round_up(value: int, multiple: int) -> int:
-    """The least multiple that is no less."""
+    """Round up to a multiple."""
     return -(-value // multiple) * multiple

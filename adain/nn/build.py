@@ -1,4 +1,4 @@
-"""From a row of the registry and its files to a network."""
+"""Builds a network from a row of the registry, and loads its weights."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def build(model: Model, operators: Operators | None = None) -> StyleTransfer:
 
     Args:
         model: the row.
-        operators: what the network computes with. None: torch's own.
+        operators: implementations of the network's operations. None: torch's own.
     """
     return _assemble(model, parts(model.architecture), operators)
 
@@ -42,7 +42,7 @@ def load(model: Model, files: Mapping[str, Path], operators: Operators | None = 
     Raises:
         WeightsError: a role has no file, or a file does not fit.
     """
-    with torch.device("meta"):  # random weights would only be overwritten
+    with torch.device("meta"):  # skips the random weights, which the files would overwrite
         pieces = parts(model.architecture)
         network = _assemble(model, pieces, operators)
     for role, part in pieces.items():
@@ -53,9 +53,10 @@ def load(model: Model, files: Mapping[str, Path], operators: Operators | None = 
 
 
 def parts(architecture: Architecture | SlimArchitecture) -> dict[str, nn.Module]:
-    """What each file of a model holds, by role, with random weights.
+    """The modules that a model's files hold, by role, with random weights.
 
-    An encoder or decoder each, decoders in the order of the levels; or, under `model`, a `ModuleDict` of those.
+    Each is an encoder or a decoder, decoders in the order of the levels; or all of them are a `ModuleDict` under
+    `model`.
     """
     if isinstance(architecture, SlimArchitecture):
         encoder = SlimEncoder(architecture.widths)
@@ -83,7 +84,7 @@ def _vgg_parts(architecture: Architecture) -> dict[str, nn.Module]:
 def slim_network(
     pieces: Iterable[nn.Module], architecture: SlimArchitecture, operators: Operators | None = None
 ) -> SlimNetwork:
-    """The small network of an encoder and a decoder, which it shares."""
+    """A `SlimNetwork` around an encoder and a decoder, which are not copied."""
     encoder, decoder = pieces
     assert isinstance(encoder, SlimEncoder)
     assert isinstance(decoder, SlimDecoder)

@@ -1,9 +1,8 @@
-"""Checkpoints, mostly other people's: read without running anything in them, checked before anything is used.
+"""Reads checkpoints safely, and checks their keys and shapes before use.
 
-A file is a state dict, or a dict that holds one under `model`, as a torch pickle or as safetensors. Pickles
-go through `torch.load(weights_only=True)` only: a file that this refuses is refused. Every key is accounted
-for by the scheme the registry declares for the file, every shape is compared, and an error names all that
-does not fit.
+A file is a state dict, or a dict with one under `model`, as a torch pickle or as safetensors. Pickles are read with
+`torch.load(weights_only=True)` only, so no code in them runs. The registry declares a key scheme for each file. Every
+key and every shape must match it; an error names all mismatches.
 """
 
 from __future__ import annotations
@@ -23,15 +22,15 @@ from adain.nn.vgg import VGG19_WIDTHS, Conv, Decoder, Encoder, Layer, vgg_layers
 __all__ = ["KeyScheme", "Slot", "load_into", "read", "slots"]
 
 KeyScheme = Literal["index", "layer", "own"]
-"""`index`: positions in the Sequential that was saved, `2.weight`. `layer`: VGG's names, `conv11.weight`.
-`own`: the names in our own modules, whatever those are."""
+"""`index`: positions in the saved Sequential, such as `2.weight`. `layer`: VGG's names, such as `conv11.weight`.
+`own`: the names of this package's modules."""
 
-_NAMED_IN_ERRORS = 8  # keys per kind of problem; the rest are counted
+_NAMED_IN_ERRORS = 8  # keys named per kind of problem; the rest are counted
 
 
 @dataclass(frozen=True)
 class Slot:
-    """What a key of a checkpoint must hold, and which parameter of ours it fills; None: not needed."""
+    """One key of a checkpoint: its shape, and the parameter of the network that it fills (None: not used)."""
 
     shape: tuple[int, ...]
     parameter: str | None
@@ -41,7 +40,7 @@ def read(path: Path) -> dict[str, Tensor]:
     """The tensors of a checkpoint, on the CPU.
 
     Raises:
-        WeightsError: the file is missing or damaged, or holds anything but tensors by name.
+        WeightsError: the file is missing or damaged, or holds anything else than named tensors.
     """
     if not path.is_file():
         raise WeightsError(f"no such file of weights: {path}")
@@ -50,7 +49,7 @@ def read(path: Path) -> dict[str, Tensor]:
             content: object = load_file(path)
         else:
             content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # damage surfaces as almost any type, from the unpickler or from below it
+    except Exception as error:  # a damaged file raises almost any type
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise WeightsError(
             f"{path} cannot be read as weights: it is damaged, or holds more than tensors ({reason}); "
@@ -60,10 +59,15 @@ def read(path: Path) -> dict[str, Tensor]:
 
 
 def load_into(network: nn.Module, path: Path, scheme: KeyScheme) -> None:
-    """Fill a network from a file whose keys follow `scheme`; only an encoder or decoder has published ones.
+    """Load a file into a network.
+
+    Args:
+        network: any network for scheme `own`, else an encoder or decoder.
+        path: the file.
+        scheme: key scheme of the file.
 
     Raises:
-        WeightsError: see `read`; or keys are missing or unexpected, or tensors are of another shape.
+        WeightsError: see `read`; or keys are missing or unexpected, or tensors have another shape.
     """
     state = read(path)
     expected = slots(network, scheme)
@@ -73,7 +77,7 @@ def load_into(network: nn.Module, path: Path, scheme: KeyScheme) -> None:
 
 
 def slots(network: nn.Module, scheme: KeyScheme) -> dict[str, Slot]:
-    """The keys a checkpoint of this network has under `scheme`, those that may be absent included."""
+    """The keys of a checkpoint of this network under `scheme`, including optional ones."""
     if scheme == "own":
         return {name: Slot(tuple(tensor.shape), name) for name, tensor in network.state_dict().items()}
     if not isinstance(network, Encoder | Decoder):
@@ -87,7 +91,7 @@ def slots(network: nn.Module, scheme: KeyScheme) -> dict[str, Slot]:
 
 
 def _published(network: Encoder | Decoder, scheme: KeyScheme) -> Iterator[tuple[str, Conv, bool]]:
-    """The convolutions in the authors' file: the name there, what it is, whether our network has it."""
+    """The convolutions in the authors' file: name in the file, description, and whether our network has it."""
     own = tuple(layer for layer in network.layers if isinstance(layer, Conv))
     encoder = isinstance(network, Encoder)
     if scheme == "index":  # an encoder's file may hold all 53 modules, to relu5_4
@@ -103,7 +107,7 @@ def _published(network: Encoder | Decoder, scheme: KeyScheme) -> Iterator[tuple[
 
 
 def _indices(layers: Sequence[Layer]) -> Iterator[tuple[int, Conv]]:
-    """Positions of the convolutions in a Sequential where padding, ReLU, pooling, upsampling are modules."""
+    """Positions of the convolutions in a Sequential in which padding, ReLU, pooling and upsampling are modules."""
     position = 0
     for layer in layers:
         if isinstance(layer, Conv):
@@ -129,11 +133,7 @@ def _is_weight(value: object) -> bool:
 
 
 def _check(state: Mapping[str, Tensor], expected: Mapping[str, Slot], path: Path) -> None:
-    """Compare keys and shapes.
-
-    Raises:
-        WeightsError: with all that differs.
-    """
+    """Raise a WeightsError that names all keys and shapes that differ."""
     missing = [key for key, slot in expected.items() if slot.parameter is not None and key not in state]
     unexpected = [key for key in state if key not in expected]
     reshaped = [

@@ -1,8 +1,8 @@
 """Whole models: pictures and style codes in, pictures out, through the stages that the registry's row lists.
 
-Content of every size from 1 x 1 up comes back at that size: its edges are repeated up to a multiple of the network's
-stride and cropped away again. A style is encoded at its own size and only ever padded to the least that the network
-takes. Everything has a leading batch dimension and nothing branches on data, so that a network can be traced.
+Content of any size from 1 x 1 up comes back at the same size: its edges are repeated up to a multiple of the network's
+stride, and the result is cropped. A style is encoded at its own size and padded only if it is too small. Everything has
+a leading batch dimension and no branch depends on data, so a network can be traced.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from adain.registry import FusedMap, Stage
 __all__ = ["Arrays", "Maps", "StyleTransfer", "of_map"]
 
 Arrays: TypeAlias = Mapping[str, Tensor]
-"""Arrays by name, `x8.mean` and so on, with a leading batch dimension; of regions (N, S, ...)."""
+"""Arrays by name, such as `x8.mean`, with a leading batch dimension; (N, S, ...) for regions."""
 Maps: TypeAlias = Mapping[str, Tensor]
 """Feature maps by name, (N, C, h, w) each."""
 
@@ -33,14 +33,11 @@ Maps: TypeAlias = Mapping[str, Tensor]
 class StyleTransfer(nn.Module, ABC):
     """Encoder, fusions and decoder of every stage.
 
-    A family of networks says how pictures become maps and fused maps become pictures. The rest is here.
+    Subclasses define how pictures become feature maps and how fused maps become pictures.
 
     Args:
-        stages: what a picture goes through.
-        operators: what the networks and fusions compute with.
-
-    Attributes:
-        stages: likewise.
+        stages: the stages of a picture, in order.
+        operators: implementations of the networks' and fusions' operations.
     """
 
     def __init__(self, stages: Sequence[Stage], operators: Operators) -> None:
@@ -49,20 +46,20 @@ class StyleTransfer(nn.Module, ABC):
         self.use(operators)
 
     def use(self, operators: Operators) -> None:
-        """Compute with other operators from now on."""
+        """Replace the operators."""
         self.operators = operators
         self._fusions: dict[str, MapFusion] = {name: fusion(operators) for name, fusion in FUSIONS.items()}
 
     @abstractmethod
     def framing(self, stage: Stage) -> Framing:
-        """What a stage asks of a picture; see `adain.engine.framing`."""
+        """How to frame pictures for a stage; see `adain.engine.framing`."""
 
     @abstractmethod
     def features(self, image: Tensor, stage: Stage) -> dict[str, Tensor]:
         """The maps that a stage fuses.
 
         Args:
-            image: (N, 3, H, W) float, RGB in [0, 1], framed as `framing` says.
+            image: (N, 3, H, W) float, RGB in [0, 1], framed according to `framing`.
             stage: one of `stages`.
 
         Returns:
@@ -71,28 +68,28 @@ class StyleTransfer(nn.Module, ABC):
 
     @abstractmethod
     def style_features(self, style: Tensor) -> dict[str, Tensor]:
-        """The maps of a style that statistics are taken of, (N, 3, H, W) in [0, 1] to (N, C, h, w) float32."""
+        """The feature maps of a style without the margin, (N, 3, H, W) in [0, 1] to (N, C, h, w) float32."""
 
     @abstractmethod
     def decoded(self, maps: Maps, stage: Stage, transfers: Mapping[str, Transfer], target: Arrays) -> Tensor:
-        """Maps and how to fuse them to a picture (N, 3, H, W), with its margin.
+        """Fuse feature maps and decode them to a picture (N, 3, H, W) with its margin.
 
         Args:
-            maps: what `features` returned.
-            stage: likewise.
-            transfers: by map.
-            target: the statistics that fused maps get, as far as both content and style have them.
+            maps: from `features`.
+            stage: one of `stages`.
+            transfers: the function that fuses each map, by name of the map.
+            target: the target statistics of the fused maps: arrays that content and style share.
         """
 
     @abstractmethod
     def decoded_regions(self, fused: Maps, stage: Stage, given: Arrays, shares: Callable[[int], Tensor]) -> Tensor:
-        """Fused maps to a picture, where regions differ.
+        """Decode fused maps to a picture, with other statistics in each region.
 
         Args:
-            fused: the maps.
-            stage: of them.
-            given: the statistics that each region gets, and last the content's own, (N, S + 1, ...).
-            shares: from a stride to how much each counts, (N, S + 1, h, w).
+            fused: the fused maps.
+            stage: their stage.
+            given: target statistics of each region, then the content's own, (N, S + 1, ...).
+            shares: returns the weights of the regions at a stride, (N, S + 1, h, w).
         """
 
     @property
@@ -122,7 +119,7 @@ class StyleTransfer(nn.Module, ABC):
 
         Args:
             content: (N, 3, H, W) float, RGB in [0, 1], H and W at least 1.
-            code: what `encode_style` returned, batch N or 1; or a convex mix of several.
+            code: from `encode_style`, batch N or 1; or a convex mix of several.
             alpha: strength in [0, 1], a number or (N, 1). 0 gives the content's own reconstruction.
 
         Returns:
@@ -146,7 +143,7 @@ class StyleTransfer(nn.Module, ABC):
         Args:
             content: (N, 3, H, W) float, RGB in [0, 1], H and W at least 1.
             codes: arrays as in `forward`, of S styles: (N, S, ...).
-            masks: how much each style counts at each pixel, (N, S, H, W) float, at least 0.
+            masks: weight of each style at each pixel, (N, S, H, W) float, at least 0.
             alpha: strength in [0, 1], a number or (N, 1).
 
         Returns:
@@ -170,12 +167,12 @@ class StyleTransfer(nn.Module, ABC):
         return self._through(content, through)
 
     def moments(self, maps: Maps, stage: Stage, masks: Tensor) -> dict[str, Tensor]:
-        """The moments of maps under masks.
+        """The moments of feature maps under masks.
 
         Args:
-            maps: what `features` returned.
-            stage: likewise.
-            masks: (N, R, H, W), what each pixel of the framed picture counts for, at least 0, without the context.
+            maps: from `features`.
+            stage: one of `stages`.
+            masks: (N, R, H, W), weight of each pixel of the framed picture without its context, at least 0.
 
         Returns:
             `{map}.count` (N, R), `{map}.mean` (N, R, C), `{map}.spread` (N, R, C) or (N, R, C, C), for each map.
@@ -187,14 +184,14 @@ class StyleTransfer(nn.Module, ABC):
         }
 
     def decode(self, maps: Maps, stage: Stage, statistics: Arrays, code: Arrays, alpha: float | Tensor) -> Tensor:
-        """The rest of a stage, with given statistics of the content.
+        """Fuse and decode feature maps, with given statistics of the content: the second step of a stage.
 
         Args:
-            maps: what `features` returned.
+            maps: from `features`.
             stage: one of `stages`.
-            statistics: the content's (`adain.engine.moments.Moments.statistics`), batch N or 1.
+            statistics: of the content (`adain.engine.moments.Moments.statistics`), batch N or 1.
             code: as for `forward`.
-            alpha: likewise.
+            alpha: as for `forward`.
 
         Returns:
             (N, 3, H, W) of the framed picture without its context, about [0, 1], not clipped.
@@ -214,12 +211,12 @@ class StyleTransfer(nn.Module, ABC):
         """As `decode`, with a style on each region.
 
         Args:
-            maps: what `features` returned.
+            maps: from `features`.
             stage: one of `stages`.
-            statistics: of each region, and last of the whole content, (N, S + 1, ...).
+            statistics: of each region, then of the whole content, (N, S + 1, ...).
             codes: (N, S, ...).
-            masks: as for `forward_regions`, of the framed picture without its context.
-            alpha: likewise.
+            masks: as for `forward_regions`, for the framed picture without its context.
+            alpha: as for `forward`.
         """
         all_shares = _shares(masks)
         pooled = {each.stride: _pooled(all_shares, each.stride) for each in stage.maps}
@@ -244,7 +241,7 @@ class StyleTransfer(nn.Module, ABC):
         return self.decoded_regions(fused, stage, given, shares)
 
     def _through(self, content: Tensor, through: Callable[[Tensor, Stage], Tensor]) -> Tensor:
-        """Take a content through all stages, each from a framed picture to one with its margin."""
+        """Run all stages; each `through` takes a framed picture and returns one with its margin."""
         picture = self._fit(content, self.framing(self.stages[0]))
         for index, stage in enumerate(self.stages):
             framing = self.framing(stage)
@@ -263,18 +260,18 @@ class StyleTransfer(nn.Module, ABC):
         return self.operators.reflect(image, width) if width else image
 
     def _inside(self, maps: Maps, fused: FusedMap, stage: Stage) -> Tensor:
-        """A map of the picture without its margin, float32."""
+        """A feature map without the margin, float32."""
         return without_edges(maps[fused.name], self.framing(stage).margin // fused.stride).float()
 
 
 def of_map(arrays: Arrays, fused: FusedMap) -> dict[str, Tensor]:
-    """The arrays of one map, by what follows its name."""
+    """The arrays of one map, without the map's name in their keys."""
     prefix = f"{fused.name}."
     return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
 
 def _towards(statistics: Arrays, code: Arrays, alpha: float | Tensor) -> dict[str, Tensor]:
-    """From the content's statistics to the style's, of arrays that both have; (N, C), or (N, S, C) of regions."""
+    """Interpolate from the content's statistics to the style's, for arrays that both have; (N, C), or (N, S, C)."""
     both = {name: (array, code[name]) for name, array in statistics.items() if name in code}
 
     def strength(array: Tensor) -> float | Tensor:
@@ -284,14 +281,14 @@ def _towards(statistics: Arrays, code: Arrays, alpha: float | Tensor) -> dict[st
 
 
 def _shares(masks: Tensor) -> Tensor:
-    """How much each style counts at each pixel, and last how much the content itself does.
+    """Normalise masks: the weight of each style at each pixel, then that of the unchanged content.
 
     Args:
-        masks: (N, S, H, W), at least 0. Where they sum to more than 1, they are divided by their sum; what they lack
-            of 1 is the content's.
+        masks: (N, S, H, W), at least 0. Where they sum to more than 1, they are divided by their sum. Where they sum to
+            less, the content gets the rest.
 
     Returns:
-        (N, S + 1, H, W), sums of 1.
+        (N, S + 1, H, W), with sum 1 at each pixel.
     """
     total = masks.sum(dim=1, keepdim=True)
     styles = masks / total.clamp_min(1.0)
@@ -299,5 +296,5 @@ def _shares(masks: Tensor) -> Tensor:
 
 
 def _pooled(masks: Tensor, stride: int) -> Tensor:
-    """Masks at the resolution of a map: (N, S, H, W) to (N, S, H / stride, W / stride), means of squares."""
+    """Average masks down to a map's resolution: (N, S, H, W) to (N, S, H / stride, W / stride)."""
     return masks if stride == 1 else F.avg_pool2d(masks, stride)

@@ -1,12 +1,12 @@
-"""Roots of covariances by matrix products alone, for graphs without an eigendecomposition (ONNX has none).
+"""Roots of covariances by matrix products alone, because ONNX has no eigendecomposition.
 
-The coupled Newton-Schulz iteration (Higham 2008, Functions of Matrices, section 6.7) on `Y = A / tr(A)`, each
-step scaled by what brings the least eigenvalue up fastest. What `adain.nn.fusions.wct.regularized` adds to a
-covariance bounds that eigenvalue from below, whatever the picture: so the scale factors are constants of the
-channel count, and a fixed number of steps, unrolled, is enough. Ten come as close as float32 gets (1e-3 of the
-stylised features), also where the covariance has no full rank.
+This is the coupled Newton-Schulz iteration (Higham 2008, Functions of Matrices, section 6.7) on `Y = A / tr(A)`. Each
+step is scaled by the factor that raises the smallest eigenvalue fastest. `adain.nn.fusions.wct.regularized` bounds that
+eigenvalue from below for every picture. So the factors depend only on the number of channels, and a fixed number of
+unrolled steps is enough. Ten steps come as close as float32 allows (1e-3 of the stylized features), even if the
+covariance has no full rank.
 
-Float32 means all of it: TF32, bfloat16 and float16 products are off by 3 to 25 %, or diverge.
+The products need full float32: with TF32, bfloat16 or float16 they are off by 3 to 25 %, or diverge.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ ITERATIONS = 10
 
 
 def newton_schulz_roots(*, iterations: int = ITERATIONS, dtype: torch.dtype = torch.float32) -> MatrixRoots:
-    """What takes the roots of regularised covariances by matrix products.
+    """A function that computes the roots of regularised covariances by matrix products.
 
     Args:
-        iterations: steps, unrolled where it is exported; fewer than 10 leave small eigenvalues behind.
-        dtype: of the products, float32 or float64; the roots come back in the covariance's own.
+        iterations: number of steps, unrolled in an export; with fewer than 10, small eigenvalues do not converge.
+        dtype: of the products, float32 or float64; the roots have the dtype of the covariance.
     """
 
     def roots(covariance: Tensor) -> tuple[Tensor, Tensor]:
@@ -45,7 +45,8 @@ def newton_schulz_roots(*, iterations: int = ITERATIONS, dtype: torch.dtype = to
 def scale_factors(channels: int, iterations: int = ITERATIONS) -> list[float]:
     """The factor of each step, for `channels` x `channels` covariances regularised by `COVARIANCE_RIDGE`.
 
-    Each maps both ends of the interval in which the roots of all eigenvalues lie to one value; they tend to 1.
+    The roots of all eigenvalues lie in an interval. Each factor makes a step map both ends of it to one value. The
+    factors tend to 1.
     """
     least = math.sqrt(COVARIANCE_RIDGE / channels / (1 + COVARIANCE_RIDGE))
     factors = []
@@ -57,7 +58,7 @@ def scale_factors(channels: int, iterations: int = ITERATIONS) -> list[float]:
 
 
 def _iterate(scaled: Tensor, identity: Tensor, iterations: int) -> tuple[Tensor, Tensor]:
-    """(N, C, C) with trace 1 to its roots of exponent -1/2 and 1/2."""
+    """Matrices (N, C, C) with trace 1 to their powers -1/2 and 1/2."""
     triple = 3 * identity
     first, *others = scale_factors(scaled.shape[-1], iterations)
     step = first / 2 * (triple - first**2 * scaled)  # the inverse root starts as the identity

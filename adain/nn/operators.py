@@ -1,7 +1,7 @@
-"""The few operations whose best form depends on who runs a network: training, torch, or one of ONNX's runtimes.
+"""Operations that are implemented differently in torch and in exported graphs: padding, statistics, matrix roots.
 
-A network asks its `Operators` for them. These here are torch's; `adain.export.operators` has those for graphs.
-Statistics are always of float32 maps.
+A network calls them through its `Operators`. This module has the implementations for torch, `adain.export.operators`
+those for graphs. Statistics are always computed from float32 maps.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ __all__ = ["MatrixRoots", "Operators", "diagonal", "eigh_roots"]
 MatrixRoots: TypeAlias = Callable[[Tensor], tuple[Tensor, Tensor]]
 """From regularised covariances (N, C, C) to (C^-1/2, C^1/2), each (N, C, C)."""
 
-_NARROW = 64  # channels; one product per picture of so few leaves most of a GPU idle, one per row of it does not
-_TINY = 1e-12  # keeps a mask that is all 0 from dividing by 0
+_NARROW = 64  # channels; up to here one product per picture leaves most of a GPU idle, so there is one per row
+_TINY = 1e-12  # avoids division by 0 for a mask that is 0 everywhere
 
 
 def eigh_roots(covariance: Tensor) -> tuple[Tensor, Tensor]:
@@ -43,10 +43,10 @@ def eigh_roots(covariance: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class Operators:
-    """For torch.
+    """The operations in torch.
 
     Args:
-        roots: takes the roots of regularised covariances.
+        roots: computes the roots of regularised covariances.
     """
 
     def __init__(self, roots: MatrixRoots = eigh_roots) -> None:
@@ -65,7 +65,7 @@ class Operators:
         return reflected(x, width)
 
     def at_least(self, x: Tensor, floor: Tensor) -> Tensor:
-        """The greater of (N, C, H, W) and a floor (N, C, 1, 1) or (N, C, H, W)."""
+        """Element-wise maximum of (N, C, H, W) and a floor (N, C, 1, 1) or (N, C, H, W)."""
         return torch.maximum(x, floor)
 
     def mean_std(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -103,7 +103,7 @@ class Operators:
 
         Args:
             x: (N, C, H, W) float32.
-            masks: (N, R, H, W), what each pixel counts for, at least 0.
+            masks: (N, R, H, W), weight of each pixel, at least 0.
 
         Returns:
             (N, R), (N, R, C), (N, R, C).
@@ -113,7 +113,7 @@ class Operators:
         return count, mean + centre[:, None], self.weigh(shares, centred * centred) - mean * mean
 
     def covariances(self, x: Tensor, masks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """As `variances`, but the covariance between channels, (N, R, C, C)."""
+        """As `variances`, but with the covariance between channels, (N, R, C, C)."""
         count, shares, centred, centre = self._shared(x, masks)
         mean = self.weigh(shares, centred)
         second = self.weigh_products(shares, centred)
@@ -124,33 +124,33 @@ class Operators:
         return (x.flatten(2) @ masks.flatten(2).transpose(1, 2)).transpose(1, 2)
 
     def weigh_products(self, masks: Tensor, x: Tensor) -> Tensor:
-        """As `weigh`, of the products of all pairs of channels: (N, R, C, C)."""
+        """As `weigh`, for the products of all pairs of channels: (N, R, C, C)."""
         pixels = x.flatten(2)
-        weighted = pixels[:, None] * masks.flatten(2)[:, :, None]  # (N, R, C, P), by far the largest here
+        weighted = pixels[:, None] * masks.flatten(2)[:, :, None]  # (N, R, C, P), by far the largest tensor
         products = weighted.flatten(1, 2) @ pixels.transpose(1, 2)  # (N, R * C, C)
         return products.view(x.shape[0], -1, x.shape[1], x.shape[1])
 
     def blend(self, values: Tensor, masks: Tensor) -> Tensor:
-        """Values of regions as a map: (N, R, C) by masks (N, R, h, w) to (N, C, h, w)."""
+        """Spread values of regions (N, R, C) over a map by masks (N, R, h, w): (N, C, h, w)."""
         height, width = masks.shape[2:]
         return (values.transpose(1, 2) @ masks.flatten(2)).reshape(-1, values.shape[2], height, width)
 
     def mix_channels(self, matrix: Tensor, x: Tensor) -> Tensor:
-        """(N, C, C) times each pixel of (N, C, H, W); channels last if those are."""
+        """(N, C, C) times each pixel of (N, C, H, W); keeps the memory format channels last."""
         if not x.is_contiguous(memory_format=torch.channels_last):
             return (matrix @ x.flatten(2)).view_as(x)
         pixels, transposed = x.permute(0, 2, 3, 1), matrix.transpose(1, 2)  # (N, H, W, C)
-        if x.is_cuda:  # a product per row, for the derivative's sake: see `mean_covariance`
+        if x.is_cuda:  # a product per row, which the derivative needs: see `_NARROW`
             return (pixels @ transposed[:, None]).permute(0, 3, 1, 2)
         return (pixels.flatten(1, 2) @ transposed).view_as(pixels).permute(0, 3, 1, 2)
 
     def mix_regions(self, matrices: Tensor, x: Tensor, masks: Tensor) -> Tensor:
-        """Each pixel of (N, C, H, W) times the mix of matrices (N, R, C, C) that masks (N, R, H, W) ask for."""
+        """Each pixel of (N, C, H, W) times a mix of the matrices (N, R, C, C), weighted by masks (N, R, H, W)."""
         weighted = x.flatten(2)[:, None] * masks.flatten(2)[:, :, None]  # (N, R, C, P)
         return (matrices.transpose(1, 2).flatten(2) @ weighted.flatten(1, 2)).view_as(x)
 
     def _shared(self, x: Tensor, masks: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Count (N, R), masks over their count, and x minus the mean under all masks, (N, C)."""
+        """Count (N, R), masks divided by count, x minus its mean under all masks, and that mean (N, C)."""
         count = masks.sum(dim=(2, 3))
         shares = masks / count.clamp_min(_TINY)[:, :, None, None]
         total = masks.sum(dim=1, keepdim=True)
@@ -160,11 +160,11 @@ class Operators:
 
 
 def diagonal(matrices: Tensor) -> Tensor:
-    """(N, C, C) to (N, C); torch's own is a dozen operators in ONNX."""
+    """The diagonal of matrices, (N, C, C) to (N, C); `torch.diagonal` becomes a dozen operators in ONNX."""
     identity = torch.eye(matrices.shape[-1], dtype=matrices.dtype, device=matrices.device)
     return (matrices * identity).sum(dim=-1)
 
 
 def _unbiased(count: int) -> float:
-    """What makes a variance unbiased."""
+    """The factor n / (n - 1) that makes a variance unbiased; 1 for a single pixel."""
     return count / int_max(count - 1, 1)

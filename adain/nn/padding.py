@@ -1,4 +1,4 @@
-"""Every picture from 1 x 1 up fits a network: edges repeated before it, cropped away after it."""
+"""Pads pictures of any size to fit a network, and crops the result."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ __all__ = ["crop_to", "pad_to", "reflected", "reflected_by_one", "without_edges"
 def pad_to(image: Tensor, *, multiple: int = 1, minimum: int = 1) -> Tensor:
     """Repeat the last row and column until both sides are multiples of `multiple` and at least `minimum`.
 
-    Exports to ONNX with dynamic sides: no size is compared in Python.
+    It exports to ONNX with dynamic sides, because no size is compared in Python.
 
     Args:
         image: (N, C, H, W), H and W at least 1.
-        multiple: what the sides are to be divisible by, in pixels.
-        minimum: the least side, in pixels.
+        multiple: divides the padded sides, in pixels.
+        minimum: smallest padded side, in pixels.
 
     Returns:
         (N, C, H', W'), the picture in its upper left corner.
@@ -32,7 +32,7 @@ def pad_to(image: Tensor, *, multiple: int = 1, minimum: int = 1) -> Tensor:
 
 
 def reflected(image: Tensor, width: int) -> Tensor:
-    """`image` (N, C, H, W) continued by `width` pixels beyond each side by reflection; sides longer than that."""
+    """Pad an image (N, C, H, W) by reflection, `width` pixels on each side; H and W must be larger than `width`."""
     return F.pad(image, (width, width, width, width), mode="reflect")
 
 
@@ -42,9 +42,9 @@ def without_edges(x: Tensor, width: int) -> Tensor:
 
 
 def reflected_by_one(x: Tensor) -> Tensor:
-    """`reflected` by 1, as each layer of VGG-19 is padded.
+    """Pad by reflection, 1 pixel on each side, as each layer of VGG-19 is padded.
 
-    On CUDA, torch's own makes channels-last maps channels first, and adds gradients up by atomics.
+    On CUDA, torch's own padding turns channels-last maps into channels first, and sums gradients with atomics.
     """
     if x.is_cuda and x.is_contiguous(memory_format=torch.channels_last):
         padded: Tensor = _Reflected.apply(x)
@@ -53,7 +53,7 @@ def reflected_by_one(x: Tensor) -> Tensor:
 
 
 class _Reflected(torch.autograd.Function):
-    """`reflected` by 1, channels last before and after."""
+    """Reflection by 1 for channels-last maps."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
@@ -76,7 +76,7 @@ class _Reflected(torch.autograd.Function):
 
 
 def crop_to(image: Tensor, like: Tensor, margin: int = 0) -> Tensor:
-    """Of `image` (N, C, H', W'), the height and width of `like` (..., H, W), `margin` pixels from the upper left."""
+    """Crop an image (N, C, H', W') to the size of `like` (..., H, W), starting `margin` pixels from the upper left."""
     height, width = like.shape[-2:]
     return image[..., margin : margin + height, margin : margin + width]
 
@@ -88,8 +88,8 @@ def _target(side: int, multiple: int, minimum: int) -> int:
 
 
 def int_max(a: int, b: int) -> int:
-    """`max`, also for the symbolic sizes of an export, which `max` would turn into a condition.
+    """`max` that also works for the symbolic sizes of an export, which the built-in would turn into a condition.
 
-    Not `torch.sym_max` of plain ones: where older versions of `torch.compile` meet that, they end a graph.
+    Plain ints do not go to `torch.sym_max`, because it breaks the graph in older versions of `torch.compile`.
     """
     return max(a, b) if isinstance(a, int) and isinstance(b, int) else cast(int, torch.sym_max(a, b))

@@ -1,27 +1,27 @@
-"""The small networks this project trains: a fusion at three scales of a narrow encoder, and a decoder told the style.
+"""The small networks of this project (`adain-slim`, `wct-slim`): a narrow encoder, fusion at three scales, a decoder.
 
-AdaIN (Huang & Belongie 2017, arXiv 1703.06868) at relu4_1 alone leaves colour and stroke to a deep decoder. Here
-every scale of the content, from half to an eighth of the resolution, is given the style's statistics and enters the
-decoder as a skip, so detail survives and colour needs no learning. What remains, how strokes look between those
-scales, the decoder learns as gains, biases and floors of what it adds up there, computed from means and deviations
-(feature-wise modulation, as in Dumoulin et al. 2017, arXiv 1610.07629, but from statistics instead of a style's index).
+AdaIN (Huang & Belongie 2017, arXiv 1703.06868) fuses relu4_1 only and leaves colours and strokes to a deep decoder.
+Here the content's maps at a half, a quarter and an eighth of the resolution are all given the style's statistics, and
+enter the decoder as skips. So detail survives, and colours need no learning. The decoder learns how strokes look
+between those scales: it scales, shifts and rectifies its sums by gains, biases and floors that are computed from means
+and deviations (feature-wise modulation, as in Dumoulin et al. 2017, arXiv 1610.07629, but from statistics instead of a
+style's index).
 
-The finest map, whose channels are colours and edges, is given the whole covariance (WCT: Li et al. 2017, arXiv
-1705.08086): by deviations alone, channels stay as correlated as they are in the content, and its colours show through.
-On relu1_1 of VGG-19 that brings a picture a fifth closer to the style. At the other scales it brings next to nothing,
-and would make a style code 15 times as large.
+The channels of the finest map are colours and edges. It is given the whole covariance (WCT: Li et al. 2017, arXiv
+1705.08086). With deviations alone, channels stay as correlated as in the content, and its colours show through. On
+relu1_1 of VGG-19, the covariance brings a picture a fifth closer to the style. At the other scales it brings next to
+nothing, and would make a style code 15 times as large.
 
-What more covariances do not bring a second pass does: the result as the content, in the same style. On unseen pairs it
-takes an eighth of the distance to the style that is left, before the decoder has learnt to be used twice.
+A second pass helps more than further covariances. It takes the result as content, with the same style. On unseen pairs
+it removes an eighth of the remaining distance to the style, before the decoder has learnt to be used twice.
 
-Statistics are those of the picture, not of its margin, where the zeros that maps are padded with tell: they would
-depend on the size of the picture, and what was learnt on crops would not hold on larger ones.
+Statistics are computed without the margin, because the zeros that maps are padded with affect it. Otherwise they would
+depend on the size of the picture, and training on crops would not carry over to larger pictures.
 
-Only the encoder's maps are normalised, never the decoder's. Encoding any tiling of a picture, and then decoding it with
-the statistics of all tiles, therefore gives what the whole picture at once gives.
+Only the encoder's maps are normalised, never the decoder's. So tiles that are decoded with the merged statistics of all
+tiles give the same result as the whole picture.
 
-Alpha mixes the content's own statistics in, as if the content were one more style; alpha = 0 asks for the content
-itself.
+Alpha mixes in the content's own statistics, as if the content were one more style. Alpha 0 reconstructs the content.
 """
 
 from __future__ import annotations
@@ -41,17 +41,17 @@ from adain.registry import Stage
 
 __all__ = ["SMALLEST_SIDE", "SlimNetwork"]
 
-SMALLEST_SIDE = 48  # pixels; of fewer than 6 x 6 positions a channel hardly varies, and is magnified beyond measure
+SMALLEST_SIDE = 48  # pixels; over fewer than 6 x 6 positions a channel hardly varies, and fusion magnifies it too much
 
 
 class SlimNetwork(StyleTransfer):
     """Encoder, a fusion of every map, decoder; 18,400 multiply-accumulates per pixel of content and margin.
 
     Args:
-        encoder: of the maps that are fused.
-        decoder: of as many channels.
-        stages: the same one for each time that a picture goes through all that.
-        operators: what the fusions and the decoder compute with.
+        encoder: computes the maps that are fused.
+        decoder: has the same widths.
+        stages: the same stage once per pass.
+        operators: implementations of the fusions' and the decoder's operations.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class SlimNetwork(StyleTransfer):
         )
 
     def features(self, image: Tensor, stage: Stage) -> dict[str, Tensor]:
-        """See `StyleTransfer.features`. Values outside [0, 1] that one pass leaves do not reach the next."""
+        """See `StyleTransfer.features`. Between two passes the picture is clipped to [0, 1]."""
         image = image.clamp(0, 1) if len(self.stages) > 1 else image
         return {f"x{scale}": x for scale, x in zip(SCALES, self.encoder(image), strict=True)}
 
@@ -96,7 +96,7 @@ class SlimNetwork(StyleTransfer):
         return picture
 
     def decoded_regions(self, fused: Maps, stage: Stage, given: Arrays, shares: Callable[[int], Tensor]) -> Tensor:
-        """See `StyleTransfer.decoded_regions`. Each region modulates the decoder where it is."""
+        """See `StyleTransfer.decoded_regions`. Each region modulates the decoder inside its own mask."""
         flat = torch.cat([given[name] for name in _told(stage)], dim=2)  # (N, S + 1, D)
         per_region = self.decoder.modulation(flat.flatten(0, 1))  # (N * (S + 1), C, 1, 1) each
         modulation = {
@@ -110,7 +110,7 @@ class SlimNetwork(StyleTransfer):
 
 
 def _told(stage: Stage) -> list[str]:
-    """The statistics that the decoder's modulation sees, in its order."""
+    """Names of the statistics that the decoder's modulation reads, in its order."""
     return [f"{each.name}.{array}" for each in stage.maps for array in ("mean", "std")]
 
 
@@ -123,5 +123,5 @@ def _scaled(fused: Tensor) -> Callable[[Tensor], tuple[Tensor, Tensor | float]]:
 
 
 def _stride(name: str) -> int:
-    """Of the map that is modulated: 4 for `gain_skip_quarter` and `bias_from_quarter`."""
+    """The stride of the map that is modulated: 4 for `gain_skip_quarter` and `bias_from_quarter`."""
     return {"half": 2, "quarter": 4, "eighth": 8}[name.split("_")[-1]]

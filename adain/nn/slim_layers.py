@@ -1,8 +1,9 @@
-"""The layers of the small networks this project trains: convolutions, an encoder to three scales, a decoder from them.
+"""The layers of the small networks of this project: convolutions, an encoder to three scales, a decoder from them.
 
-Nothing runs at full resolution: space-to-depth by 2 comes first and depth-to-space last, so the widest maps have a
-quarter of the pixels. All maps are padded by zeros, which costs nothing, where reflecting each is an operation of its
-own. What zeros do to a picture, a rim and along it a band with hardly a stroke, they do to its margin (`MARGIN`).
+Nothing runs at full resolution: space-to-depth by 2 comes first and depth-to-space last, so the largest maps have a
+quarter of the pixels. All maps are padded with zeros, which is free, while reflecting a map is an operation of its own.
+Zeros leave a rim along the border, and beside it a band with hardly any strokes. The margin (`MARGIN`) takes both, and
+is cut off.
 """
 
 from __future__ import annotations
@@ -19,22 +20,23 @@ from adain.nn.borders import convolved
 __all__ = ["MARGIN", "SCALES", "Modulation", "Skip", "SlimDecoder", "SlimEncoder", "SpaceToDepthConv"]
 
 SCALES = (2, 4, 8)
-"""Pixels of the picture per pixel of each fused map, along each side; a style code's arrays are `x2.mean` ..."""
+"""Strides of the fused maps in pixels; they name a style code's arrays, such as `x2.mean`."""
 
 MARGIN = 16
-"""Pixels by which a picture is reflected beyond each side before it is encoded, and which are cut off the result. Zeros
-reach further, but what they do beyond 16 pixels is not seen; with 8, a frame of 7 is, in styles of strong strokes."""
+"""Pixels. A picture is reflected by this much beyond each side before encoding, and the result is cropped by it. The
+padding's zeros reach further, but beyond 16 pixels their effect is not visible. With 8, a frame of 7 pixels is visible
+in styles with strong strokes."""
 
 Skip: TypeAlias = Callable[[Tensor], tuple[Tensor, Tensor | float]]
-"""A fused map times what it is called with, a gain per channel (N, C, 1, 1), but for a shift that is returned apart:
-it is cheaper added elsewhere, and the gain multiplied into what fuses the map."""
+"""From a gain per channel (N, C, 1, 1) to the fused map times that gain, as two summands: a map and a shift. See
+`adain.nn.fusions.base.Transfer.scaled`."""
 
 
 class SpaceToDepthConv(nn.Conv2d):
-    """A picture in [0, 1], 2 x 2 pixels to a position, through a 3x3 convolution without padding.
+    """Space-to-depth by 2 of a picture in [0, 1], then a 3x3 convolution without padding.
 
     Attributes:
-        context: pixels on each side of a picture that it reads and has no output for.
+        context: pixels on each side of a picture that are read but have no output.
     """
 
     context = 2
@@ -66,7 +68,7 @@ class SlimEncoder(nn.Module):
     def forward(self, image: Tensor) -> list[Tensor]:
         """(N, 3, H + 4, W + 4) in [0, 1], H and W multiples of 8, to one map of H x W per scale.
 
-        Finest first, after their ReLU.
+        The finest map comes first. Maps are taken after the ReLU.
         """
         half = torch.relu(self.to_half(image))
         quarter = torch.relu(self.to_quarter(half))
@@ -81,19 +83,20 @@ class SlimEncoder(nn.Module):
         return half, quarter, convolved(quarter, stride=2)
 
 
-_CAUTION = 0.1  # of the optimizer's steps: a batch shows few styles, and what is learnt from them is mostly noise
+_CAUTION = 0.1  # slows the optimizer's steps: a batch has few styles, so its gradient is mostly noise here
 
 
 class Modulation(nn.Module):
-    """Means and deviations of all maps to gains, biases and floors, per channel, of what a decoder adds up.
+    """Computes the decoder's gains, biases and floors per channel from the means and deviations of all maps.
 
-    They differ by orders of magnitude from channel to channel. As they are, they drive the hidden units into where a
-    ReLU is zero within a few hundred steps; so `center` and `spread`, over pictures met in training, are part of it.
+    The inputs differ by orders of magnitude between channels. Without standardisation, they drive the hidden units
+    into the zero part of the ReLU within a few hundred steps. So the module has `center` and `spread` of the inputs,
+    taken over pictures met in training.
 
     Args:
-        inputs: how many numbers those are.
-        hidden: width of the one hidden layer.
-        channels: how many each of them is of, by its name; a gain's begins with `gain`.
+        inputs: number of means and deviations.
+        hidden: width of the only hidden layer.
+        channels: number of channels of each output, by its name; names of gains begin with `gain`.
     """
 
     def __init__(self, inputs: int, hidden: int, channels: Mapping[str, int]) -> None:
@@ -109,7 +112,7 @@ class Modulation(nn.Module):
         nn.init.zeros_(self.out.bias)
 
     def forward(self, code: Tensor) -> dict[str, Tensor]:
-        """(N, inputs) to what `channels` names, (N, C, 1, 1) each."""
+        """(N, inputs) to the outputs by name, (N, C, 1, 1) each."""
         standard = (code - self.center) / self.spread
         values = _CAUTION * self.out(torch.relu(self.hidden(standard)))[:, :, None, None]
         named = zip(self.channels, values.split(tuple(self.channels.values()), 1), strict=True)
@@ -117,12 +120,12 @@ class Modulation(nn.Module):
 
 
 class SlimDecoder(nn.Module):
-    """Fused maps to a picture, coarse to fine, each finer map added as a skip.
+    """Decodes fused maps to a picture, coarse to fine; each finer map is added as a skip.
 
-    The style's gains and biases enter where skips do and nowhere else. There they cost nothing: a gain of a skip goes
-    into what fuses it, and the others are of a map a quarter as large. Between two convolutions they would be passes
-    over the whole map, and keep a runtime from joining what is there. What is added up is rectified at the style's own
-    floor instead of 0, which is a bias of the next convolution, too.
+    The style's gains and biases enter only where skips are added. There they cost nothing: the gain of a skip is merged
+    into its fusion, and the others apply to a map a quarter as large. Between two convolutions they would be passes
+    over the whole map, and would keep a runtime from merging layers. Each sum is rectified at a floor of the style's
+    own instead of 0, which also acts as a bias of the next convolution.
 
     Args:
         widths: channels of the maps, finest first.
@@ -161,11 +164,11 @@ class SlimDecoder(nn.Module):
     def forward(
         self, skips: Sequence[Skip], modulation: Mapping[str, Tensor], at_least: Callable[[Tensor, Tensor], Tensor]
     ) -> Tensor:
-        """A content's maps to a picture.
+        """Decode fused maps to a picture.
 
         Args:
             skips: the fused maps, finest first.
-            modulation: what `self.modulation` makes of the flat code.
+            modulation: the output of `self.modulation`.
             at_least: see `adain.nn.operators.Operators.at_least`.
 
         Returns:
@@ -178,7 +181,7 @@ class SlimDecoder(nn.Module):
         )
 
         def up(name: str, x: Tensor, skipped: Tensor, shift: Tensor | float) -> Tensor:
-            """Upsampled, and a skip added; its shift on the smaller map."""
+            """Upsample and add a skip; the skip's shift is added on the smaller map, which is cheaper."""
             modulated = layers[name](x) * modulation[f"gain_{name}"] + (modulation[f"bias_{name}"] + shift)
             return _up(modulated) + skipped
 
@@ -200,7 +203,7 @@ class SlimDecoder(nn.Module):
 
 
 def _conv(inputs: int, outputs: int, *, stride: int = 1, gain: float = 1.0, bias: float = 0.0) -> nn.Conv2d:
-    """3x3 within zeros, (N, C, H, W) to (N, C', H / stride, W / stride); even sides where the stride is 2."""
+    """A 3x3 convolution with zero padding, (N, C, H, W) to (N, C', H / stride, W / stride); even sides for stride 2."""
     conv = nn.Conv2d(inputs, outputs, 3, stride, padding=1)
     _initialise(conv, gain, bias)
     return conv

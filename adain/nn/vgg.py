@@ -1,12 +1,11 @@
 """The VGG-19 family of encoders and decoders, from one description of the layers.
 
-The encoder is VGG-19 (Simonyan & Zisserman 2014, arXiv 1409.1556) in the normalised form that AdaIN (Huang &
-Belongie 2017, arXiv 1703.06868) and WCT (Li et al. 2017, arXiv 1705.08086) use: a 1x1 convolution turns RGB
-in [0, 1] into the network's own colours, every 3x3 convolution is padded by reflection and followed by a
-ReLU, pooling keeps the last odd row and column. A decoder of level k is the encoder to relu{k}_1 read
-backwards, without the 1x1 convolution and with nearest upsampling where the encoder pools. Other widths give
-the networks of Collaborative Distillation (Wang et al. 2020, arXiv 2003.08436), whose own code drops an odd
-last row and column instead.
+The encoder is VGG-19 (Simonyan & Zisserman 2014, arXiv 1409.1556) in the normalised form of AdaIN (Huang & Belongie
+2017, arXiv 1703.06868) and WCT (Li et al. 2017, arXiv 1705.08086). A 1x1 convolution turns RGB in [0, 1] into the
+network's own colours. Every 3x3 convolution is padded by reflection and followed by a ReLU. Pooling keeps the last odd
+row and column. A decoder of level k has the encoder's layers up to relu{k}_1 in reverse order, without the 1x1
+convolution, and with nearest upsampling instead of pooling. Other widths give the networks of Collaborative
+Distillation (Wang et al. 2020, arXiv 2003.08436); its own code drops an odd last row and column instead.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ CONVOLUTIONS_PER_BLOCK = (2, 2, 4, 4, 4)
 
 @dataclass(frozen=True)
 class Conv:
-    """One convolution: its name in our state dicts, its channels, its kernel size, whether a ReLU follows."""
+    """One convolution: name in our state dicts, channels, kernel size, and whether a ReLU follows."""
 
     name: str
     inputs: int
@@ -59,12 +58,12 @@ def stride(level: int) -> int:
 
 
 def smallest_side(level: int) -> int:
-    """The least height and width an encoder takes: reflection by 1 needs 2 pixels on the deepest map."""
+    """The smallest height and width that an encoder takes: reflection by 1 needs 2 pixels on the deepest map."""
     return stride(level) + 1
 
 
 def vgg_layers(widths: Sequence[int]) -> tuple[Layer, ...]:
-    """All of the network from the picture to relu5_4; `widths` are the channels of its blocks, up to five."""
+    """All layers from the picture to relu5_4; `widths` are the channels of the blocks, up to five."""
     layers: list[Layer] = [Conv("conv0", 3, 3, kernel=1, relu=False)]
     channels = 3
     for block, (width, count) in enumerate(zip(widths, CONVOLUTIONS_PER_BLOCK, strict=False), start=1):
@@ -84,7 +83,7 @@ def encoder_layers(widths: Sequence[int], level: int) -> tuple[Layer, ...]:
 
 
 def decoder_layers(widths: Sequence[int], level: int, *, output_relu: bool) -> tuple[Layer, ...]:
-    """The layers from relu{level}_1 back to the picture; a convolution has the name of the one it inverts."""
+    """The layers from relu{level}_1 back to the picture; each convolution is named after the one it inverts."""
     layers: list[Layer] = []
     for layer in reversed(encoder_layers(widths, level)[1:]):
         if isinstance(layer, Conv):
@@ -96,7 +95,7 @@ def decoder_layers(widths: Sequence[int], level: int, *, output_relu: bool) -> t
 
 
 class _Stack(nn.Module):
-    """Layers in a row; the parameters are `{conv.name}.weight` and `{conv.name}.bias`."""
+    """A sequence of layers; the parameters are `{conv.name}.weight` and `{conv.name}.bias`."""
 
     def __init__(self, layers: Sequence[Layer]) -> None:
         super().__init__()
@@ -106,7 +105,7 @@ class _Stack(nn.Module):
                 self.add_module(layer.name, nn.Conv2d(layer.inputs, layer.outputs, layer.kernel))
 
     def step(self, layer: Layer, x: Tensor) -> Tensor:
-        """One layer; (N, C, H, W) to (N, C', H', W')."""
+        """Run one layer; (N, C, H, W) to (N, C', H', W')."""
         if layer == "pool":
             return F.max_pool2d(x, 2, ceil_mode=True)
         if layer == "up":
@@ -117,7 +116,7 @@ class _Stack(nn.Module):
         return torch.relu(x) if layer.relu else x
 
     def _band(self, layers: Sequence[Layer]) -> int:
-        """Width of the invalid band behind some layers; see `adain.nn.borders`."""
+        """Width of the invalid band behind these layers; see `adain.nn.borders`."""
         band = 0
         for layer in layers:
             if layer == "pool":
@@ -147,7 +146,7 @@ class Encoder(_Stack):
 
         Args:
             image: (N, 3, H, W) float, RGB in [0, 1]; at least 2 ** (level - 1) + 1 pixels a side.
-            level: 1 to the encoder's own, which is the default.
+            level: 1 to the encoder's own level, which is the default.
 
         Returns:
             (N, C, ceil(H / s), ceil(W / s)) with s = 2 ** (level - 1).
@@ -156,7 +155,7 @@ class Encoder(_Stack):
         return self.taps(image, (level,))[level]
 
     def taps(self, image: Tensor, levels: Sequence[int]) -> dict[int, Tensor]:
-        """The feature maps of several levels in one pass, no deeper than needed; `image` as in `forward`."""
+        """The feature maps of several levels in one pass, which stops at the deepest; `image` as in `forward`."""
         found: dict[int, Tensor] = {}
         names = {f"conv{level}_1": level for level in levels}
         x = image
@@ -174,12 +173,12 @@ class Encoder(_Stack):
 
 
 class Decoder(_Stack):
-    """From relu{level}_1 to a picture.
+    """Decodes relu{level}_1 to a picture.
 
     Args:
         widths: channels of the blocks of the encoder it inverts.
         level: 1 to 5.
-        output_relu: whether a ReLU follows the last convolution, as in Collaborative Distillation only.
+        output_relu: whether a ReLU follows the last convolution; only Collaborative Distillation has one.
     """
 
     def __init__(self, widths: Sequence[int], level: int, *, output_relu: bool = False) -> None:

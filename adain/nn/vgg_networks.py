@@ -1,7 +1,7 @@
 """AdaIN (Huang & Belongie 2017, arXiv 1703.06868) and WCT (Li et al. 2017, arXiv 1705.08086) on VGG-19-like networks.
 
-Each level encodes the picture of the level before to relu{k}_1, fuses that map, and decodes it. AdaIN has one level,
-WCT five, from coarse to fine.
+Each level encodes the previous level's picture to relu{k}_1, fuses that map, and decodes it. AdaIN has one level; WCT
+has five, from coarse to fine.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ class VGGNetwork(StyleTransfer):
     """Encoders and decoders of several levels.
 
     Args:
-        encoders: one per level, or a single one that reaches the deepest level and serves all.
+        encoders: one per level, or a single one of the deepest level for all.
         decoders: one per level, in the order of the stages.
         stages: one per level.
-        operators: what the fusions compute with.
+        operators: implementations of the fusions' operations.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class VGGNetwork(StyleTransfer):
         return encoder
 
     def _framed(self, position: int) -> Framing:
-        """All levels take pictures that fit the deepest one."""
+        """The framing of one level; pictures of all levels fit the deepest one."""
         level, deepest = self.levels[position], max(self.levels)
         multiple, decoder = stride(deepest), self.decoders[position]
         assert isinstance(decoder, Decoder)

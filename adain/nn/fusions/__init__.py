@@ -1,4 +1,4 @@
-"""The fusions: how a content's feature maps are given a style's statistics. One module per paper."""
+"""The fusions: give a content's feature maps the statistics of a style. One module per paper."""
 
 from __future__ import annotations
 
@@ -13,4 +13,4 @@ from adain.nn.fusions.wct import WCT, WCTWithStd
 __all__ = ["FUSIONS", "MapFusion", "Statistics", "Transfer"]
 
 FUSIONS: Final[Mapping[str, type[MapFusion]]] = MappingProxyType({"adain": AdaIN, "wct": WCT, "wct-std": WCTWithStd})
-"""By the names of `adain.engine.fusions.FUSIONS`."""
+"""The fusions by name; the names are those of `adain.engine.fusions.FUSIONS`."""

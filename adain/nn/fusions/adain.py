@@ -1,8 +1,8 @@
 """Adaptive instance normalisation (Huang & Belongie 2017, arXiv 1703.06868).
 
-Each channel is given the style's mean and standard deviation. Statistics are pytorch-AdaIN's: the unbiased variance
-plus 1e-5 before the root. Alpha is folded into the transfer, which is exact: `alpha * fused + (1 - alpha) * feature` is
-affine in the feature, as fusing is.
+Each channel is given the style's mean and standard deviation. As in pytorch-AdaIN, the deviation is the root of the
+unbiased variance plus 1e-5. Alpha is folded into the transfer. That is exact, because
+`alpha * fused + (1 - alpha) * feature` is affine in the feature, as fusing is.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class AdaIN(MapFusion):
         return {"mean": mean, "std": std}
 
     def content(self, x: Tensor) -> dict[str, Tensor]:
-        """The same as of a style."""
+        """See `MapFusion.content`; the same as `style`."""
         return self.style(x)
 
     def moments(self, x: Tensor, masks: Tensor) -> dict[str, Tensor]:
@@ -71,7 +71,7 @@ class AdaIN(MapFusion):
     ) -> Tensor:
         """See `MapFusion.fuse_regions`."""
         own_mean, own_std = content["mean"][:, :-1], content["std"][:, :-1]
-        centre = content["mean"][:, -1:]  # differences from the whole map's mean keep more digits
+        centre = content["mean"][:, -1:]  # subtracting the whole map's mean keeps more digits
         gain = target["std"] / own_std
         shift = (target["mean"] - centre) - (own_mean - centre) * gain
         blend = self.operators.blend
@@ -84,15 +84,15 @@ def region_moments(moments: Statistics, square: Callable[[Tensor], Tensor]) -> t
     """Means and unbiased spreads of regions, with `PRIOR` pixels of the whole map mixed in.
 
     Args:
-        moments: of R regions, of which the last is the whole map.
-        square: of means (N, R, C), as spreads are: (N, R, C) or (N, R, C, C).
+        moments: of R regions; the last one is the whole map.
+        square: squares means (N, R, C) to the shape of the spreads, (N, R, C) or (N, R, C, C).
 
     Returns:
-        (N, R, C), and as the spreads are.
+        Means (N, R, C), and spreads in their own shape.
     """
     count, spread = moments["count"], moments["spread"]
     whole = moments["mean"][:, -1:]
-    away = moments["mean"] - whole  # differences from the whole map's mean keep more digits
+    away = moments["mean"] - whole  # subtracting the whole map's mean keeps more digits
     share = torch.cat([count[:, :-1] / (count[:, :-1] + PRIOR), torch.ones_like(count[:, -1:])], dim=1)  # (N, R)
     of_spread = share.reshape(*share.shape, *[1] * (spread.dim() - 2))
     mixed = share[..., None] * away

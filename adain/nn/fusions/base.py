@@ -1,4 +1,5 @@
-"""What a network asks of a fusion. A fusion is one module here, and one entry each in two tables of the same names."""
+"""The interface of a fusion. To add one, write a module here, and add a row to `FUSIONS` in `adain.nn.fusions` and in
+`adain.engine.fusions`, under the same name."""
 
 from __future__ import annotations
 
@@ -14,23 +15,23 @@ from adain.nn.operators import Operators
 __all__ = ["MapFusion", "Statistics", "Transfer", "per_channel"]
 
 Statistics: TypeAlias = Mapping[str, Tensor]
-"""Arrays of one map by name, `mean` (N, C) and so on: of a style, of a content, or between both.
+"""Arrays of one map by name, such as `mean` (N, C): of a style, of a content, or between both.
 
-Of regions they have one axis more behind the batch: (N, S, C).
+For regions they have one more axis behind the batch: (N, S, C).
 """
 
 
 class Transfer(ABC):
-    """A content's statistics to those between the content's and the style's, for the pixels of a map."""
+    """Maps the pixels of a feature map from the content's statistics to the target statistics."""
 
     @abstractmethod
     def __call__(self, x: Tensor) -> Tensor:
         """The map (N, C, h, w), fused."""
 
     def scaled(self, x: Tensor, scale: Tensor) -> tuple[Tensor, Tensor | float]:
-        """The fused map times a gain per channel (N, C, 1, 1), but for a shift that is returned apart.
+        """The fused map times `scale`, a gain per channel (N, C, 1, 1), as two summands: a map and a shift.
 
-        The shift is cheaper added elsewhere, and the gain multiplied into what fuses the map.
+        The caller can add the shift where that is cheaper, and the gain can be merged into the fusion's own factor.
         """
         return self(x) * scale, 0.0
 
@@ -39,7 +40,7 @@ class MapFusion(ABC):
     """A fusion of one map.
 
     Args:
-        operators: what it computes with.
+        operators: implementations of its operations.
     """
 
     def __init__(self, operators: Operators) -> None:
@@ -47,11 +48,11 @@ class MapFusion(ABC):
 
     @abstractmethod
     def style(self, x: Tensor) -> dict[str, Tensor]:
-        """What a style code holds of a style's map (N, C, h, w) float32."""
+        """The arrays of a style code for a style's map (N, C, h, w) float32."""
 
     @abstractmethod
     def content(self, x: Tensor) -> dict[str, Tensor]:
-        """The statistics of a whole content's map, likewise."""
+        """The statistics of a whole content's map (N, C, h, w) float32."""
 
     @abstractmethod
     def moments(self, x: Tensor, masks: Tensor) -> dict[str, Tensor]:
@@ -59,19 +60,19 @@ class MapFusion(ABC):
 
     @abstractmethod
     def regions(self, moments: Statistics) -> dict[str, Tensor]:
-        """The statistics of regions from their moments, the last of which are the whole map's.
+        """The statistics of regions from their moments; the last region is the whole map.
 
-        As `adain.engine.moments.Moments.of_region`, within a network.
+        The same as `adain.engine.moments.Moments.of_region`, within a network.
         """
 
     @abstractmethod
     def transfer(self, content: Statistics, style: Statistics, target: Statistics, alpha: float | Tensor) -> Transfer:
-        """How to fuse a map.
+        """The function that fuses a map.
 
         Args:
-            content: its statistics.
-            style: a style code's arrays of the map.
-            target: the arrays that both have, at `alpha` between them.
+            content: statistics of the content's map.
+            style: the style code's arrays for the map.
+            target: the arrays that content and style share, interpolated at `alpha`.
             alpha: strength in [0, 1], a number or (N, 1).
         """
 
@@ -89,10 +90,10 @@ class MapFusion(ABC):
 
         Args:
             x: the map.
-            content: of S regions and last of the whole map, (N, S + 1, ...).
-            styles: (N, S, ...).
-            target: likewise.
-            shares: how much each region counts at each pixel, and last the content itself, (N, S + 1, h, w).
+            content: statistics of S regions, then of the whole map, (N, S + 1, ...).
+            styles: one style per region, (N, S, ...).
+            target: as for `transfer`, per region, (N, S, ...).
+            shares: weight of each region at each pixel, then of the unchanged content, (N, S + 1, h, w).
             alpha: strength in [0, 1], a number or (N, 1).
         """
 
@@ -103,5 +104,5 @@ def per_channel(values: Tensor) -> Tensor:
 
 
 def with_content(values: Tensor, content: float) -> Tensor:
-    """Values of regions (N, S, C), and last what leaves the content as it is."""
+    """Values of regions (N, S, C), with the value that leaves the content unchanged appended: (N, S + 1, C)."""
     return torch.cat([values, torch.full_like(values[:, :1], content)], dim=1)

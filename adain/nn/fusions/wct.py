@@ -1,9 +1,9 @@
 """Whitening and coloring transform (Li et al. 2017, arXiv 1705.08086): the style's mean and whole covariance.
 
-Differs from the paper: instead of dropping eigenvalues below 1e-5, which needs an eigendecomposition, `regularized`
-adds a small multiple of the mean eigenvalue to the diagonal, so that the matrix roots can be had by Newton-Schulz
-iterations as well. One fusion differs by 0.3 to 1.6 % on common spectra, a picture after five levels at alpha 0.6 by
-1.6 to 3.2 of 255 on average (by 0.2 to 0.5 with a ridge of 1e-4, by 0.005 without any).
+Differs from the paper: the paper drops eigenvalues below 1e-5, which needs an eigendecomposition. Here `regularized`
+adds a small multiple of the mean eigenvalue to the diagonal, so Newton-Schulz iterations can compute the matrix roots
+too. One fusion differs by 0.3 to 1.6 % on common spectra. A picture after five levels at alpha 0.6 differs by 1.6 to
+3.2 of 255 on average (by 0.2 to 0.5 with a ridge of 1e-4, by 0.005 without any).
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ def regularized(covariance: Tensor) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class _Linear(Transfer):
-    """`matrix @ (x - own_mean) + mean`, the matrix (N, C, C); all of it float32.
+    """`matrix @ (x - own_mean) + mean`, the matrix (N, C, C).
 
-    Whitening makes large what is small in some direction.
+    Everything is float32, because whitening amplifies small differences.
     """
 
     own_mean: Tensor
@@ -51,7 +51,7 @@ class _Linear(Transfer):
 
 
 class WCT(MapFusion):
-    """Mean and covariance: `mean` (N, C), and `coloring` of a style or `whitening` of a content, (N, C, C)."""
+    """Mean and covariance: `mean` (N, C), and `coloring` for a style or `whitening` for a content, (N, C, C)."""
 
     def style(self, x: Tensor) -> dict[str, Tensor]:
         """See `MapFusion.style`."""
@@ -91,7 +91,7 @@ class WCT(MapFusion):
         alpha: float | Tensor,
     ) -> Tensor:
         """See `MapFusion.fuse_regions`."""
-        centre = content["mean"][:, -1:]  # differences from the whole map's mean keep more digits
+        centre = content["mean"][:, -1:]  # subtracting the whole map's mean keeps more digits
         strength = alpha[:, :, None, None] if isinstance(alpha, Tensor) else alpha  # (N, 1, 1, 1)
         identity = _identity(x.shape[1], x)
         colored = styles["coloring"] @ content["whitening"][:, :-1]
@@ -113,7 +113,7 @@ class WCT(MapFusion):
 
 
 class WCTWithStd(WCT):
-    """WCT for a decoder that is told means and deviations: `std` (N, C) besides."""
+    """WCT for a decoder that also reads means and deviations: adds `std` (N, C)."""
 
     def style(self, x: Tensor) -> dict[str, Tensor]:
         """See `MapFusion.style`."""
