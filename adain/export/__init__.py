@@ -1,1 +1,1 @@
-"""Graphs for other runtimes: `contract` says what is in a file and needs nothing; the rest writes files with torch."""
+"""Exports models to ONNX with torch. `adain.runtimes.contract` defines what the files contain, and needs no torch."""

@@ -1,4 +1,4 @@
-"""Nodes with many inputs or outputs as trees of small nodes, because WebGPU gives a shader few storage buffers."""
+"""Splits nodes with many inputs or outputs into trees of small nodes, because WebGPU limits the storage buffers."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from onnx import helper, numpy_helper
 __all__ = ["MAX_TENSORS", "limit_fans"]
 
 MAX_TENSORS = 7
-"""Largest number of inputs or of outputs. WebGPU guarantees 8 storage buffers per shader, and each tensor takes one: 7
-on one side and 1 on the other. Chrome gives 10; above, onnxruntime-web stops ("Too many storage buffers in shader")."""
+"""Largest number of inputs or outputs of a node. WebGPU guarantees 8 storage buffers per shader, and each tensor takes
+one: 7 on one side and 1 on the other. Chrome gives 10; with more, onnxruntime-web stops ("Too many storage buffers in
+shader")."""
 
 _GATHERS = ("Concat", "Max", "Min", "Sum")  # operators that can be nested: f(a, b, c) = f(f(a, b), c)
 

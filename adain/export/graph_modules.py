@@ -1,4 +1,4 @@
-"""The graphs of the contract as torch modules: pictures and flat style codes around a network in its exported form."""
+"""The graphs of the contract as torch modules: they wrap a network and convert pictures and flat style codes."""
 
 from __future__ import annotations
 
@@ -18,40 +18,40 @@ from adain.runtimes.contract import GRAPHS, STAGED, GraphKind, Io, Signature
 
 __all__ = ["Example", "Graph", "examples", "graph", "output_axes", "signature", "stored"]
 
-_TINY = 1e-12  # keeps weights that are all 0 from dividing by 0
+_TINY = 1e-12  # avoids division by 0 where all weights are 0
 _TYPES = {"float16": torch.float16, "float32": torch.float32}
 
 
 class Graph(nn.Module):
-    """One of the graphs; see `adain.runtimes.contract` for its inputs and its outputs."""
+    """Base class of the graphs; see `adain.runtimes.contract` for their inputs and outputs."""
 
-    compute: Callable[..., Tensor | tuple[Tensor, ...]]  # of each kind, from those inputs
+    compute: Callable[..., Tensor | tuple[Tensor, ...]]  # defined by each kind of graph
 
     def __init__(self, network: StyleTransfer, io: Io, stage: Stage) -> None:
         super().__init__()
         self.network = network
         self.io = io
-        self.stage = stage  # for kinds that are a part of one
+        self.stage = stage  # used by kinds that are a part of a stage
 
     def forward(self, *inputs: Tensor) -> Tensor | tuple[Tensor, ...]:
-        """In their order; their number depends on the network."""
+        """Compute the outputs; inputs are in the contract's order, and their number depends on the network."""
         return self.compute(*inputs)
 
     def _read(self, picture: Tensor) -> Tensor:
-        """To float32 (N, 3, H, W) in [0, 1]."""
+        """Convert an input picture to float32 (N, 3, H, W) in [0, 1]."""
         return picture.permute(0, 3, 1, 2).float() / 255 if self.io == "uint8" else picture
 
     def _write(self, picture: Tensor) -> Tensor:
-        """From float32 (N, 3, H, W), clipped; rounding as a cast, because not every runtime has Round."""
+        """Convert float32 (N, 3, H, W) to an output picture, clipped. A cast rounds: not every runtime has Round."""
         picture = picture.clamp(0.0, 1.0)
         return (picture * 255 + 0.5).to(torch.uint8).permute(0, 2, 3, 1) if self.io == "uint8" else picture
 
     def _staged(self, picture: Tensor) -> Tensor:
-        """As `_write`, unless another stage follows, which takes the picture as it is."""
+        """As `_write`, but not clipped where the model has several stages."""
         return picture if len(self.network.stages) > 1 and self.io == "float" else self._write(picture)
 
     def _code(self, flat: Tensor) -> dict[str, Tensor]:
-        """The arrays of style codes (N, D)."""
+        """Flat style codes (N, D) to named arrays."""
         return _named(flat, self.network.code_shapes)
 
     def _flat(self, code: Mapping[str, Tensor]) -> Tensor:
@@ -59,12 +59,12 @@ class Graph(nn.Module):
         return torch.cat([array.reshape(-1, size) for array, size in arrays], dim=1)
 
     def _mixed(self, codes: Tensor, weights: Tensor) -> dict[str, Tensor]:
-        """From (N, S, D) and (N, S)."""
+        """Mix codes (N, S, D) with weights (N, S) to one code."""
         shares = weights / weights.sum(dim=1, keepdim=True).clamp_min(_TINY)  # (N, S)
         return self._code((shares[:, :, None] * codes).sum(dim=1))
 
     def _regions(self, flat: Tensor, layout: Layout) -> dict[str, Tensor]:
-        """The arrays of several regions, (N, R, D) to (N, R, ...)."""
+        """Flat arrays of several regions (N, R, D) to named arrays (N, R, ...)."""
         count = flat.shape[1]
         return {
             name: array.reshape(-1, count, *layout[name]) for name, array in _named(flat.flatten(0, 1), layout).items()
@@ -136,19 +136,19 @@ _GRAPHS: Mapping[GraphKind, type[Graph]] = {
 
 
 def graph(kind: GraphKind, network: StyleTransfer, io: Io, stage: Stage) -> Graph:
-    """The graph of a kind around a network, or a stage of it."""
+    """Wrap a network, or one stage of it, as the given kind of graph."""
     return _GRAPHS[kind](network, io, stage).eval()
 
 
 def stored(fusion: str, network: StyleTransfer) -> torch.dtype:
-    """The type of a map between two graphs; float32 in a portable network, as not every WebGPU device has float16."""
+    """The dtype of a map between two graphs; float32 in portable graphs, because some WebGPU devices lack float16."""
     if isinstance(network.operators, PortableOperators):
         return torch.float32
     return _TYPES[fusions.FUSIONS[fusion].stored]
 
 
 def _named(flat: Tensor, layout: Layout) -> dict[str, Tensor]:
-    """From (N, D) to the named arrays."""
+    """Flat arrays (N, D) to named arrays."""
     sizes = [math.prod(shape) for shape in layout.values()]
     pieces = zip(layout.items(), torch.split(flat, sizes, dim=1), strict=True)
     return {name: piece.reshape(-1, *shape) for (name, shape), piece in pieces}
@@ -159,11 +159,11 @@ class Example:
     """An input to trace a graph with.
 
     Attributes:
-        tensor: of a size that no other axis has.
-        axes: the names of those whose length is free.
-        step: what heights and widths are multiples of; None: of nothing.
-        least: how many of these steps they have at least.
-        beyond: how much longer they are than such a multiple.
+        tensor: the values; axes of different names have different lengths.
+        axes: names of the axes whose length is free.
+        step: heights and widths are multiples of it, plus `beyond`. None: any length.
+        least: smallest number of steps in a height or width.
+        beyond: what heights and widths have on top of that multiple.
     """
 
     tensor: Tensor
@@ -176,8 +176,8 @@ class Example:
 def examples(kind: GraphKind, network: StyleTransfer, io: Io, stage: Stage) -> dict[str, Example]:
     """The inputs to trace a graph with, by name.
 
-    No two axes of different names have the same length, and none has length 1, so that none can be taken for
-    another or for a constant.
+    Axes of different names have different lengths, and no length is 1, so the exporter confuses no axis with another or
+    with a constant.
     """
     framing = network.framing(stage)
     multiple, least = framing.multiple, framing.minimum // framing.multiple
@@ -217,7 +217,7 @@ def signature(kind: GraphKind, stage: Stage) -> Signature:
 
 
 def output_axes(kind: GraphKind, io: Io, stage: Stage) -> dict[str, dict[int, str]]:
-    """The names of the axes of each output whose length is free."""
+    """The names of the free axes of each output."""
     batch = {0: "batch"}
     every = {
         "stylized": batch | ({1: "height", 2: "width"} if io == "uint8" else _SIDES),

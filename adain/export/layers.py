@@ -1,15 +1,16 @@
-"""The networks' layers as a graph has them: the same function as in `adain.nn`, in fewer operations.
+"""Layers for export: the same functions as in `adain.nn`, in fewer operations.
 
-Each rewrite is exact but for rounding:
+Each rewrite is exact except for rounding:
 
-- The 1x1 convolution that normalises a picture is folded into the 3x3 one behind it, because what lies between
-  them is padding by reflection, which commutes with it.
-- A 3x3 convolution of a map that was upsampled by repetition reads each pixel of the small map several times. Their
-  weights are summed: what remains is a 2x2 convolution of the small map to the four pixels that each becomes, with
-  16 products instead of 36. The last convolution of a decoder reads those four as channels, and writes four pixels
-  of the picture as channels too, so that the widest map is never laid out pixel by pixel.
-- Where a form asks for it, convolutions of many channels are done by Winograd's algorithm (`adain.export.winograd`).
-- Space-to-depth and a 3x3 convolution are one 6x6 convolution of stride 2; scaling before it goes into its weights.
+- The 1x1 convolution that normalises a picture is folded into the 3x3 convolution behind it. Only padding by reflection
+  lies between them, and the 1x1 convolution commutes with it.
+- A 3x3 convolution of a map that was upsampled by repetition reads each pixel of the small map several times. The
+  weights of these reads are summed. The result is a 2x2 convolution of the small map that computes four output pixels
+  (phases) as channels, with 16 products instead of 36. The last convolution of a decoder reads the phases as channels
+  and writes four pixels of the picture as channels too, so the largest map is never laid out pixel by pixel.
+- If the form asks for it, convolutions with many channels use Winograd's algorithm (`adain.export.winograd`).
+- Space-to-depth and a 3x3 convolution become one 6x6 convolution of stride 2; the scaling before it goes into its
+  weights.
 """
 
 from __future__ import annotations
@@ -41,9 +42,10 @@ __all__ = [
 ]
 
 MANY_CHANNELS = 128
-"""From which on, on both sides, Winograd's algorithm pays in onnxruntime on a CPU: 1.4 x at 128, 2.1 x at 256."""
+"""Channels on both sides from which Winograd's algorithm pays in onnxruntime on a CPU: 1.4 x at 128, 2.1 x at 256."""
 
-# Of the second and the first pixel that one becomes: for both small pixels read, the taps that read it.
+# Phases along one axis: the second pixel of a pair, then the first of the next. For each, the taps of the 3x3 kernel
+# that read the one and the other small pixel.
 _PHASE_TAPS = (((1.0, 1.0, 0.0), (0.0, 0.0, 1.0)), ((1.0, 0.0, 0.0), (0.0, 1.0, 1.0)))
 
 
@@ -52,10 +54,11 @@ class Form:
     """The form a network is exported in.
 
     Attributes:
-        operators: what to express padding, pooling and statistics with.
-        dtype: of convolutions and their maps; statistics, codes and pictures are float32 in each.
-        winograd: channels on both sides from which on a convolution is done by Winograd's algorithm; None: none is.
-        phases: whether upsampling goes into the convolution behind it, which is faster, with weights of its own.
+        operators: implementations of padding, pooling and statistics.
+        dtype: of convolutions and their maps; statistics, codes and pictures are always float32.
+        winograd: convolutions with at least so many channels on both sides use Winograd's algorithm. None: none do.
+        phases: merge upsampling into the convolution behind it. That is faster, but the graph then has weights that
+            differ from the network's own.
     """
 
     operators: GraphOperators = field(default_factory=GraphOperators)
@@ -65,7 +68,7 @@ class Form:
 
 
 class GraphEncoder(Encoder):
-    """An `Encoder` without its normalising convolution, from and to float32 whatever it computes in."""
+    """An `Encoder` with its normalising convolution folded in; input and output are float32 in every dtype."""
 
     def __init__(self, encoder: Encoder, form: Form) -> None:
         super().__init__(encoder.widths, encoder.level)
@@ -92,9 +95,9 @@ class GraphEncoder(Encoder):
 
 
 class GraphDecoder(nn.Module):
-    """A `Decoder` whose upsampling goes into the convolution behind it, if the form asks for that.
+    """A `Decoder` with upsampling merged into the convolution behind it, if the form asks for that.
 
-    From and to float32, whatever it computes in.
+    Input and output are float32 in every dtype.
     """
 
     def __init__(self, decoder: Decoder, form: Form) -> None:
@@ -121,7 +124,7 @@ class GraphDecoder(nn.Module):
 
 
 class Reflected(nn.Module):
-    """A 3x3 convolution behind a reflection by 1."""
+    """Reflection by 1, then a 3x3 convolution."""
 
     def __init__(self, conv: nn.Conv2d, form: Form, *, relu: bool) -> None:
         super().__init__()
@@ -136,7 +139,7 @@ class Reflected(nn.Module):
 
 
 class Upsampled(nn.Module):
-    """A 3x3 convolution behind a reflection by 1 behind nearest upsampling by 2."""
+    """Nearest upsampling by 2, reflection by 1, then a 3x3 convolution."""
 
     def __init__(self, conv: nn.Conv2d, form: Form, *, relu: bool) -> None:
         super().__init__()
@@ -151,7 +154,7 @@ class Upsampled(nn.Module):
 
 
 class Ending(nn.Module):
-    """Nearest upsampling by 2, two 3x3 convolutions behind reflections by 1, and a ReLU between them."""
+    """The end of a decoder: nearest upsampling by 2, then two 3x3 convolutions with reflection and a ReLU between."""
 
     def __init__(self, upsampled: nn.Conv2d, last: nn.Conv2d, form: Form) -> None:
         super().__init__()
@@ -163,8 +166,8 @@ class Ending(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) to (N, C', 2 H, 2 W).
 
-        The phases hold a border of one pixel around the map as upsampling continues it, and not as reflection does.
-        Only the outermost pixels of the picture read it: they are computed again, from the phases next to them.
+        The phases have a border of one pixel around the map. It comes from repetition, but should come from reflection.
+        Only the outermost pixels of the picture read it, so they are computed again from the phases next to them.
         """
         phases = torch.relu(self.phases(self.operators.repeat(x)))  # (N, 4 C, H + 1, W + 1)
         image = F.pixel_shuffle(self.blocks(phases), 2)
@@ -174,14 +177,14 @@ class Ending(nn.Module):
         return torch.cat([top, image[:, :, 1:-1], bottom], dim=2)
 
     def _of_strip(self, phases: Tensor) -> Tensor:
-        """The picture along a border, of which the outer row or column is right."""
+        """The picture along one border; only its outermost row or column is used."""
         strip = F.pixel_shuffle(phases, 2)[:, :, 1:-1, 1:-1]
         convolved: Tensor = self.last(self.operators.reflect(strip))
         return convolved
 
 
 class GraphConv(nn.Module):
-    """A convolution, from and to float32 whatever it computes in."""
+    """A convolution with float32 input and output in every dtype."""
 
     def __init__(self, layer: nn.Conv2d, form: Form) -> None:
         super().__init__()
@@ -189,13 +192,13 @@ class GraphConv(nn.Module):
         self.conv = layer.to(form.dtype)
 
     def forward(self, x: Tensor) -> Tensor:
-        """As the layer's."""
+        """(N, C, H, W) to (N, C', H', W')."""
         convolved: Tensor = self.conv(x.to(self.form.dtype))
         return convolved.float()
 
 
 class GraphLinear(nn.Module):
-    """A linear layer, from and to float32 whatever it computes in."""
+    """A linear layer with float32 input and output in every dtype."""
 
     def __init__(self, layer: nn.Linear, form: Form) -> None:
         super().__init__()
@@ -217,7 +220,7 @@ class GraphStem(nn.Module):
         weight, bias = layer.weight.double(), layer.bias
         assert bias is not None
         outputs = weight.shape[0]
-        # (C', 3, dy, dx, ky, kx) to (C', 3, ky, dy, kx, dx): which block of 2 x 2 pixels, which pixel of it
+        # (C', 3, dy, dx, ky, kx) to (C', 3, ky, dy, kx, dx): k is the block of 2 x 2 pixels, d the pixel in it
         blocks = weight.view(outputs, 3, 2, 2, 3, 3).permute(0, 1, 4, 2, 5, 3)
         self.conv = nn.Conv2d(3, outputs, 6, stride=2)
         with torch.no_grad():
@@ -233,7 +236,7 @@ class GraphStem(nn.Module):
 
 
 def exchange(network: nn.Module, form: Form) -> None:
-    """Put the form's layers in the place of a network's, wherever they are."""
+    """Replace a network's layers by the form's, at every depth."""
     for name, module in network.named_children():
         if isinstance(module, Encoder):
             setattr(network, name, GraphEncoder(module, form))
@@ -250,7 +253,7 @@ def exchange(network: nn.Module, form: Form) -> None:
 
 
 def _fold(normalise: nn.Conv2d, following: nn.Conv2d) -> None:
-    """Make `following` do what it does behind the 1x1 convolution `normalise`."""
+    """Fold the 1x1 convolution `normalise` into the convolution `following` behind it."""
     assert normalise.bias is not None
     assert following.bias is not None
     outer, inner = following.weight.double(), normalise.weight.double()[:, :, 0, 0]
@@ -273,7 +276,7 @@ def _in_form(conv: nn.Conv2d, form: Form) -> nn.Module:
 
 
 def _of_phases(conv: nn.Conv2d) -> nn.Conv2d:
-    """What gives, for each position between four pixels, the four pixels around it in the upsampled map."""
+    """A 2x2 convolution: for each position between four pixels, the four pixels around it in the upsampled map."""
     assert conv.bias is not None
     taps = torch.tensor(_PHASE_TAPS, dtype=torch.float64)
     phases = nn.Conv2d(conv.in_channels, 4 * conv.out_channels, 2, dtype=conv.weight.dtype)
@@ -286,12 +289,12 @@ def _of_phases(conv: nn.Conv2d) -> nn.Conv2d:
 
 
 def _of_blocks(conv: nn.Conv2d) -> nn.Conv2d:
-    """What gives, from positions between four pixels, the four pixels of the picture that lie between four of them."""
+    """A 2x2 convolution from phases to phases: reads 2 x 2 groups of four pixels, writes the four in their middle."""
     assert conv.bias is not None
     outputs, inputs = conv.weight.shape[:2]
     blocks = nn.Conv2d(4 * inputs, 4 * outputs, 2, dtype=conv.weight.dtype)
     with torch.no_grad():
-        # a 4x4 kernel of stride 2: of the pixel (p, q) of four it reads the rows p to p + 2 and the columns q to q + 2
+        # A 4x4 kernel of stride 2. Output pixel (p, q) of the four reads rows p to p + 2 and columns q to q + 2.
         shifted = [F.pad(conv.weight, (q, 1 - q, p, 1 - p)) for p in (0, 1) for q in (0, 1)]
         weight = torch.stack(shifted, dim=1).reshape(4 * outputs, inputs, 4, 4)
         blocks.weight.copy_(F.pixel_unshuffle(weight, 2))

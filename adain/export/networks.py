@@ -1,4 +1,4 @@
-"""A network in the form it is exported in: the torch module itself, with a graph's layers and operators in it."""
+"""Prepares a network for export: a torch module with the layers and operators of a graph."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["exportable", "stage_of"]
 
 
 def exportable(network: StyleTransfer, form: Form) -> StyleTransfer:
-    """A copy that computes what the network does but for rounding, with the same style codes."""
+    """A copy with the form's layers and operators; the same results except for rounding, and the same style codes."""
     exported = copy.deepcopy(network)
     exchange(exported, form)
     exported.use(form.operators)
@@ -21,5 +21,5 @@ def exportable(network: StyleTransfer, form: Form) -> StyleTransfer:
 
 
 def stage_of(info: GraphInfo) -> Stage:
-    """The stage that a graph is of; of a graph of all stages, the last."""
+    """The stage of a graph; the last stage for a graph of all stages."""
     return next((stage for stage in info.stages if stage.name == info.stage), info.stages[-1])

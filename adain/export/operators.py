@@ -1,8 +1,8 @@
-"""The operations of `adain.nn.operators` in the form that suits who runs a graph.
+"""The operations of `adain.nn.operators` for exported graphs.
 
-`GraphOperators` is for onnxruntime's own providers and for OpenVINO: any size comes in, and padding and cropping follow
-from the shapes. `PortableOperators` keeps to operators that WebGPU, CoreML and TensorRT have too: no Shape (so no size
-is computed, and pictures must come in a size that fits), no Pad (reflection is Slice and Concat), no Reshape of a map.
+`GraphOperators` is for onnxruntime's own providers and for OpenVINO. Pictures of any size are padded and cropped inside
+the graph. `PortableOperators` uses only operators that WebGPU, CoreML and TensorRT have too: no Shape (so sizes cannot
+be computed, and pictures must come in a size that fits), no Pad (reflection is Slice and Concat), no Reshape of a map.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["GraphOperators", "PortableOperators"]
 
 
 class GraphOperators(Operators):
-    """For onnxruntime on CPU and CUDA; roots by matrix products, because ONNX has no eigendecomposition."""
+    """Operations for onnxruntime and OpenVINO; roots by matrix products, because ONNX has no eigendecomposition."""
 
     portable = False
 
@@ -28,15 +28,15 @@ class GraphOperators(Operators):
         super().__init__(newton_schulz_roots())
 
     def repeat(self, x: Tensor) -> Tensor:
-        """A border of 1, the edge repeated."""
+        """Pad by 1 pixel on each side, repeating the edge."""
         return F.pad(x, (1, 1, 1, 1), mode="replicate")
 
     def pool(self, x: Tensor) -> Tensor:
-        """Maximum of 2 x 2, an odd last row or column included."""
+        """Max pooling by 2; keeps an odd last row or column."""
         return F.max_pool2d(x, 2, ceil_mode=True)
 
     def mean_std(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """See `Operators.mean_std`; means over two axes are one operator."""
+        """See `Operators.mean_std`; takes means over both axes at once, which is one operator."""
         mean = x.mean(dim=(2, 3), keepdim=True)
         centred = x - mean
         variance = (centred * centred).mean(dim=(2, 3), keepdim=True) * self.unbiased(x)
@@ -48,7 +48,7 @@ class GraphOperators(Operators):
         return mean.squeeze((2, 3)), self.covariance(x - mean)
 
     def covariance(self, centred: Tensor) -> Tensor:
-        """Of a map of mean 0, (N, C, H, W) to (N, C, C)."""
+        """Covariance of a map with mean 0, (N, C, H, W) to (N, C, C)."""
         pixels = centred.flatten(2)  # (N, C, H*W)
         return pixels @ pixels.transpose(1, 2) / int_max(pixels.shape[2] - 1, 1)
 
@@ -57,13 +57,13 @@ class GraphOperators(Operators):
         return (matrix @ x.flatten(2)).view_as(x)
 
     def unbiased(self, x: Tensor) -> float | Tensor:
-        """What makes a variance unbiased: n / (n - 1) for the n pixels of a map, and 1 for a single one."""
+        """The factor that makes a variance unbiased: n / (n - 1) for the n pixels of a map, and 1 for a single one."""
         count = x.shape[2] * x.shape[3]
         return count / int_max(count - 1, 1)
 
 
 class PortableOperators(GraphOperators):
-    """For WebGPU, CoreML and TensorRT; the caller sees to it that pictures have a size that fits."""
+    """Operations for WebGPU, CoreML and TensorRT; the caller must pad pictures to a size that fits."""
 
     portable = True
 
@@ -76,7 +76,7 @@ class PortableOperators(GraphOperators):
         return without_edges(image, margin)
 
     def reflect(self, x: Tensor, width: int = 1) -> Tensor:
-        """See `Operators.reflect`; rows are turned over by a product, which is exact and runs everywhere."""
+        """See `Operators.reflect`; a matrix product reverses the rows, which is exact and runs everywhere."""
         turn = torch.tensor([[float(row + column == width - 1) for column in range(width)] for row in range(width)])
         turn = turn.to(x)
         x = torch.cat([turn @ x[:, :, 1 : width + 1], x, turn @ x[:, :, -width - 1 : -1]], dim=2)
@@ -88,7 +88,7 @@ class PortableOperators(GraphOperators):
         return torch.cat([x[..., :1], x, x[..., -1:]], dim=3)
 
     def pool(self, x: Tensor) -> Tensor:
-        """Maximum of 2 x 2; both sides are even."""
+        """Max pooling by 2; both sides are even."""
         return F.max_pool2d(x, 2)
 
     def at_least(self, x: Tensor, floor: Tensor) -> Tensor:
@@ -96,7 +96,7 @@ class PortableOperators(GraphOperators):
         return torch.relu(x - floor) + floor
 
     def covariance(self, centred: Tensor) -> Tensor:
-        """See `GraphOperators.covariance`; row by row, because flattening a map and back needs its shape."""
+        """See `GraphOperators.covariance`; row by row, because flattening a map would need its shape."""
         rows = centred.transpose(1, 2)  # (N, H, C, W)
         total = (rows @ rows.transpose(2, 3)).sum(dim=1)  # (N, C, C)
         return total / (self._count(centred) - 1).clamp_min(1.0).squeeze(1)
@@ -130,5 +130,5 @@ class PortableOperators(GraphOperators):
         return count / (count - 1).clamp_min(1.0)
 
     def _count(self, x: Tensor) -> Tensor:
-        """The number of pixels, by adding ones up: (N, 1, 1, 1)."""
+        """The number of pixels as a sum of ones: (N, 1, 1, 1)."""
         return (x[:, :1] * 0 + 1).sum(dim=(2, 3), keepdim=True)

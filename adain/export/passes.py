@@ -1,4 +1,4 @@
-"""What is done to a graph once torch has exported it: nothing that changes what it computes."""
+"""Simplifies a graph that torch has exported, without changing its results."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ __all__ = [
 ]
 
 _MOVES = ("DepthToSpace", "Pad", "Slice")
-_LARGE = 1 << 20  # bytes by which a file may grow for one node
+_LARGE = 1 << 20  # bytes; a file may grow by so much for one folded node
 
 
 def constant_reshapes(model: onnx.ModelProto) -> None:
-    """Give a Reshape its target as a constant where it can be one, instead of computing it from shapes.
+    """Replace computed target shapes of Reshape nodes by constants where possible.
 
-    That is where at most one length of the result is dynamic, or two of which the first is the input's own.
+    It is possible if at most one length of the result is dynamic; or two, if the first of them is the input's own.
     """
     shapes = _shapes(model)
     constants: dict[tuple[int, ...], str] = {}
@@ -39,14 +39,14 @@ def constant_reshapes(model: onnx.ModelProto) -> None:
             continue
         name = constants.setdefault(target, "shape_" + "_".join(map(str, target)).replace("-", "m"))
         node.input[1] = name
-        del node.attribute[:]  # allowzero: a 0 is to mean the input's own length
+        del node.attribute[:]  # allowzero; without it a 0 means the input's own length
     for target, name in constants.items():
         model.graph.initializer.append(numpy_helper.from_array(np.array(target, np.int64), name))
     remove_unused(model)
 
 
 def fold_constants(model: onnx.ModelProto) -> None:
-    """Compute once, here, what follows from constants alone, unless the file would grow by it: runtimes do the rest."""
+    """Replace nodes with constant inputs by their results, unless the file would grow by more than `_LARGE`."""
     graph = model.graph
     constants = {constant.name: constant for constant in graph.initializer}
     for node in graph.node:
@@ -63,7 +63,7 @@ def fold_constants(model: onnx.ModelProto) -> None:
 
 
 def merge_constants(model: onnx.ModelProto) -> None:
-    """Keep one of the constants that are equal: a WCT graph has dozens of identity matrices."""
+    """Merge equal constants: a WCT graph has dozens of identity matrices."""
     first: dict[tuple[int, tuple[int, ...], bytes], str] = {}
     kept: dict[str, str] = {}
     for constant in model.graph.initializer:
@@ -75,9 +75,9 @@ def merge_constants(model: onnx.ModelProto) -> None:
 
 
 def integer_moves(model: onnx.ModelProto) -> None:
-    """Let what only moves values, between DequantizeLinear and QuantizeLinear of one scale, move the integers.
+    """Let operators that only move values work on integers: drop DequantizeLinear and QuantizeLinear of equal scale.
 
-    That is the same in less time: onnxruntime does it for fewer operators.
+    The result is the same in less time. onnxruntime does this itself, but for fewer operators.
     """
     graph = model.graph
     constants = {constant.name: numpy_helper.to_array(constant) for constant in graph.initializer}
@@ -97,7 +97,7 @@ def integer_moves(model: onnx.ModelProto) -> None:
             renamed[node.output[0]] = move.output[0]
     for node in graph.node:
         node.input[:] = [renamed.get(name, name) for name in node.input]
-    del graph.value_info[:]  # the types of what is moved have changed
+    del graph.value_info[:]  # the types of the moved tensors have changed
     remove_unused(model)
 
 
@@ -118,7 +118,7 @@ def remove_unused(model: onnx.ModelProto) -> None:
 
 
 def strip(model: onnx.ModelProto) -> None:
-    """Remove what the exporter notes for its own debugging: stack traces, and shapes of what lies between."""
+    """Remove the exporter's debugging information: stack traces, and the shapes of intermediate tensors."""
     graph = model.graph
     del graph.value_info[:]
     for part in (graph, *graph.node, *graph.input, *graph.output, *graph.initializer):
@@ -129,7 +129,7 @@ def strip(model: onnx.ModelProto) -> None:
 
 
 def name_axes(model: onnx.ModelProto, axes: Mapping[str, Mapping[int, str]]) -> None:
-    """Give axes of inputs and outputs names, whatever the exporter knows of their lengths."""
+    """Name the axes of inputs and outputs, in place of the exporter's names or lengths."""
     for value in (*model.graph.input, *model.graph.output):
         for index, name in axes.get(value.name, {}).items():
             value.type.tensor_type.shape.dim[index].dim_param = name
@@ -144,7 +144,7 @@ def _shapes(model: onnx.ModelProto) -> dict[str, list[int | str]]:
 
 
 def _alone(node: onnx.NodeProto, model: onnx.ModelProto) -> onnx.ModelProto:
-    """A model of one node."""
+    """A model that contains only one node."""
     inputs = [onnx.ValueInfoProto(name=name) for name in dict.fromkeys(node.input) if name]
     outputs = [onnx.ValueInfoProto(name=name) for name in node.output]
     graph = onnx.helper.make_graph([node], "alone", inputs, outputs)

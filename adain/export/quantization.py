@@ -1,8 +1,9 @@
-"""Lower precision of a finished graph: int8 by static quantisation (float16 is a matter of the network's form).
+"""Static quantisation of a finished graph to int8 (float16 is set by the network's form instead).
 
-What is quantised are the convolutions on the content's way, and what lies between them: activations per tensor
-(uint8, ranges from pictures), weights per channel (int8). What is not: the layers that read or write pictures, where
-8 bits would show as bands; the statistics; and the style's way, so that a style code is the same in every precision.
+The convolutions that process the content and the operators between them are quantised: activations per tensor (uint8,
+ranges from calibration pictures), weights per channel (int8). The rest stays in float: the layers that read or write
+pictures, where 8 bits would show as bands; the statistics; and the style encoder, so that style codes are the same in
+every precision.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ logger = logging.getLogger(__name__)
 Feed = Mapping[str, NDArray[np.generic]]
 
 _QUANTIZED = ("Conv", "Relu", "Pad", "Resize", "MaxPool", "Slice", "DepthToSpace")
-_PERCENTILE = 99.99  # of an activation's values are inside its range: 4 dB better than all of them, on pictures
-_AT_THE_PICTURE = 12  # channels; 3, or four pixels of 3
+_PERCENTILE = 99.99  # of an activation's values lie in its range; 4 dB better on pictures than the full range
+_AT_THE_PICTURE = 12  # channels of layers at the picture: at most four pixels of 3
 
 
 def quantized(model: onnx.ModelProto, feeds: Sequence[Feed], content: Collection[str]) -> onnx.ModelProto:
@@ -40,20 +41,21 @@ def quantized(model: onnx.ModelProto, feeds: Sequence[Feed], content: Collection
 
     Args:
         model: a float32 graph; all nodes have names.
-        feeds: inputs to find the ranges of activations with, a few to a few dozen.
-        content: the inputs behind which convolutions are on the content's way, as far as there are such inputs.
+        feeds: inputs for calibration, which finds the ranges of activations; a few to a few dozen.
+        content: names of the inputs that carry the content; the graph need not have all of them. Only nodes that
+            depend on them are quantised.
     """
     from onnxruntime.quantization import CalibrationMethod, QuantType, quantize_static, registry
 
-    # It moves values as Transpose does, and is missing there.
+    # The registry lacks DepthToSpace, which only moves values, as Transpose does.
     as_transpose = {"DepthToSpace": registry.QDQRegistry["Transpose"]}
     prepared = copy.deepcopy(model)
-    # The library otherwise advises a clean-up that torch's exporter and `adain.export.passes` have done.
+    # Silences advice to run a clean-up that torch's exporter and `adain.export.passes` have done.
     onnx.helper.set_model_props(prepared, {"onnx.quant.pre_process": "onnxruntime.quant"})
     said = io.StringIO()
     with (
         tempfile.TemporaryDirectory() as folder,
-        contextlib.redirect_stdout(said),  # it prints
+        contextlib.redirect_stdout(said),  # onnxruntime prints
         mock.patch.dict(registry.QDQRegistry, as_transpose),
     ):
         path = Path(folder) / "model.onnx"
@@ -69,7 +71,7 @@ def quantized(model: onnx.ModelProto, feeds: Sequence[Feed], content: Collection
             calibrate_method=CalibrationMethod.Percentile,
             extra_options={
                 "CalibPercentile": _PERCENTILE,
-                "CalibStridedMinMax": 1,  # one picture at a time; all at once take gigabytes
+                "CalibStridedMinMax": 1,  # one picture at a time, because all at once take gigabytes
             },
         )
         result = onnx.load(path)
@@ -116,4 +118,4 @@ def _kept_in_float(model: onnx.ModelProto, content: Collection[str]) -> set[str]
 def _at_the_picture(node: onnx.NodeProto, weights: Mapping[str, NDArray[Any]]) -> bool:
     if node.op_type == "Conv":
         return bool(min(weights[node.input[1]].shape[:2]) <= _AT_THE_PICTURE)
-    return node.op_type == "Pad" and node.input[1] not in weights  # what fits the picture to the network
+    return node.op_type == "Pad" and node.input[1] not in weights  # pads the picture to the network

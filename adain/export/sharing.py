@@ -1,8 +1,8 @@
-"""Graphs that read their weights from the file the network is kept in, instead of each holding a copy.
+"""Lets graphs read their weights from the network's safetensors file instead of holding a copy.
 
-safetensors files and ONNX's external data both hold plain little-endian arrays, and most of a graph's constants are the
-network's own: a graph for which there are only those is a few dozen kilobytes. It works where its weights lie beside it
-under their own name, as in this package; a file that is to be handed to other programs had better hold its own.
+safetensors files and ONNX's external data both hold plain little-endian arrays, and most constants of a graph are the
+network's own weights. A graph without them is a few dozen kilobytes. The weights file must lie beside the graph under
+its own name, as in this package. Graphs for other programs should hold their weights themselves.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from onnx import numpy_helper
 
 __all__ = ["share"]
 
-_WORTH = 1024  # bytes of a constant from which on
+_WORTH = 1024  # bytes; smaller constants are not shared
 
 
 def share(model: onnx.ModelProto, weights: Path) -> None:
-    """Let a graph read what it shares with a safetensors file from there.
+    """Replace constants of a graph that are also in a safetensors file by references to that file.
 
     Args:
-        model: changed in place.
-        weights: the file, which must lie beside the graph's own wherever that is.
+        model: the graph, changed in place.
+        weights: the safetensors file; it must always lie beside the graph's file.
     """
     places = _places(weights)
     for constant in model.graph.initializer:
@@ -38,9 +38,9 @@ def share(model: onnx.ModelProto, weights: Path) -> None:
 
 
 def _places(weights: Path) -> dict[bytes, int]:
-    """Where in the file each array lies, by its bytes."""
+    """The position of each array in the file, by the array's bytes."""
     content = weights.read_bytes()
-    start = 8 + int.from_bytes(content[:8], "little")  # the header's length, the header, the arrays
+    start = 8 + int.from_bytes(content[:8], "little")  # the file is the header's length, the header, the arrays
     header = json.loads(content[8:start])
     header.pop("__metadata__", None)
     spans = ((start + begin, start + end) for begin, end in (entry["data_offsets"] for entry in header.values()))

@@ -1,4 +1,4 @@
-"""From a torch module to an ONNX graph, by torch's exporter."""
+"""Exports a torch module to an ONNX graph, with torch's exporter."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from adain.runtimes.contract import GraphKind, Io
 __all__ = ["OPSET", "trace"]
 
 OPSET = 18
-"""The oldest this can write. Newer ones are for runtimes that need them: onnxruntime's CUDA provider had no kernels
-for Pad 19 and Resize 19 in many releases (onnxruntime #26393, #27415), nor for several operators on shapes from 21 on
-(#26065, #28368); such nodes run on the CPU, with copies."""
+"""Default ONNX opset, and the oldest that this module can write. Use a newer one only for a runtime that needs it. In
+many releases, onnxruntime's CUDA provider has no kernels for Pad 19 and Resize 19 (onnxruntime #26393, #27415), nor for
+several operators on shapes from 21 on (#26065, #28368). Such nodes run on the CPU, with copies."""
 
 
 def trace(
@@ -40,7 +40,7 @@ def trace(
         network: the network in its form.
         io: the layout of its pictures.
         opset: version of ONNX's operators, at least 18.
-        stage: for a graph that is a part of one; None: the last.
+        stage: for a graph that is a part of a stage. None: the last stage.
     """
     stage = network.stages[-1] if stage is None else stage
     inputs, outputs = examples(kind, network, io, stage), output_axes(kind, io, stage)
@@ -48,7 +48,7 @@ def trace(
         traced = torch.export.export(
             graph(kind, network, io, stage),
             tuple(example.tensor for example in inputs.values()),
-            dynamic_shapes=(_dynamic_shapes(inputs),),  # of the one argument that is all of them
+            dynamic_shapes=(_dynamic_shapes(inputs),),  # a tuple, for the one argument `*inputs`
             strict=False,
         )
         program = torch.onnx.export(
@@ -68,9 +68,9 @@ def trace(
     limit_fans(model)
     passes.merge_constants(model)
     passes.strip(model)
-    model.ir_version = onnx.helper.find_min_ir_version_for(model.opset_import)  # old runtimes too
+    model.ir_version = onnx.helper.find_min_ir_version_for(model.opset_import)  # for old runtimes
     axes = {name: example.axes for name, example in inputs.items()} | outputs
-    for name in (each.name for each in stage.maps):  # of other lengths than the picture's
+    for name in (each.name for each in stage.maps):  # their lengths differ from the picture's
         axes[name] = {
             index: axis if axis == "batch" else f"{name}_{axis}" for index, axis in axes.get(name, {}).items()
         }
@@ -79,11 +79,11 @@ def trace(
 
 
 def _dynamic_shapes(inputs: Mapping[str, Example]) -> tuple[dict[int, Any], ...]:
-    """Which axes are free, and free of what.
+    """The free axes of each input, with their constraints.
 
-    `Dim.DYNAMIC` leaves what holds of a length to be found out. A bare `Dim` instead gave ceil-mode pooling a wrong
-    shape at sizes other than the traced one. Where the graph itself does not pad, sides are multiples, or that and a
-    rim, and those of all maps are together.
+    `Dim.DYNAMIC` lets torch infer the constraints. With a bare `Dim`, ceil-mode pooling got a wrong shape at sizes
+    other than the traced one. If the graph does not pad pictures itself, sides are multiples of `Example.step`, plus
+    `Example.beyond`, and the sides of all maps share their `Dim`.
     """
     free: Any = torch.export.Dim.DYNAMIC
 
@@ -97,7 +97,7 @@ def _dynamic_shapes(inputs: Mapping[str, Example]) -> tuple[dict[int, Any], ...]
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Without what the exporter says of its own internals, at every level and in the root logger as well."""
+    """Silence the exporter's warnings and its log messages, which also go to the root logger."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

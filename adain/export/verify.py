@@ -1,4 +1,4 @@
-"""Does a file compute what the network computes? The network in torch against onnxruntime, at many sizes."""
+"""Compares an exported file in onnxruntime with its network in torch, at several sizes."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from adain.runtimes.contract import STAGED, GraphInfo, GraphKind, Precision, fla
 __all__ = ["CASES", "LIMITS", "Case", "Comparison", "Limit", "compare", "difference", "feed"]
 
 
-_NOTHING = 1e-6  # what values differ relative to, where they are all 0
+_NOTHING = 1e-6  # smallest reference for relative differences, for values that are all 0
 _NO_PICTURE: tuple[GraphKind, ...] = ("encode_style", "encode_content")
 
 
 @dataclass(frozen=True)
 class Case:
-    """What is put into a graph: sizes are (height, width) in pixels."""
+    """Sizes and numbers of a graph's inputs; sizes are (height, width) in pixels."""
 
     content: tuple[int, int]
     style: tuple[int, int]
@@ -55,9 +55,12 @@ CASES: tuple[Case, ...] = (
 
 @dataclass(frozen=True)
 class Limit:
-    """How far a picture may be from torch's, in 1/255: the worst value of all, and the mean over values.
+    """Allowed difference from torch.
 
-    `code` is for style codes, of their largest value.
+    Attributes:
+        worst: largest difference of a picture, in 1/255.
+        mean: mean difference of a picture, in 1/255.
+        code: largest difference of a style code, relative to its largest value.
     """
 
     worst: float
@@ -77,7 +80,7 @@ LIMITS: dict[tuple[str, Precision], Limit] = {
 
 @dataclass(frozen=True)
 class Comparison:
-    """One case of one file: how far it is from torch, in the unit of the limits, and how far it may be."""
+    """The result of one case for one file: its differences from torch in the units of `Limit`, and the limit."""
 
     path: Path
     case: Case
@@ -88,7 +91,7 @@ class Comparison:
 
     @property
     def passed(self) -> bool:
-        """Whether it is within the limits; not-a-number is not."""
+        """Whether the differences are within the limits; NaN fails."""
         if self.is_code:
             return self.worst <= self.limit.code
         return round(self.worst, 3) <= self.limit.worst and self.mean <= self.limit.mean  # a level is not quite 1/255
@@ -107,9 +110,9 @@ def compare(path: Path, info: GraphInfo, network: StyleTransfer, cases: Sequence
 
     Args:
         path: the file.
-        info: what it says of itself.
-        network: in torch, float32, with the roots torch takes.
-        cases: what to put in; for a portable file, sizes are rounded up to what it takes.
+        info: its metadata.
+        network: the network in torch, float32, with torch's matrix roots.
+        cases: inputs; for a portable file, sizes are rounded up to multiples that it takes.
 
     Yields:
         One comparison per case.
@@ -120,7 +123,7 @@ def compare(path: Path, info: GraphInfo, network: StyleTransfer, cases: Sequence
     types = {value.name: value.type for value in session.get_inputs()}
     outputs = [value.name for value in session.get_outputs()]
     limit = LIMITS[info.fusion, info.precision]
-    if any(each.fusion != "adain" for stage in info.stages for each in stage.maps):  # a root of a matrix
+    if any(each.fusion != "adain" for stage in info.stages for each in stage.maps):  # the code has matrix roots
         limit = replace(limit, code=LIMITS["wct", info.precision].code)
     for case in cases:
         inputs = _inputs(case, info, network)
@@ -131,13 +134,13 @@ def compare(path: Path, info: GraphInfo, network: StyleTransfer, cases: Sequence
 
 
 def feed(case: Case, info: GraphInfo, network: StyleTransfer, types: Mapping[str, str]) -> dict[str, NDArray[Any]]:
-    """The inputs of a file by name, as its runtime takes them.
+    """The inputs of a file by name, in the types that onnxruntime takes.
 
     Args:
         case: sizes and numbers of pictures and styles.
         info: the file's metadata.
         network: the file's network, in torch.
-        types: the type of each input as onnxruntime names it.
+        types: onnxruntime's name for the type of each input.
     """
     return _fed(_inputs(case, info, network), info, types)
 
@@ -147,7 +150,7 @@ def _fed(inputs: Mapping[str, Tensor], info: GraphInfo, types: Mapping[str, str]
 
 
 def difference(name: str, actual: NDArray[Any], expected: NDArray[np.float32], info: GraphInfo) -> NDArray[np.float32]:
-    """In levels of a picture; else relative to the largest value, beyond what an output's type rounds."""
+    """Differences of pictures in levels of 255; else relative to the largest value, less the rounding of the dtype."""
     if name == "stylized":
         return np.asarray(np.abs(_picture(actual, info) - expected) * 255, np.float32).ravel()
     rounding = np.abs(expected) * float(np.finfo(actual.dtype).eps) / 2
@@ -156,7 +159,7 @@ def difference(name: str, actual: NDArray[Any], expected: NDArray[np.float32], i
 
 
 def _scale(name: str, expected: NDArray[np.float32], info: GraphInfo) -> NDArray[np.float32] | float:
-    """The largest value; of moments, of each array."""
+    """The largest value; for moments, the largest value of each array."""
     if name != "moments":
         return max(float(np.abs(expected).max()), _NOTHING)
     sizes = [math.prod(shape) for shape in fusions.moments_layout(stage_of(info)).values()]
@@ -165,7 +168,7 @@ def _scale(name: str, expected: NDArray[np.float32], info: GraphInfo) -> NDArray
 
 
 def _inputs(case: Case, info: GraphInfo, network: StyleTransfer) -> dict[str, Tensor]:
-    """By the names of the contract; pictures are float32 (N, 3, H, W) of the 256 levels that uint8 has."""
+    """The inputs by the contract's names; pictures are float32 (N, 3, H, W) with the 256 levels of uint8."""
     generator = np.random.default_rng(0)
     shape, size = (case.batch, case.styles), _fitting(case.content, info)
     styles = _pictures(generator, case.batch * case.styles, _fitting(case.style, info))
@@ -185,7 +188,7 @@ def _inputs(case: Case, info: GraphInfo, network: StyleTransfer) -> dict[str, Te
 
 
 def _staged(inputs: dict[str, Tensor], info: GraphInfo, network: StyleTransfer) -> dict[str, Tensor]:
-    """The inputs of a graph that is a part of a stage, in the place of those of the whole picture."""
+    """The inputs of a graph that is a part of a stage; they replace the whole picture's."""
     stage = stage_of(info)
     framing = network.framing(stage)
     seen = torch.from_numpy(framing.framed(inputs["content"].numpy()))
@@ -199,7 +202,7 @@ def _staged(inputs: dict[str, Tensor], info: GraphInfo, network: StyleTransfer) 
 
 
 def _statistics(moments: dict[str, Tensor], stage: Stage) -> Tensor:
-    """As `decode_regions` takes them, (N, R, O); the last region is the whole picture."""
+    """The statistics that `decode_regions` takes, (N, R, O); the last region is the whole picture."""
     layout = fusions.statistics_layout(stage)
 
     def of_picture(index: int) -> NDArray[np.float32]:
@@ -216,7 +219,7 @@ def _statistics(moments: dict[str, Tensor], stage: Stage) -> Tensor:
 
 
 def _expected(inputs: dict[str, Tensor], info: GraphInfo, network: StyleTransfer) -> dict[str, NDArray[np.float32]]:
-    """By the names of the outputs."""
+    """The outputs in torch by name."""
     with torch.inference_mode():
         if info.graph == "encode_style":
             return {"code": _flat(network.encode_style(inputs["style"]), network).numpy()}
@@ -260,11 +263,11 @@ def _fitting(size: tuple[int, int], info: GraphInfo) -> tuple[int, int]:
 
 
 def _pictures(generator: np.random.Generator, count: int, size: Sequence[int]) -> Tensor:
-    """Noise in octaves, as pictures have more of what is large: smooth areas, edges and grain."""
+    """Noise in octaves, with smooth areas, edges and grain: like photographs, it has most power at large scales."""
     total = torch.zeros(count, 3, *size)
     for octave in range(6):
         coarse = torch.from_numpy(generator.normal(0, 1, (count, 3, 2 << octave, 2 << octave)).astype(np.float32))
-        mode = "nearest" if octave == 2 else "bilinear"  # edges, once
+        mode = "nearest" if octave == 2 else "bilinear"  # one octave with edges
         total += torch.nn.functional.interpolate(coarse, size, mode=mode) / 2**octave
     return (torch.sigmoid(total) * 255).round() / 255
 
@@ -274,7 +277,7 @@ def _flat(code: dict[str, Tensor], network: StyleTransfer) -> Tensor:
 
 
 def _named(flat: Tensor, shapes: Layout) -> dict[str, Tensor]:
-    """(..., D) to named arrays."""
+    """Flat arrays (..., D) to named arrays."""
     pieces = torch.split(flat, [math.prod(shape) for shape in shapes.values()], dim=-1)
     return {
         name: piece.reshape(*flat.shape[:-1], *shape)

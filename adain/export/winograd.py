@@ -1,14 +1,14 @@
-"""Convolutions with fewer products, made of operators that onnxruntime has; its own convolutions on CPUs are direct.
+"""Winograd's convolution from standard ONNX operators, because onnxruntime's own convolutions on CPUs are direct.
 
-Winograd's algorithm (Lavin & Gray 2016, arXiv:1509.09308): a filter of r taps gives m outputs in m + r - 1 products
-instead of m r, if input and taps are first evaluated as polynomials at that many points. In two dimensions a 3x3
-convolution takes 36 products for 16 outputs instead of 144, a 2x2 one 25 instead of 64. What that costs are
-transforms of the maps, which do not grow with the channels of the other side: it pays where both sides have many.
-They are a grouped convolution that cuts out tiles, and a matrix product; between them lies one matrix product per
-point, over the channels.
+Winograd's algorithm (Lavin & Gray 2016, arXiv:1509.09308) evaluates input and taps as polynomials at m + r - 1 points.
+A filter of r taps then needs m + r - 1 products for m outputs instead of m r. In two dimensions, a 3x3 convolution
+takes 36 products for 16 outputs instead of 144, and a 2x2 convolution 25 instead of 64. The price is the transforms of
+the maps. The input's transform does not depend on the number of output channels, and vice versa, so the algorithm pays
+off with many channels on both sides. The first transform is a grouped convolution that cuts out tiles, the last one a
+matrix product. Between them there is one matrix product over the channels per point.
 
-It is the same function but for rounding, of which there is up to ten times as much: 1e-5 of the largest value.
-Libraries for GPUs do this themselves, and better.
+The result is the same except for rounding, which is up to ten times as large: 1e-5 of the largest value. Libraries for
+GPUs do this themselves, and better.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ __all__ = ["TILE", "WinogradConv", "transforms"]
 
 Matrix = NDArray[np.floating[Any]]
 
-TILE = 4  # outputs of a tile, along each side; more lose digits, fewer save less
-_POINTS = (0.0, 1.0, -1.0, 0.5, -2.0)  # and infinity; of those with few bits, what loses the fewest digits
+TILE = 4  # outputs of a tile along each side; more lose digits, fewer save less
+_POINTS = (0.0, 1.0, -1.0, 0.5, -2.0)  # and infinity; lose the fewest digits of all points with few bits
 
 
 class WinogradConv(nn.Module):
@@ -71,12 +71,13 @@ class WinogradConv(nn.Module):
 
 
 def transforms(taps: int) -> tuple[Matrix, Matrix, Matrix]:
-    """The matrices of a filter of `taps` taps that gives `TILE` outputs, n = `TILE` + `taps` - 1 points.
+    """The transform matrices of a filter with `taps` taps and `TILE` outputs, with n = `TILE` + `taps` - 1 points.
 
-    The product of two polynomials is interpolated from the products of their values; a filter is its transpose.
+    The product of two polynomials can be interpolated from the products of their values. A filter is the transpose of
+    that.
 
     Returns:
-        Of the input (n, n), of the taps (n, taps) and of the output (TILE, n): with these a filter is
+        The matrices of the input (n, n), the taps (n, taps) and the output (TILE, n). The filter is
         `output @ ((weights @ taps) * (input @ signal))`.
     """
     count = TILE + taps - 1
@@ -85,11 +86,11 @@ def transforms(taps: int) -> tuple[Matrix, Matrix, Matrix]:
 
 
 def _values(points: int, coefficients: int) -> Matrix:
-    """What evaluates a polynomial at the points, the last of which is infinity: its leading coefficient."""
+    """The matrix that evaluates a polynomial at the points; the last is infinity, the leading coefficient."""
     finite = np.vander(np.array(_POINTS[: points - 1], np.float64), coefficients, increasing=True)
     return np.vstack([finite, np.eye(coefficients)[-1]])
 
 
 def _squared(matrix: Matrix) -> Matrix:
-    """Of both axes at once: rows are pairs of rows, columns pairs of columns."""
+    """A transform of both axes at once: rows are pairs of rows, columns pairs of columns."""
     return np.kron(matrix, matrix)

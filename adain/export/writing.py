@@ -1,4 +1,4 @@
-"""From a model to the files of the contract: traced, in the precision asked for, checked, with their metadata."""
+"""Exports a model: traces its graphs, lowers their precision if asked, adds metadata, checks and writes the files."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from adain.trained import code_digest
 
 __all__ = ["Options", "Written", "export"]
 
-_CALIBRATION_SIDE = 256  # pixels; ranges hardly depend on it, memory does
+_CALIBRATION_SIDE = 256  # pixels; affects memory, and hardly the ranges
 
 _NEVER_INT8: tuple[GraphKind, ...] = ("encode_style", "encode_content")
 
@@ -49,14 +49,15 @@ class Options:
     Attributes:
         precision: of the convolutions.
         opset: version of ONNX's operators, at least 18.
-        portable: only operators that WebGPU, CoreML and TensorRT have, for pictures whose sides fit.
+        portable: use only operators that WebGPU, CoreML and TensorRT have; pictures must then come in sizes that fit.
         io: the layout of pictures.
-        winograd: convolutions of many channels in fewer products, which CPUs gain from; float32 only, not portable.
-        calibration: pictures to find the ranges of activations with, for int8; each is content and style once.
-        kinds: which graphs; None: all.
-        sharing: graphs that read their weights from the model's own file, which is put beside them, if that is a
-            safetensors file.
-        compact: graphs that keep weights as they are in that file, so that they share all of them, but are slower.
+        winograd: use Winograd's algorithm for convolutions with many channels; faster on CPUs, float32 only, not with
+            `portable`.
+        calibration: pictures to find the ranges of activations for int8; each is the content once and the style once.
+        kinds: which graphs. None: all.
+        sharing: graphs that read their weights from the model's own file, if that is a safetensors file. It is copied
+            beside them.
+        compact: graphs that leave the weights as they are in that file; they share all of them, but are slower.
     """
 
     precision: Precision = "fp32"
@@ -81,15 +82,15 @@ class Options:
             raise InputError(f"opset must be at least {OPSET}, got {self.opset}")
         if self.precision == "int8" and not self.calibration:
             raise InputError(
-                "int8 needs pictures to find the ranges of activations with; name a few dozen, of the kind to stylize"
+                "int8 needs pictures to find the ranges of activations; give a few dozen like those you will stylize"
             )
         if self.winograd and (self.portable or self.precision != "fp32"):
-            raise InputError("winograd is for float32 graphs that run on CPUs; export them without portable, in fp32")
+            raise InputError("winograd is for float32 graphs that run on CPUs; use fp32, and leave portable out")
 
 
 @dataclass(frozen=True)
 class Written:
-    """A file, and what it says of itself."""
+    """A written file and its metadata."""
 
     path: Path
     info: GraphInfo
@@ -107,11 +108,11 @@ def export(
 
     Args:
         model: the registry's row.
-        network: its network.
-        files: where its weights came from, a path per role.
-        directory: where to; it is made if it is not there.
-        options: how.
-        progress: called with the name of each file before it is made.
+        network: the model's network.
+        files: the files of its weights, a path per role.
+        directory: output directory; created if missing.
+        options: how to export.
+        progress: called with the name of each file before it is written.
 
     Raises:
         OutputError: a file cannot be written.
@@ -200,7 +201,7 @@ def _graph(network: StyleTransfer, info: GraphInfo, options: Options) -> onnx.Mo
 def _feeds(
     network: StyleTransfer, info: GraphInfo, pictures: Sequence[PictureInput]
 ) -> Iterator[dict[str, NDArray[np.generic]]]:
-    """Inputs for a graph: each picture in the style of the one before it."""
+    """Calibration inputs for a graph: each picture in the style of the one before it."""
     arrays = [_square(source) for source in pictures]
     stage = stage_of(info)
     framing = network.framing(stage)
@@ -247,9 +248,9 @@ def _make(directory: Path) -> None:
 
 
 def _beside(model: Model, files: Mapping[str, Path], directory: Path) -> list[Path]:
-    """The files of weights that graphs can share, each put into the directory if it is not there.
+    """The safetensors files that graphs can share; each is copied into the directory if it is not there.
 
-    A copy has the model's name, as the graphs do: trained files are all called `model.safetensors`.
+    A copy is named after the model, as the graphs are, because trained files are all called `model.safetensors`.
     """
     shared = []
     for file in files.values():

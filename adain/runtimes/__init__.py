@@ -1,1 +1,1 @@
-"""The models in onnxruntime, from the graphs that `adain export` writes. Nothing here imports torch."""
+"""Runtimes that run a model: onnxruntime, OpenVINO and torch. Only `torch_backend` imports torch."""

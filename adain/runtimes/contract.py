@@ -1,7 +1,7 @@
-"""What an exported graph promises: its tensors, its sizes, and what its metadata says. Needs neither torch nor onnx.
+"""The contract of exported graphs: tensors, sizes and metadata. Needs neither torch nor onnx.
 
-Seven kinds of graphs per model, `<model>.<kind>.onnx`, all with a leading batch dimension (`export/README.md` tells
-users):
+A model has seven kinds of graphs, `<model>.<kind>.onnx`, all with a leading batch dimension (`export/README.md` is the
+version for users):
 
     whole           content, style, alpha                        -> stylized       `<model>.onnx`
     encode_style    style                                        -> code
@@ -11,23 +11,24 @@ users):
     decode          maps, statistics, codes, weights, alpha      -> stylized
     decode_regions  maps, statistics, codes, masks, alpha        -> stylized
 
-The last three are one stage in two steps, for tiles and films: statistics of the content are merged from tiles, or
-smoothed, in between (`adain.engine`). A model has a trio per different stage; where there are several, files are
-`<model>.<kind>.<stage>.onnx`. A graph's metadata lists all stages in order, each with its maps: a model may go through
-one stage several times.
+The last three are the two steps of one stage, for tiles and films. Between the steps, the content's statistics are
+merged over tiles or smoothed over frames (`adain.engine`). A model has these three graphs for each of its different
+stages; if there are several stages, the files are `<model>.<kind>.<stage>.onnx`. A graph's metadata lists all stages in
+order, each with its maps. A model may run one stage several times.
 
-Pictures are float32 (batch, 3, height, width), RGB in [0, 1], or with `io` uint8: uint8 (batch, height, width,
-3). A style code is float32 (batch, D): all arrays of `adain.code.StyleCode.arrays`, flat, one after the other, in
-the order and of the shapes that the metadata's `code_layout` lists. `codes` are S of these, (batch, S, D);
-`weights` (batch, S) are their shares, at least 0 and not all 0, divided by their sum inside; `masks` (batch, S,
-height, width) say how much each style counts at each pixel of the content; `alpha` is (batch, 1) in [0, 1].
+Pictures are float32 (batch, 3, height, width), RGB in [0, 1]. With `io` uint8 they are uint8 (batch, height, width, 3).
+A style code is float32 (batch, D): all arrays of `adain.code.StyleCode.arrays`, flattened and concatenated, in the
+order and with the shapes of the metadata's `code_layout`. `codes` are S style codes, (batch, S, D). `weights`
+(batch, S) are their shares, at least 0 and not all 0; the graph divides them by their sum. `masks` (batch, S, height,
+width) are the weights of each style at each pixel of the content. `alpha` is (batch, 1) in [0, 1].
 
-In the last three, pictures are framed as the metadata's `framing` says (`adain.engine.framing`), or are tiles of such:
-`content` with margin and context; `masks` and `stylized` with the margin alone. `encode_content` takes R masks of its
-own, (batch, R, height, width): what each pixel counts for in the moments. `moments` are (batch, R, M), `statistics`
-(batch, O), and of `decode_regions` (batch, S + 1, O), one for each style's region and last of the whole picture; flat,
-in the layouts of `adain.engine.fusions`. `maps` stands for one tensor per map of the stage, by its name: (batch,
-channels, rows, columns), float16 or float32. What `decode` gives is not clipped where other stages follow.
+In the last three, pictures are framed according to the metadata's `framing` (`adain.engine.framing`), or are tiles of
+framed pictures: `content` with margin and context, `masks` and `stylized` with the margin only. `encode_content` takes
+R masks of its own, (batch, R, height, width): the weight of each pixel in the moments. `moments` are (batch, R, M).
+`statistics` are (batch, O); for `decode_regions` (batch, S + 1, O), one per style's region, then the whole picture's.
+Both are flat, in the layouts of `adain.engine.fusions`. `maps` stands for one tensor per map of the stage, by its name:
+(batch, channels, rows, columns), float16 or float32. The output of `decode` is not clipped if the model has several
+stages.
 """
 
 from __future__ import annotations
@@ -73,13 +74,13 @@ _PREFIX = "adain."  # of the metadata's keys
 
 @dataclass(frozen=True)
 class Signature:
-    """The names of a graph's inputs and outputs, in order; `MAPS` for as many as a stage has."""
+    """The names of a graph's inputs and outputs, in order; `MAPS` stands for all maps of a stage."""
 
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
 
     def with_maps(self, maps: Iterable[str]) -> Signature:
-        """With the names of a stage's maps in the place of `MAPS`."""
+        """Replace `MAPS` by the names of a stage's maps."""
         named = tuple(maps)
 
         def of(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -106,39 +107,39 @@ STAGED: Final[tuple[GraphKind, ...]] = ("encode_content", "decode", "decode_regi
 
 
 def file_name(model: str, kind: GraphKind, stage: str | None = None) -> str:
-    """What the file of a graph is called; with a stage where its model has several."""
+    """The file name of a graph; `stage` is given if the model has several."""
     parts = [model, None if kind == "whole" else kind, stage, "onnx"]
     return ".".join(part for part in parts if part is not None)
 
 
 def staged_name(stages: Sequence[Stage], stage: Stage | None) -> str | None:
-    """The part of a file's name that says which stage it is of, if its model has several different ones."""
+    """The stage's part of a file name, if the model has several different stages."""
     return stage.name if stage is not None and len(set(stages)) > 1 else None
 
 
 @dataclass(frozen=True, kw_only=True)
 class GraphInfo:
-    """What a file says of itself, as strings in ONNX's `metadata_props`.
+    """The metadata of a graph, stored as strings in ONNX's `metadata_props`.
 
     Attributes:
-        model: the registry's name.
-        graph: which of the graphs it is.
-        fusion: the model's, `adain` or `wct`.
-        stages: what a picture goes through, in order. Where a map's fusion is WCT, a graph takes roots of matrices and
-            needs full float32 products.
-        precision: of the convolutions; statistics and style codes are float32 in each.
+        model: the model's name in the registry.
+        graph: the kind of graph.
+        fusion: the model's fusion, `adain` or `wct`.
+        stages: the stages of a picture, in order. If a map's fusion is WCT, the graph computes matrix roots, which need
+            full float32 products.
+        precision: of the convolutions; statistics and style codes are always float32.
         io: the layout of pictures.
-        portable: whether only operators are used that WebGPU, CoreML and TensorRT have as well.
+        portable: whether the graph uses only operators that WebGPU, CoreML and TensorRT have as well.
         size_multiple: pixels; both sides of a picture must be divisible by it.
-        size_minimum: pixels; the least side of a picture.
-        default_alpha: the model's own strength of style.
+        size_minimum: pixels; the smallest side of a picture.
+        default_alpha: the model's default strength of style.
         licence: of the weights, an SPDX expression.
         paper: authors, year, arXiv id.
-        weights_sha256: of the file of each role they came from, 64 hex digits each.
-        adain_version: of the package that wrote the file.
-        code_digest: of the weights that make style codes, 64 hex digits; a code of another digest does not fit.
-        stage: for a graph that is a part of a stage, the name of that.
-        framing: likewise, what the stage asks of pictures and tiles.
+        weights_sha256: hash of the weights file of each role, 64 hex digits each.
+        adain_version: version of the package that wrote the file.
+        code_digest: hash of the weights that compute style codes, 64 hex digits; codes with another digest do not fit.
+        stage: name of the stage, for a graph that is a part of one.
+        framing: how to frame pictures and tiles, for a graph that is a part of a stage.
         contract: the version of this contract.
     """
 
@@ -168,11 +169,11 @@ class GraphInfo:
 
     @property
     def code_size(self) -> int:
-        """Numbers in a style code (D)."""
+        """The number of values in a style code (D)."""
         return sum(_count(shape) for shape in self.code_layout.values())
 
     def to_metadata(self) -> dict[str, str]:
-        """Keys and values for the file; what is not a string is JSON."""
+        """Keys and values for the file; values that are not strings are written as JSON."""
         values = {
             **vars(self),
             "stages": [asdict(stage) for stage in self.stages],
@@ -188,14 +189,14 @@ class GraphInfo:
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, str], origin: str) -> GraphInfo:
-        """What `to_metadata` wrote.
+        """Parse metadata that `to_metadata` wrote.
 
         Args:
-            metadata: the file's.
-            origin: the file, for errors.
+            metadata: of the file.
+            origin: name of the file, for errors.
 
         Raises:
-            WeightsError: it is not a graph of this package, or of another version of the contract.
+            WeightsError: the file is not a graph of this package, or has another version of the contract.
         """
         _check_version(metadata.get(_PREFIX + "contract"), origin)
         try:
@@ -229,17 +230,17 @@ class GraphInfo:
 
 
 def flatten(arrays: Mapping[str, NDArray[np.float32]], layout: Layout) -> NDArray[np.float32]:
-    """Named arrays as the graphs take them.
+    """Concatenate named arrays to one flat array, as the graphs take them.
 
     Args:
         arrays: by name, without a batch dimension.
-        layout: what they must be: `GraphInfo.code_layout` for a style code.
+        layout: names and shapes that they must have, such as `GraphInfo.code_layout` for a style code.
 
     Returns:
         (D,) float32.
 
     Raises:
-        InputError: the arrays are not those of the layout.
+        InputError: the arrays do not have this layout.
     """
     shapes = {name: array.shape for name, array in arrays.items()}
     if shapes != layout:
@@ -248,7 +249,7 @@ def flatten(arrays: Mapping[str, NDArray[np.float32]], layout: Layout) -> NDArra
 
 
 def unflatten(flat: NDArray[np.float32], layout: Layout) -> dict[str, NDArray[np.float32]]:
-    """The named arrays of a flat one (D,); the reverse of `flatten`."""
+    """Split a flat array (D,) into named arrays; the reverse of `flatten`."""
     ends = np.cumsum([_count(shape) for shape in layout.values()])
     pieces = np.split(flat, ends[:-1])
     return {name: piece.reshape(shape) for (name, shape), piece in zip(layout.items(), pieces, strict=True)}

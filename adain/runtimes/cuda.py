@@ -1,7 +1,7 @@
-"""Can onnxruntime use CUDA here, and if not, what is missing?
+"""Checks whether onnxruntime can use CUDA, and names what is missing.
 
-onnxruntime-gpu lists CUDA as available on every machine. Where it cannot load a library, it logs two lines and computes
-on the CPU. So this module tries each thing that it needs first, in the order in which a user would fix them.
+onnxruntime-gpu lists CUDA as available on every machine. If it cannot load a library, it logs two lines and computes
+on the CPU. So this module first checks each requirement, in the order in which a user would fix them.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def _library_problem(version: str) -> str | None:
         built_for = getattr(onnxruntime, "cuda_version", "") or "an unknown version"
         return (
             f"{version} is built for CUDA {built_for} and cuDNN 9 and cannot load a library: {error}; "
-            'pip install "adain[cuda]" brings them'
+            'run pip install "adain[cuda]" to install them'
         )
     return None
 
@@ -69,7 +69,7 @@ def _preload() -> None:
     if preload is None:
         return
     said = io.StringIO()
-    with contextlib.redirect_stdout(said):  # it prints what it does not find
+    with contextlib.redirect_stdout(said):  # it prints the names of missing libraries
         preload()
     for line in said.getvalue().splitlines():
         logger.debug("onnxruntime: %s", line)

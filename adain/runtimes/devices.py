@@ -1,4 +1,4 @@
-"""Names of devices and numbers of threads, as every runtime takes them."""
+"""Parses device names and numbers of threads, for all runtimes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def parse_device(device: object) -> str:
     """The name of a device: `auto`, `cpu`, `cuda` or `cuda:<index>`.
 
     Args:
-        device: one of these, or a `torch.device`, which prints as one.
+        device: one of these names, or a `torch.device`.
 
     Raises:
         InputError: anything else.
@@ -32,8 +32,8 @@ def cpu_threads(threads: object) -> int:
     """The number of threads to use on the CPU; 0 leaves it to the runtime.
 
     Args:
-        threads: what the user asked for, at least 1. None: OMP_NUM_THREADS if it is set, else the cores that this
-            process may use. Runtimes count the cores of the machine, of which a container may use fewer.
+        threads: at least 1. None: OMP_NUM_THREADS if it is set, else the number of cores that this process may use. In
+            a container these can be fewer than the machine's cores, which is the default of most runtimes.
 
     Raises:
         InputError: not a whole number, or less than 1.

@@ -1,4 +1,4 @@
-"""A model's exported graphs behind `adain.engine.backend.Backend`, whatever runtime runs the graphs."""
+"""The backend for exported graphs: implements `adain.engine.backend.Backend` on any runtime that runs graphs."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class Graph(Protocol):
 
     Attributes:
         path: the file.
-        device: where it really runs.
-        info: what the file says of itself.
+        device: the device that is really used.
+        info: the file's metadata.
     """
 
     path: Path
@@ -40,11 +40,11 @@ class Graph(Protocol):
 
 
 class GraphBackend:
-    """A model's graphs; see `adain.engine.backend.Backend` for the methods.
+    """Runs a model's graphs; see `adain.engine.backend.Backend` for the methods.
 
     Args:
         model: the registry's row.
-        files: its graphs.
+        files: the model's graphs.
         open_graph: loads one of the files.
 
     Raises:
@@ -160,18 +160,18 @@ class GraphBackend:
         return picture
 
     def _stacked(self, codes: Sequence[Code]) -> NDArray[np.float32]:
-        """(1, S, D)."""
+        """Flat style codes as one array (1, S, D)."""
         return np.stack([flatten(code, self._layout) for code in codes])[None]
 
     def _graph(self, kind: GraphKind, stage: Stage | None = None) -> Graph:
-        """One of those that only some calls need, opened for the first of them."""
+        """A graph that only some calls need; it is opened on first use."""
         named = key(self._model, kind, stage)
         if named not in self._further:
             path = self._files.further.get(named)
             if path is None:
                 raise WeightsError(
-                    f"there is no {names(self._model)[named]} beside {self._files.apply}, which this needs; "
-                    f"`adain export {self.name} -o DIR` writes it, or use runtime torch"
+                    f"this call needs a further graph, and there is no {names(self._model)[named]} beside "
+                    f"{self._files.apply}; write it with `adain export {self.name} -o DIR`, or use runtime torch"
                 )
             graph = self._opened(path, kind)
             if graph.info.stages != self.stages:
@@ -186,7 +186,7 @@ class GraphBackend:
 
 
 def _fitted(picture: NDArray[np.float32], info: GraphInfo) -> NDArray[np.float32]:
-    """With its last row and column repeated until the graph takes it; the torch networks do the same inside."""
+    """Pad a picture to a size that the graph takes, by repeating its last row and column, as the torch networks do."""
     sides = fitting(picture.shape[2:], info.size_multiple, info.size_minimum)
     return np.ascontiguousarray(repeated(picture, *sides), np.float32)
 
@@ -196,12 +196,12 @@ def _differ(one: Path, other: Path, name: str) -> WeightsError:
 
 
 def _check(graph: Graph, kind: GraphKind, model: Model) -> None:
-    """Raise a `WeightsError` unless the graph is this model's of that kind, from the weights of its row."""
+    """Raise a WeightsError if the graph has another kind or model, or was exported from other weights."""
     info = graph.info
     if (info.graph, info.model) != (kind, model.name):
         raise WeightsError(
             f"{graph.path} is the graph '{info.graph}' of {info.model}, not '{kind}' of {model.name}; "
-            "files keep the names that `adain export` gives them"
+            "do not rename the files that `adain export` writes"
         )
     if info.io != "float":
         raise WeightsError(f"{graph.path} takes uint8 pictures, for other programs; export it with --io float")

@@ -1,4 +1,4 @@
-"""Where a model's graphs are: in the directory the user names, or in this package."""
+"""Finds a model's graphs: in the directory that the user names, or in this package."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ __all__ = ["FURTHER", "GRAPHS", "GraphFiles", "find", "go_first", "key", "locate
 _NEEDED: Final[tuple[GraphKind, ...]] = ("encode_style", "apply")
 FURTHER: Final[tuple[GraphKind, ...]] = ("apply_regions", *STAGED)
 GRAPHS: Final = _NEEDED + FURTHER
-"""The graphs that adain itself runs: without the first two there is no model, each other one is for some calls. A
-model that ships has all of them in `weights/`."""
+"""The graphs that adain itself runs. A model needs the first two; the others are needed by some calls only. A model
+that ships has all of them in `weights/`."""
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,10 @@ class GraphFiles:
     """The graphs that `adain.runtimes.graph_backend.GraphBackend` runs.
 
     Attributes:
-        encode_style: style to code.
-        apply: content and codes to picture.
-        shipped: whether they are this package's own, not the user's.
-        further: those of the others that lie beside `apply`, by `key`.
+        encode_style: the graph from a style to its code.
+        apply: the graph from content and codes to the stylized picture.
+        shipped: whether the files are part of this package, not the user's own.
+        further: the other graphs that were found beside `apply`, by `key`.
     """
 
     encode_style: Path
@@ -41,21 +41,21 @@ class GraphFiles:
 
 
 def sharing(model: Model) -> tuple[GraphKind, ...]:
-    """The graphs that read their weights from the model's own file where it ships.
+    """The graphs of a shipped model that read their weights from the model's safetensors file.
 
-    The default model's first two hold their own, so that they can be taken out of the package as they are.
+    The first two graphs of the default model hold their own weights, so they can be copied out of the package.
     """
     return FURTHER if model.name == DEFAULT else GRAPHS
 
 
 def key(model: Model, kind: GraphKind, stage: Stage | None = None) -> str:
-    """What a graph of a model goes by: its kind, and its stage where the model has several different ones."""
+    """The key of a graph: its kind, and its stage if the model has several different stages."""
     name = staged_name(model.stages, stage)
     return kind if name is None else f"{kind}.{name}"
 
 
 def names(model: Model) -> dict[str, str]:
-    """The files of all graphs that adain itself runs, by `key`."""
+    """The file names of all graphs that adain itself runs, by `key`."""
     return {
         key(model, kind, stage): file_name(model.name, kind, staged_name(model.stages, stage))
         for kind in GRAPHS
@@ -66,15 +66,15 @@ def names(model: Model) -> dict[str, str]:
 def locate(
     model: Model, weights_dir: str | os.PathLike[str] | None = None, folder: Path | None = None
 ) -> GraphFiles | None:
-    """A model's graphs, if those that are needed are somewhere; unread.
+    """Find a model's graphs without reading them; None if a needed one is missing.
 
     Args:
         model: the registry's row.
-        weights_dir: a directory to look in first, as in `adain.weights.find`.
-        folder: of the user's own model, the only place to look in; None: the usual places.
+        weights_dir: a directory to search first, as in `adain.weights.find`.
+        folder: the folder of the user's own model, and then the only place to search. None: the usual places.
 
     Raises:
-        InputError: there is no directory of that name.
+        InputError: the directory does not exist.
     """
     if folder is None:
         directory = weights.named_directory(weights_dir)
@@ -92,10 +92,10 @@ def locate(
 
 
 def go_first(model: Model, weights_dir: str | os.PathLike[str] | None = None, folder: Path | None = None) -> bool:
-    """Whether `auto` runs a model's graphs: there are some, and the user has not named weights of their own.
+    """Whether runtime `auto` runs a model's graphs: they exist, and the user has not named weights of their own.
 
     Raises:
-        InputError: there is no directory of that name.
+        InputError: the directory does not exist.
     """
     graphs = locate(model, weights_dir, folder)
     if graphs is None or not graphs.shipped:
@@ -108,11 +108,11 @@ def go_first(model: Model, weights_dir: str | os.PathLike[str] | None = None, fo
 
 
 def find(model: Model, weights_dir: str | os.PathLike[str] | None = None, folder: Path | None = None) -> GraphFiles:
-    """A model's graphs; see `locate`.
+    """Find a model's graphs, as `locate`, or raise.
 
     Raises:
-        InputError: there is no directory of that name.
-        WeightsError: they are nowhere; says how to make them.
+        InputError: the directory does not exist.
+        WeightsError: the graphs were not found; the message says how to export them.
     """
     found = locate(model, weights_dir, folder)
     if found is None:
@@ -120,11 +120,11 @@ def find(model: Model, weights_dir: str | os.PathLike[str] | None = None, folder
         if folder is not None:
             raise WeightsError(
                 f"there are no ONNX graphs of {model.name} in {folder} ({names}); "
-                f"`adain export {folder / model.source} -o {folder}` writes them, or use runtime torch"
+                f"write them with `adain export {folder / model.source} -o {folder}`, or use runtime torch"
             )
         raise WeightsError(
-            f"there are no ONNX graphs of {model.name} here ({names}); "
-            f"`adain export {model.name} -o DIR` writes them: then name DIR as weights directory, or use runtime torch"
+            f"there are no ONNX graphs of {model.name} here ({names}); write them with `adain export {model.name} -o "
+            "DIR` and name DIR as weights directory, or use runtime torch"
         )
     return found
 

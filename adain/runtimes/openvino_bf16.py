@@ -1,8 +1,8 @@
-"""bf16 for the decoder's layers, and fp32 for everything that statistics are made of.
+"""Lowers the decoder's layers to bf16, and keeps all layers that statistics depend on in fp32.
 
-OpenVINO's own setting, `INFERENCE_PRECISION_HINT`, lowers every layer, roots of covariances included. It is faster
-(about half of the time of fp32, where this takes two thirds), but ruins pictures with large smooth areas, whose
-covariances have a low rank: they end up 30 to 110 of 255 away from fp32. With this module it is about 1.
+OpenVINO's own setting, `INFERENCE_PRECISION_HINT`, lowers every layer, including the roots of covariances. It is faster
+(about half of the time of fp32; this module takes two thirds). But it ruins pictures with large smooth areas, whose
+covariances have a low rank: they differ from fp32 by 30 to 110 of 255. With this module they differ by about 1.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _CONVOLUTIONS = ("Convolution", "GroupConvolution")
 
 
 def lower(graph: Any) -> None:
-    """Compute convolutions that no statistics depend on, and what follows them, in bf16.
+    """Lower convolutions that no statistics depend on, and all nodes behind them, to bf16.
 
     Args:
         graph: an `openvino.Model` in fp32, changed in place. Its outputs stay float32.
@@ -41,7 +41,7 @@ def lower(graph: Any) -> None:
 
 
 def _before_statistics(graph: Any) -> set[str]:
-    """The names of all nodes that some mean or sum depends on."""
+    """The names of all nodes that a mean or sum depends on."""
     found: set[str] = set()
     for node in reversed(graph.get_ordered_ops()):
         followers = (entry.get_node() for output in node.outputs() for entry in output.get_target_inputs())
@@ -56,7 +56,7 @@ def _source(entry: Any) -> str:
 
 
 def _convert(inputs: list[Any], kind: str, opset: Any) -> None:
-    """Convert the floating point ones of a node's inputs."""
+    """Convert a node's floating point inputs."""
     for entry in inputs:
         source = entry.get_source_output()
         if source.get_element_type() in (openvino.Type.f32, openvino.Type.bf16):

@@ -1,7 +1,7 @@
-"""OpenVINO without its telemetry.
+"""Imports OpenVINO without its telemetry.
 
-`import openvino` sends an event to its maker and writes an identifier into the user's home. Where the telemetry package
-cannot be imported, OpenVINO takes a stub of its own that does nothing, so this module makes that import fail.
+`import openvino` sends an event to its maker and writes an identifier into the user's home. If the telemetry package
+cannot be imported, OpenVINO uses a stub that does nothing. So this module makes that import fail.
 """
 
 from __future__ import annotations

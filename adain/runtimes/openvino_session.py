@@ -1,12 +1,12 @@
 """The runtime `openvino`: graphs in OpenVINO, on the CPU.
 
-- Shapes stay dynamic, so a new size needs no compilation. OpenVINO would cache the kernels of every size, and grow by
-  2.6 MB for each; that cache is off. The measured time is the same with and without it.
-- The memory of a large picture is given back after the run, unless the picture before had the same size, as in a film.
+- Shapes stay dynamic, so a new size needs no compilation. OpenVINO's cache of kernels per size is off: it would grow by
+  2.6 MB per size, and the measured time is the same with and without it.
+- The memory of a large picture is released after the run, unless the previous picture had the same size, as in a film.
 - Compiled graphs are cached on disk, in `openvino` in this package's cache, and nowhere else. A graph then opens in
   0.04 to 0.13 s instead of 0.25 to 0.9.
-- bf16 runs on request only, and only where the CPU has instructions for it: in software it would be slower than fp32.
-  `adain.runtimes.openvino_bf16` says which layers. Style codes and the statistics of tiles stay in fp32.
+- bf16 is used on request only, and only if the CPU has instructions for it: in software it would be slower than fp32.
+  `adain.runtimes.openvino_bf16` chooses the layers. Style codes and the statistics of tiles stay in fp32.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def choose_device(device: str, precision: str | None = None) -> str:
 
     Args:
         device: `auto` or `cpu`.
-        precision: `fp32`, or `bf16` where the CPU has it. None: fp32.
+        precision: `fp32`, or `bf16` if the CPU supports it. None: fp32.
 
     Raises:
         InputError: an unknown device.
@@ -74,7 +74,7 @@ def choose_device(device: str, precision: str | None = None) -> str:
 
 
 class OpenVinoGraph:
-    """A graph in OpenVINO; see `adain.runtimes.graph_backend.Graph`. Threads may share it; they run in turns.
+    """A graph in OpenVINO; see `adain.runtimes.graph_backend.Graph`. Threads may share it, and then run in turns.
 
     Args:
         path: the file.
@@ -96,7 +96,7 @@ class OpenVinoGraph:
         with _explained(path):
             self._compiled = _core().compile_model(graph, "CPU", settings)
         self._request = self._compiled.create_infer_request()
-        self._busy = threading.Lock()  # a request refuses a second run while one is going on
+        self._busy = threading.Lock()  # a request can have only one run at a time
         self._shapes: tuple[tuple[int, ...], ...] | None = None
 
     def __call__(self, inputs: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[Any]]:
@@ -136,13 +136,13 @@ def _core() -> Any:
 
 
 def _settings(threads: int) -> dict[str, Any]:
-    """Options of a compilation; `threads` 0 leaves them to OpenVINO."""
+    """Options of a compilation; with `threads` 0, OpenVINO chooses their number."""
     settings: dict[str, Any] = {
-        "INFERENCE_PRECISION_HINT": "f32",  # the types of the graph
+        "INFERENCE_PRECISION_HINT": "f32",  # keeps the types of the graph
         "NUM_STREAMS": 1,
         "INFERENCE_NUM_THREADS": threads,
         "ENABLE_CPU_PINNING": False,  # the process may share its cores
-        "CPU_RUNTIME_CACHE_CAPACITY": "0",  # kernels per size, in number
+        "CPU_RUNTIME_CACHE_CAPACITY": "0",  # number of cached kernels; they are cached per size
     }
     folder = weights.cache_dir() / "openvino"
     try:
@@ -155,12 +155,12 @@ def _settings(threads: int) -> dict[str, Any]:
 
 
 def _ends_in_the_picture(info: GraphInfo) -> bool:
-    """Whether no statistics are made of a graph's output; a stage that follows makes some of what `decode` gives."""
+    """Whether a graph's output is the final picture; a further stage would compute statistics from it."""
     return info.graph.startswith("apply") or (info.graph.startswith("decode") and len(info.stages) == 1)
 
 
 def _metadata(graph: Any) -> dict[str, str]:
-    """The `metadata_props` of the ONNX file, where OpenVINO keeps them."""
+    """The `metadata_props` of the ONNX file, from OpenVINO's runtime info."""
     found = graph.get_rt_info()
     framework = _value(found["framework"]) if "framework" in found else {}
     return {name: str(_value(value)) for name, value in framework.items()}
@@ -171,6 +171,6 @@ def _value(value: Any) -> Any:
 
 
 def _reason(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines()]  # the first ones name OpenVINO's own source files
+    lines = [line.strip() for line in str(error).splitlines()]  # the first lines name OpenVINO's source files
     told = [line for line in lines if line and not line.startswith(("Exception from", "Check '"))]
     return told[0] if told else type(error).__name__

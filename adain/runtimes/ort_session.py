@@ -1,23 +1,23 @@
-"""The runtime `onnx`: graphs in onnxruntime. Devices, threads and memory are set here, and nowhere else.
+"""The runtime `onnx`: graphs in onnxruntime. All settings of devices, threads and memory are here.
 
 - Memory patterns are off. They plan the memory of each input shape. With pictures of many sizes they nearly double the
   peak (2.4 GB instead of 1.3 at 1024 px) and save no time.
-- The arena is on: without it a picture takes 30 % longer. It keeps the memory of the largest picture so far. The memory
-  of a large picture is given back after the run, unless the picture before had the same size, as in a film: adain-slim
-  takes 750 MB for 2000 x 2000 pixels, and 165 stay.
-- On the CPU all sessions of the process share one arena, because they run in turns; with an arena each, the memory of
-  one is idle while another runs. 20 megapixels in tiles take 1.5 GB instead of 1.9. Two pictures of 4K and then one of
-  18 megapixels take 1.7 GB instead of 3.0. The arena keeps its memory when a session is deleted.
+- The arena is on: without it a picture takes 30 % longer. It keeps the memory of the largest picture so far. So the
+  memory of a large picture is released after the run, unless the previous picture had the same size, as in a film:
+  adain-slim takes 750 MB for 2000 x 2000 pixels, and 165 MB stay.
+- On the CPU all sessions of the process share one arena, because they run in turns. With an arena each, the memory of
+  one session would be idle while another runs. 20 megapixels in tiles take 1.5 GB instead of 1.9. Two pictures of 4K
+  and then one of 18 megapixels take 1.7 GB instead of 3.0. The arena keeps its memory when a session is deleted.
 - On CUDA, convolution algorithms are chosen by heuristics: trying them all takes seconds for each new size. The arena
-  grows by what is asked for, not by powers of two.
+  grows by the requested size, not by powers of two.
 - TF32 is off on CUDA. Its mantissa has 10 bits, with which the matrix roots of WCT diverge, and fp32 graphs should give
   the same picture everywhere. The same option keeps fp16 convolutions off the tensor cores, so on CUDA an fp16 graph is
   smaller but not faster.
 - There is no IO binding. Pictures come from the host and go back to it, so binding would make the same two copies.
-- The number of threads is set by `adain.runtimes.devices.cpu_threads`. onnxruntime's default is the number of the
-  machine's cores, and it pins threads to them, even in a container that may use fewer.
-- Threads stop spinning when a run ends. Otherwise they spin for some 40 ms and slow down what comes next, such as the
-  threads of another graph. A style and a picture in turns take 83 ms instead of 140.
+- The number of threads is set by `adain.runtimes.devices.cpu_threads`. By default, onnxruntime uses and pins as many
+  threads as the machine has cores, even in a container that may use fewer.
+- Threads stop spinning when a run ends. Otherwise they spin for some 40 ms and slow down other threads, such as those
+  of another graph. A style and a picture in turns take 83 ms instead of 140.
 """
 
 from __future__ import annotations
@@ -56,14 +56,14 @@ class OrtBackend(GraphBackend):
 
     Args:
         model: the registry's row.
-        files: its graphs.
-        device: `auto` (CUDA where it can be used, else the CPU), `cpu`, `cuda`, `cuda:1` ...
+        files: the model's graphs.
+        device: `auto` (CUDA if it can be used, else the CPU), `cpu`, `cuda`, `cuda:1` ...
         threads: of the CPU, see `adain.runtimes.devices.cpu_threads`.
-        precision: what the graphs must have been exported in. None: anything.
+        precision: required precision of the graphs. None: any.
 
     Raises:
         DeviceError: the device cannot be used; says why.
-        WeightsError: a file is missing, damaged, or not this model's graph, or of another precision.
+        WeightsError: a file is missing, damaged, not this model's graph, or in another precision.
     """
 
     def __init__(
@@ -136,10 +136,10 @@ class OrtGraph:
 
 
 def read_info(path: Path) -> GraphInfo:
-    """What the file of a graph says of itself; cheaper than to load the graph.
+    """Read a graph's metadata; cheaper than loading the graph.
 
     Raises:
-        WeightsError: see `Graph`.
+        WeightsError: see `OrtGraph`.
     """
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
@@ -155,8 +155,8 @@ def choose_device(device: str, precision: str | None = None) -> str:
     """The device that will be used: `cpu`, `cuda` or `cuda:<index>`.
 
     Args:
-        device: one of these, or `auto`: CUDA where it can be used, else the CPU.
-        precision: any; every device runs every graph.
+        device: one of these, or `auto`: CUDA if it can be used, else the CPU.
+        precision: ignored, because every device runs every graph.
 
     Raises:
         InputError: another name.
@@ -193,18 +193,18 @@ def _session(path: Path, device: str, threads: int | None) -> onnxruntime.Infere
     if device != "cpu" and _CUDA not in session.get_providers():
         raise DeviceError(
             f"{device} was asked for, but onnxruntime {onnxruntime.__version__} took {session.get_providers()}; "
-            "what it logged says why; or use device cpu or auto"
+            "see its log for the reason, or use device cpu or auto"
         )
     return session
 
 
 @functools.cache
 def _share_arena() -> None:
-    """Make the arena that all sessions with `session.use_env_allocators` share."""
+    """Create the arena that all sessions with `session.use_env_allocators` share."""
     cpu = onnxruntime.OrtMemoryInfo(
         "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
     )
-    with contextlib.suppress(RuntimeError):  # there is one already, made by other code in this process
+    with contextlib.suppress(RuntimeError):  # other code in this process has created one already
         onnxruntime.create_and_register_allocator(cpu, onnxruntime.OrtArenaCfg(0, -1, -1, -1))  # its defaults
 
 

@@ -1,4 +1,4 @@
-"""The table of runtimes: what can run a model. A new one is its own module and one row here."""
+"""The table of runtimes. To add a runtime, write its module and add one row here."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ class Runtime:
     """One way to run a model.
 
     Attributes:
-        name: as `adain.load` and `--runtime` take it.
+        name: the name for `adain.load` and `--runtime`.
         runs: `graphs`: ONNX files, a `adain.runtimes.graph_files.GraphFiles`. `weights`: a file for each role.
-        precisions: what `precision` may be.
-        packages: what must be installed.
+        precisions: the allowed values of `precision`.
+        packages: packages that must be installed.
         install: the command that installs them.
-        module: imports these packages, and has two functions: `choose_device(device, precision)` returns the device
-            that will be used or raises a DeviceError; `open_backend` takes the arguments of `Runtime.open`.
+        module: a module that imports these packages and has two functions. `choose_device(device, precision)` returns
+            the device that will be used, or raises a DeviceError. `open_backend` takes the arguments of `Runtime.open`.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Runtime:
     module: str
 
     def check(self, device: str = "auto", precision: str | None = None) -> None:
-        """Find out whether it can run here, before anything is read or downloaded.
+        """Raise if the runtime cannot run here; call it before anything is read or downloaded.
 
         Raises:
             InputError: no such device, or a precision that this runtime does not have.
@@ -57,7 +57,7 @@ class Runtime:
         import_module(self.module).choose_device(device, precision)
 
     def problem(self, device: str = "auto", precision: str | None = None) -> str | None:
-        """Why it cannot run here, with what to do about it; None if nothing is known to be in the way."""
+        """Why the runtime cannot run here, and what to do about it; None if no problem is known."""
         try:
             self.check(device, precision)
         except (DeviceError, InputError) as error:
@@ -65,14 +65,14 @@ class Runtime:
         return None
 
     def open(self, model: Model, files: Any, device: str, threads: int | None, precision: str | None) -> Backend:
-        """A model, loaded.
+        """Load a model.
 
         Args:
             model: the registry's row.
-            files: its graphs or weights, see `runs`.
+            files: the model's graphs or weights, see `runs`.
             device: `auto`, `cpu`, `cuda`, `cuda:1` ...
             threads: of the CPU, see `adain.runtimes.devices.cpu_threads`.
-            precision: one of `precisions`. None: that of the files.
+            precision: one of `precisions`. None: the precision of the files.
 
         Raises:
             DeviceError: the device cannot be used.
@@ -110,7 +110,7 @@ _ROWS = (
 )
 RUNTIMES: Final[Mapping[str, Runtime]] = MappingProxyType({row.name: row for row in _ROWS})
 PRECISIONS: Final = tuple(dict.fromkeys(precision for row in _ROWS for precision in row.precisions))
-"""All precisions that some runtime has."""
+"""The precisions of all runtimes."""
 
 
 def get(name: str) -> Runtime:

@@ -1,4 +1,4 @@
-"""The torch backend: a network of the registry behind `adain.engine.backend.Backend`."""
+"""The runtime `torch`: implements `adain.engine.backend.Backend` on a network in torch."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class TorchBackend:
 
     Args:
         model: the registry's row.
-        files: a path of weights per role.
-        device: `auto` (CUDA where it can be used, else the CPU), `cpu`, `cuda`, `cuda:1` ...
+        files: the weights, a path per role.
+        device: `auto` (CUDA if it can be used, else the CPU), `cpu`, `cuda`, `cuda:1` ...
 
     Raises:
         DeviceError: the device cannot be used; says why.
@@ -41,7 +41,7 @@ class TorchBackend:
     """
 
     def __init__(self, model: Model, files: Mapping[str, Path], device: str = "auto") -> None:
-        chosen = choose_device(device)  # before the weights: it fails faster
+        chosen = choose_device(device)  # before loading the weights, to fail early
         self.model, self.name = model, model.name
         self.device = str(chosen)
         self.network: StyleTransfer = load(model, files, _operators(chosen)).to(chosen)
@@ -125,11 +125,11 @@ class TorchBackend:
         return stylized
 
     def _tensor(self, array: NDArray[np.floating]) -> Tensor:
-        # torch warns of arrays it may not write to, and shares memory with those it may
+        # Writable, because torch warns about read-only arrays; it shares memory with writable ones.
         return torch.from_numpy(np.require(array, np.float32, ["C", "W"])).to(self.device)
 
     def _stacked(self, codes: Sequence[Code]) -> dict[str, Tensor]:
-        """(1, S, ...) each."""
+        """Style codes as tensors (1, S, ...) by name."""
         for code in codes:
             self._check(code)
         return {
@@ -147,10 +147,10 @@ class TorchBackend:
 
 
 def _operators(device: torch.device) -> Operators:
-    """What a network computes with on a device.
+    """The operators for a device; on CUDA, with matrix roots by float64 products.
 
-    On CUDA an eigendecomposition waits for the stream, and so can be no part of a CUDA graph; and products in float64
-    stay what they are where somebody allows TF32.
+    An eigendecomposition waits for the CUDA stream, so it cannot be part of a CUDA graph. Float64 products stay exact
+    even if the user allows TF32.
     """
     return Operators(newton_schulz_roots(dtype=torch.float64)) if device.type == "cuda" else Operators()
 
@@ -158,7 +158,7 @@ def _operators(device: torch.device) -> Operators:
 def open_backend(
     model: Model, files: Mapping[str, Path], device: str, threads: int | None, precision: str | None
 ) -> TorchBackend:
-    """A `TorchBackend`, for `adain.runtimes.table`; torch has its own setting of threads, and computes in fp32."""
+    """A `TorchBackend`, for `adain.runtimes.table`. Ignores `threads` and `precision`: torch sets threads itself."""
     return TorchBackend(model, files, device)
 
 
@@ -167,7 +167,7 @@ def choose_device(device: str, precision: str | None = None) -> torch.device:
 
     Args:
         device: `auto`, `cpu`, `cuda` or `cuda:<index>`.
-        precision: always fp32.
+        precision: ignored; always fp32.
 
     Raises:
         InputError: another name.
@@ -190,10 +190,10 @@ def _auto() -> torch.device:
 
 
 def _cuda(device: str) -> torch.device:
-    """A CUDA device that has done something.
+    """A CUDA device, after a test that it works.
 
     Raises:
-        DeviceError: it cannot, and why.
+        DeviceError: the device does not work; says why.
     """
     try:
         torch.zeros(1, device=device)
