@@ -1,7 +1,7 @@
-"""How fast a model is on this machine, and how near that is to what the machine can do.
+"""Measures how fast a model is on this machine, and how close that is to the machine's limit.
 
     cases -> runner -> (one process per case: worker) -> store -> table, plot
 
-`benchmarks/SPEED.md` of this package's repository says what each number means. Nothing here imports torch or
-onnxruntime before a case runs, and only the process of that case does.
+`benchmarks/SPEED.md` in this package's repository defines each number. Only the process of a case imports torch or
+onnxruntime.
 """

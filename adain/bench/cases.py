@@ -1,4 +1,4 @@
-"""What is measured: one model, on one backend, at one size, with one number of threads, in one precision."""
+"""The cases of a benchmark. A case is one model, backend, size, number of threads, precision and device."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ __all__ = ["BACKENDS", "PRECISIONS", "Case", "cores", "product"]
 BACKENDS: tuple[str, ...] = tuple(RUNTIMES)
 PRECISIONS: dict[str, tuple[str, ...]] = {
     **{name: runtime.precisions for name, runtime in RUNTIMES.items()},
-    "torch": ("fp32", "fp16", "bf16"),  # the last two by autocast, which only this benchmark has
+    "torch": ("fp32", "fp16", "bf16"),  # the last two by autocast, which only the benchmark uses
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """One row of the result.
+    """One case, which becomes one row of the result.
 
     Attributes:
-        model: as `adain.load` takes it: a name, or the path of the user's own.
-        backend: what runs it.
+        model: as for `adain.load`: a name, or the path of the user's own model.
+        backend: the runtime.
         precision: of the convolutions.
         width: of the content, in pixels.
         height: of the content, in pixels.
         style_size: of the square style, in pixels.
         threads: of the process.
         device: `cpu`, `cuda` and so on.
-        runs: timed runs of each step, after one that is not timed.
-        seconds: time after which a step's runs stop early, at least three having been made.
+        runs: timed runs of each step, after one run that is not timed.
+        seconds: time limit for a step's runs; at least three are made in any case.
     """
 
     model: str
@@ -54,19 +54,19 @@ class Case:
 
     @property
     def size(self) -> str:
-        """As the command line takes it: `512x512`."""
+        """The size as on the command line: `512x512`."""
         return f"{self.width}x{self.height}"
 
     def __str__(self) -> str:
         return f"{self.model} {self.backend} {self.precision} {self.size} threads {self.threads} {self.device}"
 
     def to_json(self) -> dict[str, Any]:
-        """Its attributes."""
+        """The attributes as a dict."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Case:
-        """What `to_json` returned."""
+        """Read the result of `to_json`."""
         return cls(**{field.name: values[field.name] for field in fields(cls)})
 
 
@@ -78,12 +78,12 @@ def product(
     threads: Sequence[int],
     **options: Any,
 ) -> list[Case]:
-    """Every combination that can exist, small pictures first: what is interrupted has something to show.
+    """Every possible combination, small pictures first, so that an interrupted run has results.
 
     Args:
-        models: names of the registry, or paths of the user's own.
-        backends: what runs them.
-        precisions: those a backend has not are left out.
+        models: names from the registry, or paths of the user's own models.
+        backends: the runtimes.
+        precisions: left out for backends that do not have them.
         sizes: width and height each.
         threads: numbers of threads.
         options: the other attributes of a `Case`.
@@ -118,7 +118,7 @@ def _product(
 
 
 def cores() -> int:
-    """How many cores this process may use."""
+    """The number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""What a backend can tell beyond stylizing: its matrix products, its operations, where it ran."""
+"""The interface between the benchmark and a runtime: matrix products, operation counts, and the device used."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _SIDE = 64  # pixels; a multiple of every stride
 
 @dataclass(frozen=True)
 class RanOn:
-    """Where operations really ran.
+    """A provider or device that operations really ran on.
 
     Attributes:
         name: onnxruntime's provider, or another runtime and its device.
-        nodes: how many of the graph's nodes; None where nobody counts.
+        nodes: number of the graph's nodes that ran there; None if unknown.
     """
 
     name: str
@@ -27,29 +27,29 @@ class RanOn:
 
 
 class Engine(Protocol):
-    """A loaded case, seen from the benchmark."""
+    """A loaded case."""
 
     def synchronize(self) -> None:
-        """Wait until the device has done what it was told."""
+        """Wait until the device has finished its work."""
 
     def matrix_rates(self, seconds: float) -> list[float]:
-        """Samples of the rate of a large matrix product: multiply-accumulates per second in the case's precision.
+        """Measure a large matrix product: samples in multiply-accumulates per second, in the case's precision.
 
-        Empty where this engine has no such product.
+        Empty if the engine has no such product.
         """
 
     def macs(self) -> tuple[int, int]:
         """Multiply-accumulates of one style encoding and of one stylization at the case's sizes."""
 
     def ran_on(self) -> list[RanOn]:
-        """Providers and devices, by what they really did."""
+        """The providers and devices that operations really ran on."""
 
     def device_memory(self) -> int | None:
-        """Peak bytes on the device, other than the process's own memory; None where nobody counts."""
+        """Peak memory of the device in bytes, without the process's own memory; None if unknown."""
 
 
 def stride(model: Model) -> int:
-    """How many pixels become one at the deepest feature map; pictures are padded to a multiple."""
+    """Stride of the deepest feature map in pixels; pictures are padded to a multiple of it."""
     architecture = model.architecture
     if isinstance(architecture, Architecture):
         return int(2 ** (max(architecture.levels) - 1))
@@ -57,16 +57,16 @@ def stride(model: Model) -> int:
 
 
 def at_size(count: Callable[[int, int], int], width: int, height: int, multiple: int) -> int:
-    """What `count(width, height)` would be, from four small sizes.
+    """Extrapolate `count(width, height)` from four small sizes.
 
-    Every layer's operations are a constant, or proportional to the width, the height or the area (paddings are
-    what gives the first three), so the sum is bilinear in both sides, and four values determine it exactly.
+    Every layer's number of operations is constant, or proportional to the width, the height or the area (padding causes
+    the first three). So the sum is bilinear in width and height, and four values determine it exactly.
 
     Args:
-        count: counts at a width and height that are multiples of 64.
+        count: counts operations at a width and height that are multiples of 64.
         width: in pixels.
         height: in pixels.
-        multiple: what both are padded to.
+        multiple: width and height are padded to a multiple of it.
     """
     x, y = (-(-side // multiple) * multiple / _SIDE - 1 for side in (width, height))
     corners = {(i, j): count(_SIDE << i, _SIDE << j) for i in (0, 1) for j in (0, 1)}
@@ -80,8 +80,8 @@ def rates(
     """Multiply-accumulates per second of each timed product.
 
     Args:
-        product: computes it.
-        macs: its multiply-accumulates.
+        product: computes the product.
+        macs: the product's multiply-accumulates.
         repeat: times a function, in milliseconds.
     """
     return [macs / (milliseconds / 1e3) for milliseconds in repeat(product)]

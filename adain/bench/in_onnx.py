@@ -1,4 +1,4 @@
-"""What onnxruntime's profiler says of a case that runs ONNX graphs, in onnxruntime or another runtime."""
+"""Benchmark engines for ONNX graphs; onnxruntime's profiler counts their operations."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from adain.runtimes.graph_files import GraphFiles
 
 __all__ = ["OnnxEngine", "OtherEngine", "node_macs"]
 
-_PRODUCT_SIDE = {"cpu": 1024, "cuda": 4096}  # of a matrix: large enough for the full rate, a few ms each
-_SILENT = 4  # log severity: a precision without kernels is an answer, not an error
-_MIDDLE = 128  # pixels of the side of the content whose nodes are looked at
+_PRODUCT_SIDE = {"cpu": 1024, "cuda": 4096}  # side of a matrix: large enough for the full rate, a few ms each
+_SILENT = 4  # log severity; a precision without kernels is a valid answer and should log no error
+_MIDDLE = 128  # pixels, side of the content for counting each provider's nodes
 
 _CONVOLUTIONS = {"Conv", "FusedConv", "ConvInteger", "QLinearConv"}
 _PRODUCTS = {"MatMul", "FusedMatMul", "MatMulInteger", "QLinearMatMul", "Gemm"}
-_WEIGHTS_AT = {"QLinearConv": 3}  # the position among the inputs, where it is not 1
+_WEIGHTS_AT = {"QLinearConv": 3}  # position of the weights among the inputs, if it is not 1
 
 
 class OnnxEngine:
@@ -47,10 +47,10 @@ class OnnxEngine:
         return GraphInfo.from_metadata(metadata, str(self._files.apply))
 
     def synchronize(self) -> None:
-        """Nothing to wait for: results come back as arrays of the host."""
+        """Do nothing: results come back as arrays on the host."""
 
     def matrix_rates(self, seconds: float) -> list[float]:
-        """Of a square product with a constant right factor, on the device, without copies to it."""
+        """See `Engine.matrix_rates`: a square product with a constant right factor, without copies to the device."""
         import onnxruntime
 
         if self._case.precision not in ELEMENTS:
@@ -61,7 +61,7 @@ class OnnxEngine:
         left, right = (random.integers(0, 16, (side, side)).astype(kind) for kind in (left_type, right_type))
         try:
             session = self._session(matmul_graph(self._case.precision, right))
-        except Exception:  # onnxruntime's errors have no common type; it has no kernel for this product here
+        except Exception:  # no kernel for this product; onnxruntime's errors have no common type
             return []
         binding = session.io_binding()
         binding.bind_ortvalue_input("a", onnxruntime.OrtValue.ortvalue_from_numpy(left, self._kind, self._index))
@@ -73,7 +73,7 @@ class OnnxEngine:
         return rates(lambda: session.run_with_iobinding(binding), side**3, timed)
 
     def macs(self) -> tuple[int, int]:
-        """Of the graphs as exported, before onnxruntime fuses and pads."""
+        """See `Engine.macs`: counted in the graphs as exported, before onnxruntime fuses and pads."""
         encoding = functools.partial(self._count, self._files.encode_style)
         applying = functools.partial(self._count, self._files.apply)
         multiple, side = stride(self._model), self._case.style_size
@@ -83,13 +83,13 @@ class OnnxEngine:
         )
 
     def ran_on(self) -> list[RanOn]:
-        """Each provider's share of the nodes of the optimised graph that stylizes."""
+        """See `Engine.ran_on`: the number of nodes per provider, for the optimised graph that stylizes."""
         nodes = self._profile(self._files.apply, _MIDDLE, _MIDDLE, {})
         counts = Counter(str(node["provider"]) for node in nodes)
         return [RanOn(name, count) for name, count in counts.most_common()]
 
     def device_memory(self) -> int | None:
-        """Unknown: onnxruntime does not say what its arena on the device held."""
+        """Unknown: onnxruntime does not report the size of its arena on the device."""
         return None
 
     def _count(self, graph: Path, width: int, height: int) -> int:
@@ -98,7 +98,7 @@ class OnnxEngine:
     def _profile(
         self, graph: Path, width: int, height: int, config: Mapping[str, str], *, plain: bool = False
     ) -> Iterator[dict[str, Any]]:
-        """What the profiler says of each node of one run."""
+        """The profiler's record of each node, from one run."""
         import onnxruntime
 
         with tempfile.TemporaryDirectory() as folder:
@@ -107,7 +107,7 @@ class OnnxEngine:
             options.profile_file_prefix = str(Path(folder) / "profile")
             for key, value in config.items():
                 options.add_session_config_entry(key, value)
-            if plain:  # on the CPU, as the file has it: fused kernels pad channels
+            if plain:  # the graph as in the file, because fused kernels pad channels on the CPU
                 options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
             session = self._session(graph, options)
             session.run(None, self._inputs(session, width, height))
@@ -140,21 +140,21 @@ class OnnxEngine:
 
 
 class OtherEngine(OnnxEngine):
-    """A case whose graphs run in another runtime. onnxruntime counts their operations."""
+    """A case whose graphs run in another runtime; onnxruntime only counts their operations."""
 
     def ran_on(self) -> list[RanOn]:
-        """The runtime by its name; nobody counts nodes."""
+        """The name of the runtime; the number of nodes is unknown."""
         return [RanOn(f"{self._case.backend} {self._device}, {self._case.precision}", None)]
 
 
 def node_macs(node: Mapping[str, Any]) -> int:
-    """The multiply-accumulates of a node, from what the profiler says of it.
+    """The multiply-accumulates of a node, from the profiler's record.
 
-    Counted are convolutions and matrix products. An operator that multiplies per element, such as a
-    normalisation, is not: it does no more than one per element, where a convolution does hundreds.
+    Only convolutions and matrix products are counted. Operators that multiply per element, such as a normalisation, do
+    at most one multiplication per element, where a convolution does hundreds.
 
     Args:
-        node: `op_name`, and `input_type_shape` and `output_type_shape`, lists of {type: shape}.
+        node: has `op_name`, and `input_type_shape` and `output_type_shape`, which are lists of {type: shape}.
     """
     kind = node["op_name"]
     inputs: list[list[int]] = [next(iter(entry.values())) for entry in node["input_type_shape"]]

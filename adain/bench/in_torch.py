@@ -1,4 +1,4 @@
-"""What torch says of a case. Torch is imported in functions only: nobody who has none needs it for the rest."""
+"""The benchmark engine for torch. Torch is imported inside functions, so the benchmark also works without it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from adain.registry import Model
 
 __all__ = ["TorchEngine", "autocast", "count_macs", "settle"]
 
-_PRODUCT_SIDE = {"cpu": 1024, "cuda": 8192}  # of a matrix: large enough for the full rate
+_PRODUCT_SIDE = {"cpu": 1024, "cuda": 8192}  # side of a matrix: large enough for the full rate
 
 
 class TorchEngine:
@@ -28,14 +28,14 @@ class TorchEngine:
         self._kind = backend.device.partition(":")[0]
 
     def synchronize(self) -> None:
-        """Wait for the stream."""
+        """Wait for the CUDA stream."""
         import torch
 
         if self._kind == "cuda":
             torch.cuda.synchronize(self._backend.device)
 
     def matrix_rates(self, seconds: float) -> list[float]:
-        """Of a square product."""
+        """See `Engine.matrix_rates`: a square product."""
         import torch
 
         dtype = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[self._case.precision]
@@ -46,7 +46,7 @@ class TorchEngine:
             return rates(lambda: left @ right, side**3, timed)
 
     def macs(self) -> tuple[int, int]:
-        """Of what torch dispatches: convolutions and matrix products."""
+        """See `Engine.macs`: the convolutions and matrix products that torch dispatches."""
         multiple, side = stride(self._model), self._case.style_size
         return (
             at_size(self._encoding, side, side, multiple),
@@ -54,7 +54,7 @@ class TorchEngine:
         )
 
     def ran_on(self) -> list[RanOn]:
-        """The device, and its kernels' library on a CPU."""
+        """The device; on a CPU also the library of the kernels."""
         import torch
 
         if self._kind == "cuda":
@@ -62,7 +62,7 @@ class TorchEngine:
         return [RanOn("torch cpu, oneDNN" if torch._C._has_mkldnn else "torch cpu", None)]
 
     def device_memory(self) -> int | None:
-        """What torch allocated at most on a GPU."""
+        """Peak memory that torch allocated on a GPU."""
         import torch
 
         return int(torch.cuda.max_memory_allocated(self._backend.device)) if self._kind == "cuda" else None
@@ -78,14 +78,14 @@ class TorchEngine:
 
 
 def settle(threads: int) -> None:
-    """Set torch's threads; its default would be right in most places, but this is a benchmark."""
+    """Set torch's number of threads; a benchmark must not rely on the default."""
     import torch
 
     torch.set_num_threads(threads)
 
 
 def autocast(precision: str, device: str) -> AbstractContextManager[Any]:
-    """What runs convolutions in a lower precision; nothing for fp32."""
+    """A context that runs convolutions in a lower precision; for fp32 it does nothing."""
     import torch
 
     if precision == "fp32":

@@ -1,4 +1,4 @@
-"""What was measured on: processor, memory, system, and the versions of what computes."""
+"""Describes the machine: processor, memory, system, and versions of the packages that compute."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _INTERESTING = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "am
 
 
 def describe() -> dict[str, Any]:
-    """Facts for the result's head; None where the system does not say."""
+    """The machine's description for the results; None for facts that the system does not report."""
     from adain import __version__
 
     return {
@@ -34,10 +34,10 @@ def describe() -> dict[str, Any]:
 
 
 def peak_memory() -> int | None:
-    """The most memory this process has held so far in bytes; None on systems that do not say.
+    """The peak memory of this process so far in bytes; None on systems that do not report it.
 
-    On Linux from `VmHWM`: `ru_maxrss` survives `exec`, so that a small process started by a large one would
-    report the large one's.
+    On Linux it is `VmHWM`. `ru_maxrss` survives `exec`, so a small process that a large one started would report the
+    large one's peak.
     """
     for line in _lines(Path("/proc/self/status")):
         if line.startswith("VmHWM:"):

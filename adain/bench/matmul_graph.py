@@ -1,7 +1,7 @@
-"""A matrix product as an ONNX file, byte by byte: to write it with the package onnx would ask users to install that.
+"""Writes a matrix product as an ONNX file byte by byte, so that users need not install the package onnx.
 
-The bytes are protocol buffers: each field is its number and kind in one varint, then a varint (kind 0) or a length
-and that many bytes (kind 2). The fields' numbers are from onnx.proto3, quoted beside each.
+The bytes are protocol buffers. Each field is a varint of its number and kind, then a varint (kind 0), or a length and
+that many bytes (kind 2). The fields' numbers are from onnx.proto3; a comment beside each gives its name.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def matmul_graph(precision: str, right: NDArray[np.generic]) -> bytes:
 
     Args:
         precision: one of `ELEMENTS`.
-        right: square, of the type `ELEMENTS` names.
+        right: square, of the type in `ELEMENTS`.
     """
     operator, _, _, (left_type, right_type, result_type) = ELEMENTS[precision]
     node = _text(1, "a") + _text(1, "b") + _text(2, "y") + _text(4, operator)  # input, input, output, op_type
@@ -58,7 +58,7 @@ def _text(field: int, value: str) -> bytes:
 
 
 def _varint(value: int) -> bytes:
-    """Seven bits a byte, the lowest first; the highest bit says that more follow."""
+    """Encode a varint: seven bits per byte, lowest first; the highest bit marks that more bytes follow."""
     out = bytearray()
     while value > 0x7F:
         out.append(value & 0x7F | 0x80)

@@ -1,4 +1,4 @@
-"""Pictures to measure with, made in code: the same everywhere, at any size, with no file to find or to license."""
+"""Generates the benchmark's pictures, in any size. They are the same everywhere and need no file or licence."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ _COARSEST = 4  # pixels of the coarsest layer
 
 
 def picture(width: int, height: int, seed: int) -> NDArray[np.uint8]:
-    """Noise with as much contrast at each scale, as photographs have.
+    """Noise with equal contrast at every scale, like photographs.
 
-    How long a convolution takes does not depend on its numbers, but a flat picture has covariances without a
-    root, and white noise has no large shapes.
+    The time of a convolution does not depend on the values. But the covariances of a flat picture have no roots, and
+    white noise has no large shapes.
 
     Args:
         width: in pixels, at least 1.
         height: in pixels, at least 1.
-        seed: another one is another picture.
+        seed: each seed gives another picture.
 
     Returns:
         (height, width, 3) uint8.

@@ -1,4 +1,4 @@
-"""Latency against size, both logarithmic: cost that is proportional to the pixels is a straight diagonal."""
+"""Plots latency against size, both logarithmic: a cost proportional to the pixels is a straight diagonal."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Point = tuple[float, float, float]
 
 
 def lines_of(results: Sequence[Mapping[str, Any]]) -> dict[str, list[Point]]:
-    """A line for each model, backend, precision and number of threads; points by size."""
+    """Group results into lines, one per model, backend, precision and number of threads; points in order of size."""
     lines: dict[str, list[Point]] = {}
     for result in results:
         case, times = Case.from_json(result["case"]), result["milliseconds"]["stylize"]
@@ -27,12 +27,12 @@ def lines_of(results: Sequence[Mapping[str, Any]]) -> dict[str, list[Point]]:
 
 
 def plot(path: Path, lines: Mapping[str, Sequence[Point]], title: str) -> None:
-    """Draw medians as lines, and up to the 95th percentile as bars.
+    """Draw medians as lines, with error bars up to the 95th percentile.
 
     Args:
-        path: a PNG file.
-        lines: by their names, as `lines_of` returns them.
-        title: above it all.
+        path: output file, a PNG.
+        lines: points by name of the line, as `lines_of` returns them.
+        title: title of the plot.
 
     Raises:
         DeviceError: matplotlib is not installed.

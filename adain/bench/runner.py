@@ -1,4 +1,4 @@
-"""One process per case, one after the other."""
+"""Runs each case in a process of its own, one after the other."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from adain.errors import AdainError
 
 __all__ = ["CaseError", "run", "surroundings"]
 
-# Every library that brings threads of its own reads one of these when it is loaded.
+# Libraries with their own threads read one of these when they are loaded.
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-_LAST_LINES = 3  # of what a process wrote before it died
+_LAST_LINES = 3  # lines of a dead process's stderr that an error quotes
 
 
 class CaseError(AdainError):
-    """A case could not be measured; says why. The other cases can."""
+    """A case could not be measured; the message says why. Other cases are not affected."""
 
 
 def run(case: Case, weights_dir: str | None = None) -> dict[str, Any]:
@@ -28,13 +28,13 @@ def run(case: Case, weights_dir: str | None = None) -> dict[str, Any]:
 
     Args:
         case: what to measure.
-        weights_dir: where its weights or graphs are; see `adain.load`.
+        weights_dir: directory of its weights or graphs; see `adain.load`.
 
     Returns:
-        What `adain.bench.worker.measure` does.
+        The result of `adain.bench.worker.measure`.
 
     Raises:
-        CaseError: it cannot be run here, or its process died.
+        CaseError: the case cannot run here, or its process died.
     """
     asked = json.dumps({"case": case.to_json(), "weights_dir": weights_dir})
     with subprocess.Popen(
@@ -47,7 +47,7 @@ def run(case: Case, weights_dir: str | None = None) -> dict[str, Any]:
     ) as process:
         try:
             output, errors = process.communicate(asked)
-        except BaseException:  # also an interruption: the process must not go on alone
+        except BaseException:  # also KeyboardInterrupt: the process must not go on alone
             process.kill()
             raise
     if process.returncode != 0:
@@ -61,6 +61,6 @@ def run(case: Case, weights_dir: str | None = None) -> dict[str, Any]:
 
 
 def surroundings(threads: int, environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a process that computes with so many threads, and finds this very package."""
+    """Environment variables of a case's process: its number of threads, and the path to this package."""
     path = [entry for entry in sys.path if entry]
     return {**environment, **dict.fromkeys(_THREADS, str(threads)), "PYTHONPATH": os.pathsep.join(path)}

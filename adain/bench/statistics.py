@@ -1,6 +1,6 @@
-"""The few statistics that are reported: of samples that are skewed, with a floor and a long tail.
+"""The reported statistics: median and 95th percentile.
 
-So the median and not the mean, and the 95th percentile and not the standard deviation.
+Times are skewed, with a floor and a long tail, so mean and standard deviation would mislead.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ __all__ = ["Summary", "median", "percentile", "summarize"]
 def percentile(samples: Sequence[float], percent: float) -> float:
     """The smallest sample that at least `percent` of all samples do not exceed (the nearest rank).
 
-    It is one of the samples, never a number between two that nobody measured. Of fewer than 20 samples, the 95th
-    percentile is the largest.
+    It is always one of the samples, never interpolated. With fewer than 20 samples, the 95th percentile is the largest
+    one.
 
     Args:
         samples: at least one, in any order.
         percent: in [0, 100].
 
     Raises:
-        InputError: no samples, or another percentage.
+        InputError: there are no samples, or `percent` is out of range.
     """
     if not samples:
         raise InputError("a percentile needs at least one sample, got none")
@@ -40,25 +40,25 @@ def median(samples: Sequence[float]) -> float:
     """The middle sample, or the mean of the two in the middle.
 
     Raises:
-        InputError: no samples.
+        InputError: there are no samples.
     """
     if not samples:
         raise InputError("a median needs at least one sample, got none")
     ordered = sorted(samples)
     low, high = ordered[(len(ordered) - 1) // 2], ordered[len(ordered) // 2]
-    return low + (high - low) / 2  # within the two even where their sum would round
+    return low + (high - low) / 2  # stays between the two; their sum might round
 
 
 @dataclass(frozen=True)
 class Summary:
-    """Samples of one step in milliseconds.
+    """Summary of one step's samples, in milliseconds.
 
     Attributes:
-        runs: how many samples there are.
-        median: of the samples.
-        p95: the 95th percentile by nearest rank.
-        minimum: the fastest.
-        samples: all, in the order they were taken.
+        runs: number of samples.
+        median: median of the samples.
+        p95: 95th percentile by nearest rank.
+        minimum: the fastest sample.
+        samples: all samples in order.
     """
 
     runs: int
@@ -68,14 +68,14 @@ class Summary:
     samples: tuple[float, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """Its attributes."""
+        """The attributes as a dict."""
         return {**asdict(self), "samples": list(self.samples)}
 
 
 def summarize(samples: Sequence[float]) -> Summary:
-    """Reduce samples in milliseconds.
+    """Summarize samples in milliseconds.
 
     Raises:
-        InputError: no samples.
+        InputError: there are no samples.
     """
     return Summary(len(samples), median(samples), percentile(samples, 95), min(samples), tuple(samples))

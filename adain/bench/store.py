@@ -1,4 +1,4 @@
-"""The results' file: whole and valid at any moment, so that an interruption costs the running case only."""
+"""The file of results. It is valid at any moment, so an interruption loses only the running case."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from adain.errors import InputError, OutputError
 __all__ = ["FORMAT", "Store", "schema"]
 
 FORMAT = 2
-"""Counts changes of `schema.json` that a reader of the version before would notice."""
+"""Version of `schema.json`; raised by changes that break a reader of the previous version."""
 
 
 class Store:
     """`bench.json` in a directory.
 
     Args:
-        directory: made if it is not there; results of the same machine and versions that it holds are kept, and
-            those of another machine are an error, because one table must not mix them.
-        machine: as `adain.bench.machine.describe` returns it.
+        directory: created if missing. Existing results of the same machine and versions are kept. Those of another
+            machine are an error, because one table must not mix machines.
+        machine: from `adain.bench.machine.describe`.
 
     Raises:
-        InputError: the file is of another machine, of other versions, or no results.
-        OutputError: the directory cannot be made.
+        InputError: the file is from another machine or other versions, or is not a file of results.
+        OutputError: the directory cannot be created.
     """
 
     def __init__(self, directory: Path, machine: dict[str, Any]) -> None:
@@ -43,28 +43,28 @@ class Store:
 
     @property
     def results(self) -> list[dict[str, Any]]:
-        """What was measured, in that order."""
+        """The results, in the order in which they were measured."""
         results: list[dict[str, Any]] = self.document["results"]
         return results
 
     @property
     def failures(self) -> list[dict[str, Any]]:
-        """What could not be, and why."""
+        """The cases that could not be measured, with the reasons."""
         failures: list[dict[str, Any]] = self.document["failures"]
         return failures
 
     def has(self, case: Case) -> bool:
-        """Whether a case was measured; one that failed was not."""
+        """Whether a case was measured successfully."""
         return any(result["case"] == case.to_json() for result in self.results)
 
     def add(self, result: dict[str, Any]) -> None:
-        """Keep a result, in place of an older one or a failure of the same case."""
+        """Store a result; it replaces an older result or failure of the same case."""
         self._forget(result["case"])
         self.results.append({**result, "measured": datetime.now(timezone.utc).isoformat(timespec="seconds")})
         self._write()
 
     def add_failure(self, case: Case, reason: str) -> None:
-        """Keep why a case could not be measured."""
+        """Store why a case could not be measured."""
         self._forget(case.to_json())
         self.failures.append({"case": case.to_json(), "reason": reason})
         self._write()
@@ -78,7 +78,7 @@ class Store:
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema of the results' file."""
+    """The JSON Schema of the file of results."""
     loaded: dict[str, Any] = json.loads((files("adain.bench") / "schema.json").read_text(encoding="utf-8"))
     return loaded
 

@@ -1,4 +1,4 @@
-"""Results as a Markdown table: one row per case, in the order of models and sizes."""
+"""Formats results as a Markdown table: one row per case, in the order of models and sizes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from adain.bench.cases import Case
 
 __all__ = ["markdown"]
 
-UNSTEADY = 0.1  # where the machine's own rate changes by more between before and after, the row is marked
+UNSTEADY = 0.1  # a row is marked if the machine's rate differs by more before and after it
 
 _HEADINGS = (
     "model",

@@ -1,4 +1,4 @@
-"""Time a function: warm it up, synchronise inside the timed region, keep every sample."""
+"""Times functions: warms up, synchronises inside the timed region, and keeps every sample."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import TypeVar
 
 __all__ = ["LEAST_RUNS", "once", "repeat"]
 
-LEAST_RUNS = 3  # where the time is up; a median of fewer hides an outlier
+LEAST_RUNS = 3  # made even if the time is up; an outlier spoils a median of fewer
 
 _T = TypeVar("_T")
 
 
 def once(function: Callable[[], _T], synchronize: Callable[[], None] = lambda: None) -> tuple[_T, float]:
-    """What the function returns, and the milliseconds until its result was there.
+    """Call a function; its result, and the time it took in milliseconds.
 
     Args:
         function: what to time.
@@ -36,12 +36,12 @@ def repeat(
     warm_up: int = 1,
     synchronize: Callable[[], None] = lambda: None,
 ) -> list[float]:
-    """Milliseconds of each run, without Python's garbage collector.
+    """Call a function repeatedly; the time of each run in milliseconds, with Python's garbage collector off.
 
     Args:
         function: what to time.
         runs: how many samples to take.
-        seconds: time for all of them; when it is up, no run begins unless there are fewer than three.
+        seconds: time for all runs; when it is up, a run starts only if there are fewer than three samples.
         warm_up: calls before the first sample.
         synchronize: waits for the device.
     """

@@ -1,7 +1,7 @@
-"""Measure one case in this process, which does nothing else: `python -m adain.bench.worker`, JSON in and out.
+"""Measures one case in this process, which does nothing else: `python -m adain.bench.worker`, JSON in and out.
 
-A process of its own has a clean peak of memory, its own threads, a first call that is one, and may die of hunger
-without taking the results with it.
+In a process of its own, a case has its own peak of memory and threads, and its first call is really the first. If it
+runs out of memory, the other results are not lost.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ _RATE_SECONDS = 0.5  # for each of the two measurements of the machine's matrix 
 
 
 def measure(case: Case, weights_dir: str | None = None) -> dict[str, Any]:
-    """Everything that is measured of a case, as `schema.json` has it under `result`.
+    """Measure a case; the result has the format of `result` in `schema.json`.
 
     Raises:
-        AdainError: the case cannot be run here; says why.
+        AdainError: the case cannot run here; says why.
     """
     runtime = table.get(case.backend)
-    precision = case.precision if case.precision in runtime.precisions else None  # torch's are set by autocast
+    precision = case.precision if case.precision in runtime.precisions else None  # autocast sets torch's others
     stylizer, loading = once(
         lambda: load(case.model, device=case.device, runtime=case.backend, precision=precision, weights_dir=weights_dir)
     )
@@ -83,10 +83,10 @@ def measure(case: Case, weights_dir: str | None = None) -> dict[str, Any]:
 def _steps(
     case: Case, stylizer: Stylizer, side: int | None
 ) -> tuple[dict[str, Callable[[], object]], Callable[[], object]]:
-    """What is repeated, by name; and a whole call with a style that was never seen, picture to picture.
+    """The repeated steps by name; and a whole call with a new style, from picture to picture.
 
-    In tiles of `side`, which a user gets for a large picture, floating point numbers never exist of the whole one: it
-    goes into `stylize` and comes out in 8 bits.
+    A large picture is stylized in tiles of `side`, as for a user. The whole picture then never exists in floating
+    point: input and output of `stylize` are 8 bits.
     """
     content, style = picture(case.width, case.height, 0), picture(case.style_size, case.style_size, 1)
     request, style_tensor = StyleRequest(style_size=None, tile=side or 0), images.to_tensor(style)
@@ -141,7 +141,7 @@ def _throughput(case: Case, milliseconds: float) -> dict[str, float]:
 
 
 def _machine_rate(macs: int, milliseconds: float, before: list[float], after: list[float]) -> dict[str, Any] | None:
-    """How fast this machine multiplies matrices, and what part of that the stylization reaches."""
+    """The machine's rate of matrix products, and the fraction of it that stylization reaches."""
     if not before or not after:
         return None
     machine, reached = median(before + after), macs / (milliseconds / 1e3)
