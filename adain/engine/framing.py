@@ -17,8 +17,9 @@ Box: TypeAlias = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class Framing:
-    """The sizes that a stage requires of pictures and tiles. All are in pixels; all but `context` are multiples of
-    `multiple`.
+    """The sizes that a stage requires of pictures and tiles, in pixels.
+
+    All but `context` are multiples of `multiple`.
 
     Attributes:
         multiple: divides the sides of pictures and the positions and sides of tiles.

@@ -1,5 +1,8 @@
-"""The interface of a fusion. To add one, write a module here, and add a row to `FUSIONS` in `adain.nn.fusions` and in
-`adain.engine.fusions`, under the same name."""
+"""The interface of a fusion.
+
+To add a fusion, write a module here, and add a row to `FUSIONS` in `adain.nn.fusions` and in `adain.engine.fusions`,
+under the same name.
+"""
 
 from __future__ import annotations
 
