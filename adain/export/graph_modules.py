@@ -63,13 +63,6 @@ class Graph(nn.Module):
         shares = weights / weights.sum(dim=1, keepdim=True).clamp_min(_TINY)  # (N, S)
         return self._code((shares[:, :, None] * codes).sum(dim=1))
 
-    def _regions(self, flat: Tensor, layout: Layout) -> dict[str, Tensor]:
-        """Flat arrays of several regions (N, R, D) to named arrays (N, R, ...)."""
-        count = flat.shape[1]
-        return {
-            name: array.reshape(-1, count, *layout[name]) for name, array in _named(flat.flatten(0, 1), layout).items()
-        }
-
     def _maps(self, maps: tuple[Tensor, ...]) -> dict[str, Tensor]:
         return {each.name: x.float() for each, x in zip(self.stage.maps, maps, strict=True)}
 
@@ -92,7 +85,7 @@ class _Apply(Graph):
 
 class _ApplyRegions(Graph):
     def compute(self, content: Tensor, codes: Tensor, masks: Tensor, alpha: Tensor) -> Tensor:
-        named = self._regions(codes, self.network.code_shapes)
+        named = _named(codes, self.network.code_shapes)
         return self._write(self.network.forward_regions(self._read(content), named, masks, alpha))
 
 
@@ -117,8 +110,8 @@ class _Decode(Graph):
 class _DecodeRegions(Graph):
     def compute(self, *inputs: Tensor) -> Tensor:
         *maps, statistics, codes, masks, alpha = inputs
-        content = self._regions(statistics, fusions.statistics_layout(self.stage))
-        named = self._regions(codes, self.network.code_shapes)
+        content = _named(statistics, fusions.statistics_layout(self.stage))
+        named = _named(codes, self.network.code_shapes)
         return self._staged(
             self.network.decode_regions(self._maps(tuple(maps)), self.stage, content, named, masks, alpha)
         )
@@ -148,10 +141,10 @@ def stored(fusion: str, network: StyleTransfer) -> torch.dtype:
 
 
 def _named(flat: Tensor, layout: Layout) -> dict[str, Tensor]:
-    """Flat arrays (N, D) to named arrays."""
+    """Flat arrays (..., D) to named arrays (..., shape)."""
     sizes = [math.prod(shape) for shape in layout.values()]
-    pieces = zip(layout.items(), torch.split(flat, sizes, dim=1), strict=True)
-    return {name: piece.reshape(-1, *shape) for (name, shape), piece in pieces}
+    pieces = zip(layout.items(), torch.split(flat, sizes, dim=-1), strict=True)
+    return {name: piece.reshape(*flat.shape[:-1], *shape) for (name, shape), piece in pieces}
 
 
 @dataclass(frozen=True)

@@ -206,9 +206,15 @@ class GraphLinear(nn.Module):
         self.linear = layer.to(form.dtype)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C) to (N, C')."""
-        result: Tensor = self.linear(x.to(self.form.dtype))
-        return result.float()
+        """(N, C) to (N, C'), or (N, R, C) to (N, R, C').
+
+        Of regions as weights times columns: for rows, a graph would hold a second, transposed copy of the weights.
+        """
+        if x.dim() == 2:
+            result: Tensor = self.linear(x.to(self.form.dtype))
+            return result.float()
+        columns = self.linear.weight @ x.to(self.form.dtype).transpose(1, 2)
+        return (columns + self.linear.bias[:, None]).transpose(1, 2).float()
 
 
 class GraphStem(nn.Module):

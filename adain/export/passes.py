@@ -11,6 +11,7 @@ from onnx import numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 __all__ = [
+    "constant_fills",
     "constant_reshapes",
     "fold_constants",
     "integer_moves",
@@ -22,6 +23,17 @@ __all__ = [
 
 _MOVES = ("DepthToSpace", "Pad", "Slice")
 _LARGE = 1 << 20  # bytes; a file may grow by so much for one folded node
+
+
+def constant_fills(model: onnx.ModelProto) -> None:
+    """Write torch's `full_like(x, c)` as Clip(x, c, c) instead of Expand(c, Shape(x)): WebGPU has no Shape."""
+    scalars = {constant.name for constant in model.graph.initializer if not constant.dims}
+    shapes = {node.output[0]: node.input[0] for node in model.graph.node if node.op_type == "Shape"}
+    for node in model.graph.node:
+        if node.op_type == "Expand" and node.input[0] in scalars and node.input[1] in shapes:
+            node.op_type = "Clip"
+            node.input[:] = [shapes[node.input[1]], node.input[0], node.input[0]]
+    remove_unused(model)
 
 
 def constant_reshapes(model: onnx.ModelProto) -> None:

@@ -64,6 +64,7 @@ def trace(
     assert program is not None
     model = program.model_proto
     passes.constant_reshapes(model)
+    passes.constant_fills(model)
     passes.fold_constants(model)
     limit_fans(model)
     passes.merge_constants(model)

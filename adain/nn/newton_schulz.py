@@ -34,7 +34,7 @@ def newton_schulz_roots(*, iterations: int = ITERATIONS, dtype: torch.dtype = to
 
     def roots(covariance: Tensor) -> tuple[Tensor, Tensor]:
         identity = torch.eye(covariance.shape[-1], dtype=dtype, device=covariance.device)
-        trace = (covariance.to(dtype) * identity).sum(dim=(1, 2), keepdim=True)  # (N, 1, 1)
+        trace = (covariance.to(dtype) * identity).sum(dim=(-2, -1), keepdim=True)  # (..., 1, 1)
         whitening, coloring = _iterate(covariance.to(dtype) / trace, identity, iterations)
         root = trace.sqrt()
         return (whitening / root).to(covariance.dtype), (coloring * root).to(covariance.dtype)
@@ -58,7 +58,7 @@ def scale_factors(channels: int, iterations: int = ITERATIONS) -> list[float]:
 
 
 def _iterate(scaled: Tensor, identity: Tensor, iterations: int) -> tuple[Tensor, Tensor]:
-    """Matrices (N, C, C) with trace 1 to their powers -1/2 and 1/2."""
+    """Matrices (..., C, C) with trace 1 to their powers -1/2 and 1/2."""
     triple = 3 * identity
     first, *others = scale_factors(scaled.shape[-1], iterations)
     step = first / 2 * (triple - first**2 * scaled)  # the inverse root starts as the identity

@@ -18,7 +18,7 @@ from adain.nn.padding import crop_to, int_max, pad_to, reflected
 __all__ = ["MatrixRoots", "Operators", "diagonal", "eigh_roots"]
 
 MatrixRoots: TypeAlias = Callable[[Tensor], tuple[Tensor, Tensor]]
-"""From regularised covariances (N, C, C) to (C^-1/2, C^1/2), each (N, C, C)."""
+"""From regularised covariances (..., C, C) to (C^-1/2, C^1/2), each (..., C, C)."""
 
 _NARROW = 64  # channels; up to here one product per picture leaves most of a GPU idle, so there is one per row
 _TINY = 1e-12  # avoids division by 0 for a mask that is 0 everywhere
@@ -28,15 +28,15 @@ def eigh_roots(covariance: Tensor) -> tuple[Tensor, Tensor]:
     """Whitening and coloring matrices by eigendecomposition, in float64 inside.
 
     Args:
-        covariance: (N, C, C), symmetric and positive definite (see `adain.nn.fusions.wct.regularized`).
+        covariance: (..., C, C), symmetric and positive definite (see `adain.nn.fusions.wct.regularized`).
 
     Returns:
-        C^-1/2 and C^1/2, (N, C, C) each, in the dtype of `covariance`.
+        C^-1/2 and C^1/2, (..., C, C) each, in the dtype of `covariance`.
     """
-    values, vectors = torch.linalg.eigh(covariance.double())  # (N, C), (N, C, C)
+    values, vectors = torch.linalg.eigh(covariance.double())  # (..., C), (..., C, C)
     # rounding may leave an eigenvalue below what `regularized` guarantees
-    roots = values.clamp_min(COVARIANCE_FLOOR / 2).sqrt()[:, None, :]  # (N, 1, C)
-    transposed = vectors.transpose(1, 2)
+    roots = values.clamp_min(COVARIANCE_FLOOR / 2).sqrt()[..., None, :]  # (..., 1, C)
+    transposed = vectors.transpose(-2, -1)
     whitening = (vectors / roots) @ transposed
     coloring = (vectors * roots) @ transposed
     return whitening.to(covariance.dtype), coloring.to(covariance.dtype)

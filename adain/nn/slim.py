@@ -98,10 +98,9 @@ class SlimNetwork(StyleTransfer):
     def decoded_regions(self, fused: Maps, stage: Stage, given: Arrays, shares: Callable[[int], Tensor]) -> Tensor:
         """See `StyleTransfer.decoded_regions`. Each region modulates the decoder inside its own mask."""
         flat = torch.cat([given[name] for name in _told(stage)], dim=2)  # (N, S + 1, D)
-        per_region = self.decoder.modulation(flat.flatten(0, 1))  # (N * (S + 1), C, 1, 1) each
         modulation = {
-            name: self.operators.blend(values.reshape(-1, flat.shape[1], values.shape[1]), shares(_stride(name)))
-            for name, values in per_region.items()
+            name: self.operators.blend(values, shares(_stride(name)))
+            for name, values in self.decoder.modulation.of_regions(flat).items()
         }
         picture: Tensor = self.decoder(
             [_scaled(fused[each.name]) for each in stage.maps], modulation, self.operators.at_least

@@ -113,10 +113,20 @@ class Modulation(nn.Module):
 
     def forward(self, code: Tensor) -> dict[str, Tensor]:
         """(N, inputs) to the outputs by name, (N, C, 1, 1) each."""
+        return self._named(self._values(code)[:, :, None, None], dim=1)
+
+    def of_regions(self, codes: Tensor) -> dict[str, Tensor]:
+        """(N, R, inputs) to the outputs by name, (N, R, C) each."""
+        return self._named(self._values(codes), dim=2)
+
+    def _values(self, code: Tensor) -> Tensor:
         standard = (code - self.center) / self.spread
-        values = _CAUTION * self.out(torch.relu(self.hidden(standard)))[:, :, None, None]
-        named = zip(self.channels, values.split(tuple(self.channels.values()), 1), strict=True)
-        return {name: 1 + value if name.startswith("gain") else value for name, value in named}
+        values: Tensor = _CAUTION * self.out(torch.relu(self.hidden(standard)))
+        return values
+
+    def _named(self, values: Tensor, dim: int) -> dict[str, Tensor]:
+        pieces = zip(self.channels, torch.split(values, list(self.channels.values()), dim), strict=True)
+        return {name: 1 + value if name.startswith("gain") else value for name, value in pieces}
 
 
 class SlimDecoder(nn.Module):

@@ -37,8 +37,8 @@ GRAPHS_OF_FAMILIES = [(name, kind) for name, options in FAMILIES.items() for kin
 
 # What all of WebGPU, CoreML and TensorRT have: their lists of operators, less what each restricts.
 PORTABLE_OPERATORS = """
-    Add Cast Clip Concat Conv ConvTranspose DepthToSpace Div Gemm MatMul MaxPool Mul ReduceMean ReduceSum Relu
-    Reshape Resize Slice Split Sqrt Squeeze Sub Transpose Unsqueeze
+    Add AveragePool Cast Clip Concat Conv ConvTranspose DepthToSpace Div Gemm MatMul MaxPool Mul Pow ReduceMean
+    ReduceSum Relu Reshape Resize Slice Split Sqrt Squeeze Sub Transpose Unsqueeze
 """
 
 
@@ -194,12 +194,13 @@ def test_nothing_of_the_machine_is_in_a_file(adain_export: Export) -> None:
 def test_a_portable_graph_has_only_operators_that_every_runtime_has(
     exports: Exports, name: str, sizes: tuple[int, int]
 ) -> None:
-    portable = exports(name, Options(portable=True, kinds=("apply",))).graphs["apply"]
-    graph = onnx.load(portable.path).graph
-    assert {node.op_type for node in graph.node} <= set(PORTABLE_OPERATORS.split())
-    ceiled = [attribute.i for node in graph.node for attribute in node.attribute if attribute.name == "ceil_mode"]
-    assert not any(ceiled)
-    assert (portable.info.size_multiple, portable.info.size_minimum) == sizes
+    graphs = exports(name, Options(portable=True, kinds=("apply", "decode_regions"))).graphs
+    for portable in graphs.values():
+        graph = onnx.load(portable.path).graph
+        assert {node.op_type for node in graph.node} <= set(PORTABLE_OPERATORS.split())
+        ceiled = [attribute.i for node in graph.node for attribute in node.attribute if attribute.name == "ceil_mode"]
+        assert not any(ceiled)
+        assert (portable.info.size_multiple, portable.info.size_minimum) == sizes
 
 
 @pytest.mark.parametrize(("name", "kind"), GRAPHS_OF_FAMILIES)

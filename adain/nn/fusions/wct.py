@@ -22,9 +22,9 @@ __all__ = ["WCT", "WCTWithStd", "regularized"]
 
 
 def regularized(covariance: Tensor) -> Tensor:
-    """The covariance (N, C, C) with its diagonal raised by 1e-3 of the mean eigenvalue and by 1e-5."""
-    ridge = COVARIANCE_RIDGE * diagonal(covariance).mean(dim=-1) + COVARIANCE_FLOOR  # (N,)
-    return covariance + ridge[:, None, None] * _identity(covariance.shape[-1], covariance)
+    """The covariance (..., C, C) with its diagonal raised by 1e-3 of the mean eigenvalue and by 1e-5."""
+    ridge = COVARIANCE_RIDGE * diagonal(covariance).mean(dim=-1) + COVARIANCE_FLOOR  # (...)
+    return covariance + ridge[..., None, None] * _identity(covariance.shape[-1], covariance)
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,8 +70,7 @@ class WCT(MapFusion):
     def regions(self, moments: Statistics) -> dict[str, Tensor]:
         """See `MapFusion.regions`."""
         mean, covariance = self._regional(moments)
-        whitening, _ = self.operators.roots(regularized(covariance.flatten(0, 1)))
-        return {"mean": mean, "whitening": whitening.view_as(covariance)}
+        return {"mean": mean, "whitening": self.operators.roots(regularized(covariance))[0]}
 
     def transfer(self, content: Statistics, style: Statistics, target: Statistics, alpha: float | Tensor) -> Transfer:
         """See `MapFusion.transfer`; at alpha 0 the matrix is the identity."""
