@@ -130,7 +130,7 @@ def _with_random_weights(entry: Entry) -> Any:
     row = dataclasses.replace(row, files=tuple(pinned))
     if entry.backend == "torch":
         return Stylizer(row, TorchBackend(row, files, "cpu"))
-    from adain.export.writing import Options, export
+    from adain.export.graphs import Options, export
     from adain.runtimes.graph_files import GraphFiles
     from adain.runtimes.ort_session import OrtBackend
 

@@ -102,7 +102,7 @@ def graphs(exports: Exports, model: str, *, portable: bool) -> dict[GraphKind, P
 
     Of these only the whole network has to be exported.
     """
-    from adain.export.writing import Options
+    from adain.export.graphs import Options
 
     if portable:
         return {kind: graph.path for kind, graph in exports(model, Options(portable=True)).graphs.items()}

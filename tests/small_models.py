@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from adain import registry
-from adain.export.writing import Options, Written, export
+from adain.export.graphs import Options, Written, export
 from adain.nn import build
 from adain.nn.network import StyleTransfer
 from adain.nn.slim import SlimNetwork

@@ -173,8 +173,8 @@ def _directory(case: Case, weights_dir: Path | None) -> str | None:
 
 def _report(store: Store, output: Path) -> None:
     from adain.atomic import write_text
+    from adain.bench.markdown import markdown
     from adain.bench.plot import lines_of, plot
-    from adain.bench.table import markdown
 
     if not store.results and not store.failures:
         return

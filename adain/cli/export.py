@@ -13,7 +13,7 @@ from adain.cli.verbosity import verbose_option
 from adain.errors import AdainError, DeviceError, InputError
 
 if TYPE_CHECKING:
-    from adain.export.writing import Written
+    from adain.export.graphs import Written
     from adain.nn.network import StyleTransfer
     from adain.runtimes.contract import Io, Precision
 
@@ -88,7 +88,7 @@ def export(
     from adain.runtimes.graph_files import FURTHER, GRAPHS, sharing
 
     try:
-        from adain.export import writing as exporting
+        from adain.export import graphs as exporting
         from adain.nn.build import load
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("adain"):

@@ -60,7 +60,7 @@ def video(
     (.safetensors). Video files need the extra `video`.
     """
     from adain.video.opening import check_output
-    from adain.video.pipeline import stylize
+    from adain.video.stylizing import stylize
 
     check_output(output, source)
     stylizer = open_stylizer()

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from adain.request import StyleRequest
     from adain.stylizer import Stylizer
     from adain.video.clip import Clip
-    from adain.video.writing import VideoSink
+    from adain.video.encoding import VideoSink
 
 __all__ = ["webcam"]
 
@@ -73,7 +73,7 @@ def webcam(
             raise InputError(f"{output}: a camera is written to one of {allowed}, or to - for standard output")
     opening.require_av()
     from adain.video.camera import open_camera
-    from adain.video.pipeline import FrameStylizer, run
+    from adain.video.stylizing import FrameStylizer, run
 
     with closing(open_camera(camera)) as source, FrameBar() as bar:
         frames = FrameStylizer(
@@ -88,7 +88,7 @@ def webcam(
 
 
 def _sink(output: Path, clip: Clip) -> VideoSink:
-    from adain.video.writing import VideoSink
+    from adain.video.encoding import VideoSink
 
     if output == _STDOUT:
         return VideoSink(sys.stdout.buffer, clip, ".mkv", live=True)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from adain.engine import fusions
 from adain.engine.fusions import Layout
-from adain.export.operators import PortableOperators
+from adain.export.graph_operators import PortableOperators
 from adain.nn.network import StyleTransfer
 from adain.registry import Stage
 from adain.runtimes.contract import GRAPHS, STAGED, GraphKind, Io, Signature

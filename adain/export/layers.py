@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from adain.export.operators import GraphOperators
+from adain.export.graph_operators import GraphOperators
 from adain.export.winograd import WinogradConv
 from adain.nn.slim_layers import SpaceToDepthConv
 from adain.nn.vgg import Conv, Decoder, Encoder, Layer

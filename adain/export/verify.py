@@ -17,7 +17,7 @@ from adain.engine import fusions
 from adain.engine.framing import fitting
 from adain.engine.fusions import Layout
 from adain.engine.moments import Moments
-from adain.export.networks import stage_of
+from adain.export.exported import stage_of
 from adain.nn.network import StyleTransfer
 from adain.registry import Stage
 from adain.runtimes.contract import STAGED, GraphInfo, GraphKind, Precision, flatten

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from adain.jobs.contact_sheet import Grid, grid
 from adain.jobs.many import Report, find_contents, find_styles, stylize_many
-from adain.jobs.pipeline import Failure
+from adain.jobs.running import Failure
 
 __all__ = ["Failure", "Grid", "Report", "find_contents", "find_styles", "grid", "stylize_many"]

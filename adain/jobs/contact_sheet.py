@@ -11,8 +11,8 @@ from adain import checks
 from adain.cancellation import CancelInput
 from adain.defaults import GRID_CELL, GRID_SIZE
 from adain.jobs.many import Paths, Progress, alphas_of, find_contents, find_styles
-from adain.jobs.pipeline import PROBLEMS, Failure, reason
 from adain.jobs.plan import Look, looks
+from adain.jobs.running import PROBLEMS, Failure, reason
 from adain.jobs.sources import Found, Source
 from adain.jobs.steps import Stylizing
 from adain.request import PreserveColor, StyleRequest, given

@@ -17,8 +17,8 @@ from adain.errors import InputError, OutputError
 from adain.images import Picture
 from adain.images.formats import READABLE
 from adain.jobs.naming import Template, default_template
-from adain.jobs.pipeline import Failure, Full, run
 from adain.jobs.plan import Result, Task, check_apart, looks, plan, unmade
+from adain.jobs.running import Failure, Full, run
 from adain.jobs.sources import Found, find
 from adain.jobs.steps import Stylizing
 from adain.masking import Masks

@@ -21,7 +21,7 @@ __all__ = ["Stylizing"]
 
 
 class Stylizing:
-    """A model at work on tasks; the first steps of `adain.jobs.pipeline.Steps`.
+    """A model at work on tasks; the first steps of `adain.jobs.running.Steps`.
 
     A style is read once, and encoded once unless CORAL recolours it for each content; it is kept for as long as its
     tasks last: they come grouped by style.

@@ -1,6 +1,6 @@
 """Operations that are implemented differently in torch and in exported graphs: padding, statistics, matrix roots.
 
-A network calls them through its `Operators`. This module has the implementations for torch, `adain.export.operators`
+A network calls them through its `Operators`. This module has the implementations for torch, `adain.export.graph_operators`
 those for graphs. Statistics are always computed from float32 maps.
 """
 

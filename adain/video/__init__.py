@@ -11,6 +11,6 @@ from __future__ import annotations
 
 from adain.video.flicker import flicker
 from adain.video.keyframes import Keyframe
-from adain.video.pipeline import Summary, stylize
+from adain.video.stylizing import Summary, stylize
 
 __all__ = ["Keyframe", "Summary", "flicker", "stylize"]

@@ -7,7 +7,7 @@ import sys
 import av
 
 from adain.errors import DeviceError, ImageError
-from adain.video.reading import VideoSource
+from adain.video.decoding import VideoSource
 
 __all__ = ["open_camera"]
 

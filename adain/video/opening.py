@@ -45,7 +45,7 @@ def open_source(
     if is_gif(path):
         return GifSource(path)
     require_av()
-    from adain.video.reading import VideoSource
+    from adain.video.decoding import VideoSource
 
     return VideoSource.open(path, sound=sound)
 
@@ -62,7 +62,7 @@ def open_sink(path: Path, clip: Clip) -> Sink:
         return GifSink(path, clip)
     if suffix not in VIDEO_SUFFIXES:
         return FolderSink(path)
-    from adain.video.writing import VideoSink
+    from adain.video.encoding import VideoSink
 
     return VideoSink(path, clip, suffix)
 

@@ -206,7 +206,7 @@ def test_an_unwritable_target_is_an_error_before_any_work(loaded: list[str], pai
 
 
 def test_both_backends_make_the_same_texture(exports: Exports) -> None:
-    from adain.export.writing import Options
+    from adain.export.graphs import Options
     from adain.runtimes.graph_files import GraphFiles
     from adain.runtimes.ort_session import OrtBackend
     from adain.runtimes.torch_backend import TorchBackend

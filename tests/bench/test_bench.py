@@ -22,8 +22,8 @@ from PIL import Image
 
 from adain.bench import runner
 from adain.bench.cases import BACKENDS, PRECISIONS, Case
+from adain.bench.markdown import markdown
 from adain.bench.store import schema
-from adain.bench.table import markdown
 from adain.bench.worker import measure
 from adain.cli.main import main
 from adain.engine.backend import Backend

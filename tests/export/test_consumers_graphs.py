@@ -76,7 +76,7 @@ def test_nodes_have_few_tensors_and_old_runtimes_read_the_file(exports: Exports,
     import onnx
 
     from adain.export.fans import MAX_TENSORS
-    from adain.export.writing import Options
+    from adain.export.graphs import Options
 
     kinds = Options(portable=portable).graphs
     found = consumers.graphs(exports, model, portable=portable)

@@ -12,7 +12,7 @@ from adain.runtimes.contract import GraphKind
 
 pytest.importorskip("torch", reason="exporting needs the extra torch")
 
-from adain.export.writing import Options
+from adain.export.graphs import Options
 
 if TYPE_CHECKING:
     from small_models import Exports

@@ -13,7 +13,7 @@ from onnx import helper, numpy_helper
 from small_models import Exports
 
 from adain.export import cpu
-from adain.export.writing import Options
+from adain.export.graphs import Options
 
 SIZES = [(1, 1), (4, 7), (12, 16)]
 

@@ -12,8 +12,8 @@ from pictures import painting, photo
 from PIL import Image
 from small_models import Exports
 
+from adain.export.graphs import Options
 from adain.export.verify import LIMITS
-from adain.export.writing import Options
 from adain.runtimes.contract import CONTRACT_VERSION, GRAPHS, GraphInfo, file_name
 
 README = Path(__file__).resolve().parents[2] / "export" / "README.md"

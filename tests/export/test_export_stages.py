@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from adain.engine.fusions import moments_layout, statistics_layout
 from adain.engine.loop import Styles, stylize
 from adain.errors import WeightsError
-from adain.export.networks import stage_of
+from adain.export.exported import stage_of
+from adain.export.graphs import Options
 from adain.export.verify import Case, compare
-from adain.export.writing import Options
 from adain.runtimes.contract import GRAPHS, STAGED, GraphInfo, GraphKind
 from adain.runtimes.graph_files import GraphFiles, find, names
 from adain.runtimes.ort_session import OrtBackend

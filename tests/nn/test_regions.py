@@ -9,8 +9,8 @@ from pictures import painting, photo
 from torch import Tensor
 
 from adain import images
+from adain.export.exported import exportable
 from adain.export.layers import Form
-from adain.export.networks import exportable
 from adain.nn import build
 from adain.nn import network as networks
 from adain.nn.fusions import FUSIONS

@@ -122,7 +122,7 @@ def test_every_command_runs(surroundings: Path, command: str, monkeypatch: pytes
 def _prepare(command: str, surroundings: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _skip_without_what_it_needs(command)
     if "adain export" in command:  # the other graphs take several times as long, and have tests of their own
-        monkeypatch.setattr("adain.export.writing.Options.graphs", ("whole",))
+        monkeypatch.setattr("adain.export.graphs.Options.graphs", ("whole",))
     if "clip.mp4" in command:
         from clips import moving, write_clip
 

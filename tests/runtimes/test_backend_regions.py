@@ -13,7 +13,7 @@ from small_models import Export, Exports
 
 from adain import images
 from adain.errors import InputError, WeightsError
-from adain.export.writing import Options
+from adain.export.graphs import Options
 from adain.runtimes import graph_files as files
 from adain.runtimes.ort_session import OrtBackend
 from adain.runtimes.torch_backend import TorchBackend

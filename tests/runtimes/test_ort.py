@@ -25,7 +25,7 @@ from adain import images, registry
 from adain.cli.main import main
 from adain.code import mix
 from adain.errors import DeviceError, InputError, WeightsError
-from adain.export.writing import Options
+from adain.export.graphs import Options
 from adain.runtimes import cuda
 from adain.runtimes import graph_files as files
 from adain.runtimes.ort_session import OrtBackend, OrtGraph, choose_device

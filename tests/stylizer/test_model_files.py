@@ -47,7 +47,7 @@ def graphs(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def exported(model: Path, folder: Path) -> Path:
     pytest.importorskip("onnxscript", reason="exporting needs the extra torch")
-    from adain.export.writing import Options, export
+    from adain.export.graphs import Options, export
     from adain.nn.build import load
 
     source = resolve(model)

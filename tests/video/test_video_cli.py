@@ -118,7 +118,7 @@ def test_masks_colors_and_tiles_arrive(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, clip: Path, painting_file: Path, photo_file: Path, out: Path
 ) -> None:
     seen: dict[str, Any] = {}
-    monkeypatch.setattr("adain.video.pipeline.stylize", lambda *args, **options: seen.update(options))
+    monkeypatch.setattr("adain.video.stylizing.stylize", lambda *args, **options: seen.update(options))
     monkeypatch.setattr(loading, "load", lambda *args, **options: None)
     moving_mask = tmp_path / "in"
     options = ["--mask", moving_mask, "--mask", photo_file, "--tile", "64", "--preserve-color", "coral"]

@@ -38,8 +38,8 @@ from clips import (
     ycbcr,
 )
 
-from adain.video.reading import VideoSource
-from adain.video.writing import VideoSink
+from adain.video.decoding import VideoSource
+from adain.video.encoding import VideoSink
 
 LABELS = [Labels(matrix, full) for matrix in (1, 6, 9) for full in (False, True)]
 EIGHT = [  # a quarter turn and a mirror, in every combination; a, b, c, d of the display matrix

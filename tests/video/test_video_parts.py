@@ -26,7 +26,7 @@ from adain.video.clip import Clip, Frame, Sound
 from adain.video.cuts import CutDetector
 from adain.video.keyframes import Timeline, parse
 from adain.video.overlap import LENGTH, Background, prefetch
-from adain.video.pipeline import FrameStylizer, run
+from adain.video.stylizing import FrameStylizer, run
 
 
 def timeline(text: str, styles: int = 3) -> Timeline:

@@ -10,9 +10,9 @@ from pictures import painting, photo
 from torch import Tensor
 
 from adain import images
+from adain.export.exported import exportable
+from adain.export.graph_operators import GraphOperators, PortableOperators
 from adain.export.layers import Form
-from adain.export.networks import exportable
-from adain.export.operators import GraphOperators, PortableOperators
 from adain.nn import build
 from adain.nn.network import StyleTransfer
 from adain.nn.operators import Operators

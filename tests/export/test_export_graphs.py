@@ -22,9 +22,9 @@ from small_models import Export, Exports
 from adain import __version__, images, registry
 from adain.cli.main import main
 from adain.errors import InputError, OutputError
-from adain.export import writing as exporting
+from adain.export import graphs as exporting
+from adain.export.graphs import Options, Written, export
 from adain.export.verify import LIMITS, Case, compare
-from adain.export.writing import Options, Written, export
 from adain.runtimes.contract import CONTRACT_VERSION, GRAPHS, GraphInfo, GraphKind
 
 FAMILIES = {

@@ -20,10 +20,10 @@ from adain.engine.fusions import statistics_layout
 from adain.engine.moments import Moments
 from adain.errors import InputError, OutputError
 from adain.export import cpu
+from adain.export.exported import exportable, stage_of
 from adain.export.graph_modules import signature, stored
+from adain.export.graph_operators import GraphOperators, PortableOperators
 from adain.export.layers import MANY_CHANNELS, Form
-from adain.export.networks import exportable, stage_of
-from adain.export.operators import GraphOperators, PortableOperators
 from adain.export.quantization import quantized
 from adain.export.sharing import share
 from adain.export.tracing import OPSET, trace
