@@ -35,7 +35,7 @@ def markdown(document: dict[str, Any]) -> str:
     """The report: the machine, the results, and what could not be measured.
 
     Args:
-        document: as `schema.json` describes it.
+        document: as `benchmarks/bench.schema.json` describes it.
     """
     results = sorted(document["results"], key=lambda result: _order(result["case"]))
     lines = ["# Speed", "", *_machine(document["machine"]), "", _row(_HEADINGS), _row(["---"] * len(_HEADINGS))]

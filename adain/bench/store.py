@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timezone
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,10 @@ from adain.atomic import write_text
 from adain.bench.cases import Case
 from adain.errors import InputError, OutputError
 
-__all__ = ["FORMAT", "Store", "schema"]
+__all__ = ["FORMAT", "Store"]
 
 FORMAT = 2
-"""Version of `schema.json`; raised by changes that break a reader of the previous version."""
+"""Version of `benchmarks/bench.schema.json`; raised by changes that break a reader of the previous version."""
 
 
 class Store:
@@ -75,12 +74,6 @@ class Store:
 
     def _write(self) -> None:
         write_text(self.path, json.dumps(self.document, indent=1) + "\n")
-
-
-def schema() -> dict[str, Any]:
-    """The JSON Schema of the file of results."""
-    loaded: dict[str, Any] = json.loads((files("adain.bench") / "schema.json").read_text(encoding="utf-8"))
-    return loaded
 
 
 def _continued(path: Path, machine: dict[str, Any]) -> dict[str, Any]:

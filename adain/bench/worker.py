@@ -38,7 +38,7 @@ _RATE_SECONDS = 0.5  # for each of the two measurements of the machine's matrix 
 
 
 def measure(case: Case, weights_dir: str | None = None) -> dict[str, Any]:
-    """Measure a case; the result has the format of `result` in `schema.json`.
+    """Measure a case; the result has the format of `result` in `benchmarks/bench.schema.json`.
 
     Raises:
         AdainError: the case cannot run here; says why.

@@ -1,7 +1,7 @@
 """Operations that are implemented differently in torch and in exported graphs: padding, statistics, matrix roots.
 
-A network calls them through its `Operators`. This module has the implementations for torch, `adain.export.graph_operators`
-those for graphs. Statistics are always computed from float32 maps.
+A network calls them through its `Operators`. This module has the implementations for torch, and
+`adain.export.graph_operators` has those for graphs. Statistics are always computed from float32 maps.
 """
 
 from __future__ import annotations

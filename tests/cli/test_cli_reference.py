@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import runpy
+from pathlib import Path
+from typing import Any
+
 import click
 import pytest
 
 from adain.cli.main import main
-from adain.cli.reference import FILE, REFRESH, reference
+
+SCRIPT = Path(__file__).parents[2] / "docs" / "command_line.py"
+
+pytestmark = pytest.mark.skipif(not SCRIPT.is_file(), reason="docs/ is part of the repository only")
+
+written: dict[str, Any] = runpy.run_path(str(SCRIPT)) if SCRIPT.is_file() else {}
+FILE, REFRESH, reference = (written.get(name) for name in ("FILE", "REFRESH", "reference"))
 
 
 def test_the_reference_is_what_the_commands_say() -> None:

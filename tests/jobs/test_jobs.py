@@ -18,7 +18,7 @@ from adain.code import StyleCode
 from adain.engine.framing import Framing
 from adain.errors import InputError, OutputError
 from adain.images import writing
-from adain.jobs import Report, pipeline, plan, stylize_many
+from adain.jobs import Report, plan, running, stylize_many
 from adain.jobs.plan import Result, Task
 from adain.jobs.sources import Source
 from adain.registry import Stage
@@ -251,7 +251,7 @@ def test_a_full_disk_ends_the_run_and_the_next_goes_on(
         if not next(left, False):
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(pipeline, "WRITERS", writers)
+    monkeypatch.setattr(running, "WRITERS", writers)
     monkeypatch.setattr(Image.Image, "save", until_full)
     report = stylize_many(stylizer, contents, styles, out)
     assert report.stopped
@@ -350,9 +350,9 @@ def test_reading_runs_ahead_and_no_more_pictures_wait_than_allowed() -> None:
     """While the first result is made, the contents behind it are read, but not all."""
     tasks = [Task(Source(Path(str(n)), str(n)), (Result(plan.Look("s", ()), 1.0, Path(str(n))),)) for n in range(12)]
     steps, sink = _Waiting(), _Count()
-    pipeline.run(tasks, steps, sink)
+    running.run(tasks, steps, sink)
     assert sink.finished == [str(n) for n in range(12)]
-    assert steps.read_before_first_result == {str(n) for n in range(pipeline.AHEAD + 1)}
+    assert steps.read_before_first_result == {str(n) for n in range(running.AHEAD + 1)}
 
 
 class _Waiting:
@@ -365,7 +365,7 @@ class _Waiting:
 
     def read(self, content: Source) -> str:
         self.names.add(content.name)
-        if len(self.names) == pipeline.AHEAD + 1:
+        if len(self.names) == running.AHEAD + 1:
             self.enough.set()
         return content.name
 
@@ -388,5 +388,5 @@ class _Count:
     def done(self, result: Result) -> None:
         self.finished.append(str(result.target))
 
-    def failed(self, failure: pipeline.Failure) -> None:
+    def failed(self, failure: running.Failure) -> None:
         raise AssertionError(failure)

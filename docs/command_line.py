@@ -1,8 +1,8 @@
-"""`REFERENCE.md` beside this file: every command and option, as click knows them.
+"""Write `command-line.md` beside this file: every command and option, as click knows them.
 
-    python -m adain.cli.reference
+    python docs/command_line.py
 
-writes it anew; a test says when that is due.
+A test says when that is due.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from adain.cli.main import main
 
 __all__ = ["FILE", "REFRESH", "reference"]
 
-FILE = Path(__file__).with_name("REFERENCE.md")
-REFRESH = "python -m adain.cli.reference"
+FILE = Path(__file__).with_name("command-line.md")
+REFRESH = "python docs/command_line.py"
 
 _HEAD = f"""\
 # Command line
