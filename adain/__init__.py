@@ -7,7 +7,7 @@ A VGG encoder turns content and style into feature maps, a fusion (AdaIN: Huang 
 arXiv:1703.06868; WCT: Li et al. 2017, arXiv:1705.08086) makes the content's features look like the style's,
 and a trained decoder turns them back into a picture.
 
-`import adain` itself loads none of that: a name is fetched from its module when it is first used.
+`import adain` is fast: each name is imported from its module on first use.
 """
 
 from __future__ import annotations
@@ -88,15 +88,15 @@ def models() -> tuple[str, ...]:
     return tuple(MODELS)
 
 
-if not TYPE_CHECKING:  # a type checker would take this for "any attribute exists"
+if not TYPE_CHECKING:  # a type checker would conclude that every attribute exists
 
     def __getattr__(name: str) -> object:
-        if name in ("texture", "video"):  # the module of that name; importing it makes it an attribute
+        if name in ("texture", "video"):  # submodules; importing one sets it as an attribute
             return import_module(f"adain.{name}")
         if name not in _LAZY:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         value = getattr(import_module(_LAZY[name]), name)
-        globals()[name] = value  # the next access no longer comes through here
+        globals()[name] = value  # the next access skips __getattr__
         return value
 
     def __dir__() -> list[str]:

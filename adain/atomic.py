@@ -1,8 +1,8 @@
-"""Files that are written whole or not at all.
+"""Atomic file writes: a file is written completely or not at all.
 
-A file is written beside its target and then takes the target's place in one step. A failure on the way, Ctrl-C
-included, removes it and leaves the target as it was. Only what ends a process without a word (SIGKILL, a power cut)
-leaves one behind: hidden, named `.adain-*.tmp`, and never taken for a picture.
+The content goes to a temporary file beside the target, which then replaces the target in one step. After a failure,
+including Ctrl-C, the temporary file is removed and the target is unchanged. SIGKILL or a power cut can leave a
+temporary file: it is hidden, named `.adain-*.tmp`, and never read as a picture.
 """
 
 from __future__ import annotations
@@ -19,41 +19,41 @@ __all__ = ["beside", "replacing", "write_bytes", "write_text"]
 
 
 def beside(target: Path) -> Path:
-    """A new name in the target's folder; its length does not depend on that of the target's."""
+    """Return a new temporary name in the target's folder. It is short even if the target's name is long."""
     return target.parent / f".adain-{secrets.token_hex(8)}.tmp"
 
 
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Where to write a file that takes the place of `path` when the block ends well, and is removed when it does not.
+    """Yield a temporary path. It replaces `path` if the block succeeds, and is removed if it fails.
 
-    Where `path` is a symbolic link, it replaces the file that the link points to.
+    If `path` is a symbolic link, the file that the link points to is replaced.
 
     Raises:
-        OSError: the place cannot be taken.
+        OSError: `path` cannot be replaced.
     """
     target = Path(os.path.realpath(path))
     temporary = beside(target)
     try:
         yield temporary
         os.replace(temporary, target)
-    finally:  # Ctrl-C comes by here too; after success there is nothing to remove
+    finally:  # also after Ctrl-C; after success there is nothing to remove
         temporary.unlink(missing_ok=True)
 
 
 def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
-    """Write a file from memory.
+    """Write bytes to a file.
 
     Raises:
-        OutputError: it cannot be written.
+        OutputError: the file cannot be written.
     """
     try:
         with replacing(path) as temporary:
-            temporary.write_bytes(content)  # unlike tempfile's 0600, the mode that the umask gives
+            temporary.write_bytes(content)  # the mode follows the umask; tempfile would use 0600
     except OSError as error:
         raise OutputError(f"cannot write {os.fspath(path)}: {error.strerror or error}") from error
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """As `write_bytes`, in UTF-8."""
+    """Write text to a file in UTF-8, as `write_bytes` does."""
     write_bytes(path, text.encode())

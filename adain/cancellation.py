@@ -1,6 +1,6 @@
-"""End a running call, from another thread or after a time limit.
+"""Cancel a running call, from another thread or after a time limit.
 
-A call looks at its `cancel` between styles, pictures, frames, tiles and the stages of a network, and then raises
+A call checks its `cancel` between styles, pictures, frames, tiles and the stages of a network, and raises
 `CancelledError`. Finished files stay; no file is left incomplete.
 """
 
@@ -21,13 +21,13 @@ CancelInput: TypeAlias = "CancelToken | Callable[[], None]"
 
 
 class CancelToken:
-    """Ends every call that has it as `cancel`. Thread-safe.
+    """Cancels every call that it is passed to as `cancel`. Thread-safe.
 
     Args:
-        timeout: time limit in seconds, from now on. None: no limit.
+        timeout: time limit in seconds, counted from now. None: no limit.
 
     Raises:
-        InputError: a timeout that is no number, or negative.
+        InputError: the timeout is not a number, or negative.
     """
 
     def __init__(self, timeout: float | None = None) -> None:
@@ -45,7 +45,7 @@ class CancelToken:
         return self._event.is_set() or self._late()
 
     def check(self) -> None:
-        """Raise a `CancelledError` if this is cancelled."""
+        """Raise a `CancelledError` if the token is cancelled."""
         if self._event.is_set():
             raise CancelledError("the call was cancelled")
         if self._late():
@@ -56,7 +56,7 @@ class CancelToken:
 
 
 def checker(cancel: CancelInput | None) -> Callable[[], None]:
-    """The function that a call runs between its steps. Any exception of the user's becomes a `CancelledError`.
+    """Return the function that a call runs between its steps. Any exception in it becomes a `CancelledError`.
 
     Raises:
         InputError: `cancel` is neither a token nor a function.

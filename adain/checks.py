@@ -1,4 +1,4 @@
-"""Checks of arguments: each returns the argument in its type, or raises an `InputError` with the argument's name."""
+"""Argument checks. Each returns the converted value, or raises an `InputError` with the argument's name."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _F = TypeVar("_F", bound=Callable[..., object])
 
 
 def number(name: str, value: Any, low: float = -LARGEST, high: float = LARGEST, unit: str = "") -> float:
-    """A real, finite number from `low` to `high`. NumPy scalars count; bools and text do not."""
+    """Check a real, finite number from `low` to `high`. NumPy scalars are allowed; bools and text are not."""
     if not isinstance(value, bool) and isinstance(value, numbers.Real) and low <= value <= high:  # type: ignore[operator]
-        return float(value)  # not-a-number fails the comparison
+        return float(value)  # NaN fails the comparison
     allowed = f"in [{low:g}, {high:g}]" if high < LARGEST else _counted("a finite number", unit, low)
     raise InputError(f"{name} must be {allowed}, got {value!r}")
 
 
 def whole(name: str, value: object, low: int = 0, unit: str = "") -> int:
-    """A whole number from `low` on. NumPy integers count; bools and text do not."""
+    """Check a whole number, at least `low`. NumPy integers are allowed; bools and text are not."""
     try:
         found = operator.index(value)  # type: ignore[arg-type]
     except TypeError:
@@ -39,24 +39,24 @@ def whole(name: str, value: object, low: int = 0, unit: str = "") -> int:
 
 
 def listed(name: str, value: object) -> list[Any]:
-    """The items of a list, tuple or array; text and mappings are none."""
+    """Return the items of a list, tuple or array. Text and mappings are refused."""
     if not isinstance(value, Iterable) or isinstance(value, (str, bytes, Mapping, os.PathLike)):
         raise InputError(f"{name} must be a list, got {value!r}")
     try:
         return list(value)
-    except TypeError:  # an array without a dimension
+    except TypeError:  # a 0-dimensional array
         raise InputError(f"{name} must be a list, got {value!r}") from None
 
 
 def path(name: str, value: object) -> Path:
-    """A path, from text or a path object."""
+    """Check a path: text or a path object."""
     if not isinstance(value, (str, os.PathLike)):
         raise InputError(f"{name} must be a path, got {value!r}")
     return Path(value)
 
 
 def callback(name: str, value: _F | None) -> _F | None:
-    """A function, or None."""
+    """Check a function or None."""
     if value is not None and not callable(value):
         raise InputError(f"{name} must be a function or None, got {value!r}")
     return value

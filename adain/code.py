@@ -1,8 +1,8 @@
-"""Style codes: what a fusion needs of a style. Small, encoded once; kept, mixed and saved.
+"""Style codes: the statistics of a style that a fusion needs. Small; a style is encoded once, then mixed and saved.
 
-For AdaIN the mean and standard deviation per channel, for WCT the mean and the root of the covariance per
-level. Both fusions are affine in these, so a convex mix of codes is a convex mix of the stylised features
-(Huang & Belongie 2017, arXiv 1703.06868, section 7.2; Li et al. 2017, arXiv 1705.08086, section 4.3).
+AdaIN needs the mean and standard deviation per channel, WCT the mean and the root of the covariance per level. Both
+fusions are affine in these, so a convex mix of codes is a convex mix of the stylised features (Huang & Belongie 2017,
+arXiv 1703.06868, section 7.2; Li et al. 2017, arXiv 1705.08086, section 4.3).
 """
 
 from __future__ import annotations
@@ -36,23 +36,23 @@ __all__ = [
     "shares",
 ]
 
-FORMAT = "adain.style-code.1"  # in a file's metadata; another number is another layout
-MANY_FORMAT = "adain.style-codes.1"  # of a file of many, see `adain.code_files`
-SUFFIX = ".safetensors"  # of files of style codes, by convention
+FORMAT = "adain.style-code.1"  # in a file's metadata; the number is the version of the layout
+MANY_FORMAT = "adain.style-codes.1"  # a file with many codes, see `adain.code_files`
+SUFFIX = ".safetensors"  # of style code files, by convention
 
 _BEFORE_DIGESTS = {
     "adain-slim": "2ccb60bfcb0ea39d93712e9ab3711158e939ede8f0f8608dc1f8544a7586d148",
     "wct-slim": "7e24f882305158fa3d8fd7c4b07924f7b907c0ce8bb787c03fc32467cd09a9b0",
 }
-"""The digests of codes that were saved without one, when each of these models had one set of weights."""
+"""Digests for old code files that were saved without one; each of these models had one set of weights then."""
 
 
 class Maker(NamedTuple):
-    """What made a style code.
+    """The model that made a style code.
 
     Attributes:
         model: the model's name.
-        digest: of its weights that make codes, `adain.registry.Model.code_digest`; None where the name is enough.
+        digest: digest of the encoder weights, `adain.registry.Model.code_digest`. None if the name is enough.
     """
 
     model: str
@@ -60,11 +60,11 @@ class Maker(NamedTuple):
 
     @classmethod
     def of(cls, model: str, digest: str | None) -> Maker:
-        """The maker of a code, which may have been saved before codes had digests."""
+        """Return the maker of a code, also of a code that was saved before codes had digests."""
         return cls(model, digest or _BEFORE_DIGESTS.get(model))
 
     def agrees(self, other: Maker) -> bool:
-        """Whether both make the same codes: weights decide, names only where they pin the weights."""
+        """Whether both make the same codes. Digests decide; without digests, the names do."""
         return self.digest == other.digest and (self.digest is not None or self.model == other.model)
 
     def __str__(self) -> str:
@@ -73,13 +73,14 @@ class Maker(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class StyleCode:
-    """A style as one model sees it.
+    """A style, encoded by one model.
 
     Attributes:
         model: the name of the model that encoded it.
-        arrays: float32, without a batch dimension; names and shapes are the model's.
-        picture: the style itself, for colour preservation by CORAL. Kept in memory only, never saved.
-        digest: of the model's weights that make codes; only models with the same can use it. None: see `Maker`.
+        arrays: float32, without a batch dimension; names and shapes depend on the model.
+        picture: the style picture, for colour preservation by CORAL. Kept in memory only, never saved.
+        digest: digest of the model's encoder weights; only models with the same digest can use the code. None: see
+            `Maker`.
     """
 
     model: str
@@ -89,7 +90,7 @@ class StyleCode:
 
     @property
     def maker(self) -> Maker:
-        """What made it."""
+        """The model that made the code."""
         return Maker.of(self.model, self.digest)
 
     @property
@@ -111,7 +112,7 @@ class StyleCode:
         """Read a code that `save` wrote.
 
         Raises:
-            InputError: there is no such file, or it is no style code.
+            InputError: the file does not exist, or is not a style code.
         """
         try:
             with safe_open(path, framework="numpy") as file:
@@ -123,8 +124,8 @@ class StyleCode:
             raise InputError(f"{os.fspath(path)} is not a style code: {error}") from error
         if metadata.get("format") == MANY_FORMAT:
             raise InputError(
-                f"{os.fspath(path)} holds many style codes, where one is wanted; "
-                "open it with adain.code_files.CodeFile, or encode the one style into a file of its own"
+                f"{os.fspath(path)} holds many style codes, but one is needed; "
+                "open it with adain.code_files.CodeFile, or encode the one style into its own file"
             )
         if "network" in metadata:
             raise InputError(f"{os.fspath(path)} is a model, not a style code; name it with --model, or load it")
@@ -137,28 +138,28 @@ class StyleCode:
 
 
 def maker_metadata(kind: str, maker: Maker) -> dict[str, str]:
-    """The metadata of a file of style codes: its format and what made them."""
+    """Return the metadata of a style code file: its format and the model that made it."""
     digest = {} if maker.digest is None else {"digest": maker.digest}
     return {"format": kind, "model": maker.model, **digest}
 
 
 def is_code_file(path: str | os.PathLike[str]) -> bool:
-    """Whether a path is, by its name, that of a style code and not of a picture."""
+    """Whether a path has the suffix of a style code file, not of a picture."""
     return os.path.splitext(path)[1].lower() == SUFFIX
 
 
 def mix(codes: Sequence[StyleCode], weights: Sequence[float] | None = None) -> StyleCode:
-    """A convex mix of style codes of one model.
+    """Mix style codes of one model: a convex combination.
 
     Args:
         codes: at least one.
         weights: one per code, at least 0, not all 0; divided by their sum. None: equal.
 
     Returns:
-        A code like any other. It keeps a picture only if every code that counts has the same one.
+        A style code. It has a picture only if all codes with a weight above 0 have the same picture.
 
     Raises:
-        InputError: no codes, codes of several models, or weights that are not as above.
+        InputError: there are no codes, codes of several models, or invalid weights.
     """
     codes = checks.listed("codes", codes)
     for code in codes:
@@ -181,14 +182,14 @@ def mix(codes: Sequence[StyleCode], weights: Sequence[float] | None = None) -> S
 
 
 def shares(count: int, weights: Sequence[float] | None) -> list[float]:
-    """What each of `count` styles counts for: `weights` divided by their sum.
+    """Normalise the weights of `count` styles to sum to 1.
 
     Args:
-        count: at least 1.
+        count: number of styles, at least 1.
         weights: one per style, at least 0, not all 0. None: equal.
 
     Raises:
-        InputError: no styles, or weights that are not as above.
+        InputError: there are no styles, or the weights are invalid.
     """
     if count == 0:
         raise InputError("a mix needs at least one style, got none")
@@ -200,7 +201,7 @@ def shares(count: int, weights: Sequence[float] | None) -> list[float]:
     largest = max(values)
     if largest == 0:
         raise InputError(f"at least one weight must be above 0, got {values}")
-    values = [value / largest for value in values]  # their sum cannot overflow
+    values = [value / largest for value in values]  # so that the sum cannot overflow
     total = sum(values)
     return [value / total for value in values]
 
@@ -219,10 +220,10 @@ def _check_like(first: StyleCode, other: StyleCode) -> None:
 def checked_arrays(
     arrays: Mapping[str, NDArray[np.generic]], path: str | os.PathLike[str]
 ) -> dict[str, NDArray[np.float32]]:
-    """The arrays, which a file of style codes held.
+    """Check the arrays of a style code file.
 
     Raises:
-        InputError: one is not float32, or not finite.
+        InputError: an array is not float32, or not finite.
     """
     checked: dict[str, NDArray[np.float32]] = {}
     for name, array in arrays.items():

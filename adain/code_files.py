@@ -1,7 +1,7 @@
-"""Files of style codes: one code each, or many stacked in one file.
+"""Style code files: one code per file, or many codes in one file.
 
-Many in one is for those who draw styles at random from thousands, as in training: one file to copy, opened once, of
-which only the codes asked for are read. Its arrays are those of `StyleCode` with a leading axis over the codes.
+A file of many codes suits training, where styles are drawn at random from thousands: there is one file to copy, it is
+opened once, and only the drawn codes are read. It holds the arrays of `StyleCode`, stacked along a leading axis.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ def save_codes(codes: Mapping[str, StyleCode], path: str | os.PathLike[str]) -> 
     """Write named style codes of one model into one file, complete or not at all.
 
     Args:
-        codes: at least one; the names are kept in their order.
+        codes: at least one; names and order are kept.
         path: the file; by convention its name ends in `.safetensors`.
 
     Raises:
-        InputError: no codes, or codes of several models.
+        InputError: there are no codes, or codes of several models.
         OutputError: the file cannot be written.
     """
     if not codes:
@@ -47,19 +47,19 @@ def save_codes(codes: Mapping[str, StyleCode], path: str | os.PathLike[str]) -> 
 
 
 class CodeFile(Sequence[StyleCode]):
-    """The style codes in a file, each read when it is asked for. Pickles as its path.
+    """The style codes in a file, read on access. Pickles as its path.
 
     Args:
-        path: what `save_codes` or `StyleCode.save` wrote.
+        path: a file that `save_codes` or `StyleCode.save` wrote.
 
     Attributes:
         path: the file.
-        model: the name of the model they are of.
-        digest: of that model's weights, as in `StyleCode`.
-        names: theirs, in the order of the codes; of a file with one code, the file's own without suffix.
+        model: the name of the model that made the codes.
+        digest: digest of that model's encoder weights, as in `StyleCode`.
+        names: names of the codes, in their order. A file with one code uses the file name without suffix.
 
     Raises:
-        InputError: there is no such file, or it holds no style codes.
+        InputError: the file does not exist, or holds no style codes.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -83,7 +83,7 @@ class CodeFile(Sequence[StyleCode]):
 
     @property
     def maker(self) -> Maker:
-        """What made the codes."""
+        """The model that made the codes."""
         return Maker.of(self.model, self.digest)
 
     def __len__(self) -> int:
@@ -95,10 +95,10 @@ class CodeFile(Sequence[StyleCode]):
     def __getitem__(self, index: slice) -> list[StyleCode]: ...
 
     def __getitem__(self, index: int | slice) -> StyleCode | list[StyleCode]:
-        """The code at a position, or those of a slice.
+        """Read the code at a position, or a list of codes for a slice.
 
         Raises:
-            IndexError: there is no such position.
+            IndexError: the position is out of range.
             InputError: the code's arrays are not finite float32.
         """
         if isinstance(index, slice):

@@ -1,20 +1,19 @@
-"""Keeping the content's colours: two ways, both of Gatys et al. 2016 (arXiv:1606.05897).
+"""Colour preservation, in the two ways of Gatys et al. 2016 (arXiv:1606.05897).
 
-`coral` recolours the *style picture* before it is encoded, so that the style's colours are the content's: the
-linear colour transfer with matrix square roots that CORAL (Sun et al. 2016, arXiv:1511.05547) uses for
-features. `luminance` takes only the brightness of the *stylised picture* and gives it the content's colours.
+`coral` recolours the *style picture* before it is encoded, so that it has the content's colours. This is the linear
+colour transfer with matrix square roots that CORAL (Sun et al. 2016, arXiv:1511.05547) uses for features.
+`luminance` keeps the brightness of the *stylised picture* and gives it the content's colours.
 
-What differs from the reference implementations:
+Differences from the reference implementations:
 
-- pytorch-AdaIN takes the roots of `X X^T + I` of standardised colours: sums over pixels. With pictures of
-  different sizes, the recoloured style is then too contrasty or too pale by the root of the ratio of their
-  pixels. Here each covariance is a mean over its own pixels: the same result for equal sizes, right for
-  others.
-- The identity that keeps the style's root invertible weighs next to nothing in such a sum. Here it is
-  `NOISE_VARIANCE`, and of the style only: what hardly varies in it is compression noise, which would
-  otherwise be blown up to coloured blocks where a nearly grey style meets a colourful content.
-- Colours that `luminance` would take out of the gamut are made paler, which keeps brightness and hue, not
-  clipped, which keeps neither.
+- pytorch-AdaIN takes the roots of `X X^T + I` of standardised colours, which are sums over pixels. If the pictures
+  differ in size, the recoloured style is too contrasty or too pale by the root of the ratio of their pixel counts.
+  Here each covariance is a mean over its own pixels: the same result for equal sizes, and correct for others.
+- In such a sum, the identity that keeps the style's root invertible has almost no weight. Here `NOISE_VARIANCE` takes
+  its place, for the style only. A style's weakest colour direction is mostly compression noise; without this term, a
+  nearly grey style with a colourful content gets coloured blocks.
+- If `luminance` gives colours outside the gamut, they are desaturated, which keeps brightness and hue. Clipping would
+  keep neither.
 """
 
 from __future__ import annotations
@@ -27,8 +26,8 @@ from adain.images.arrays import bands, check_rgb, quantize
 
 __all__ = ["coral", "luminance"]
 
-PRIOR = 4.0  # pixels: nothing for a region of common size; an empty one has the whole content's colours
-NOISE_VARIANCE = 4.0  # of 8-bit levels: two levels, about what JPEG leaves in a flat area
+PRIOR = 4.0  # pixels; negligible in a region of common size, and gives an empty region the whole content's colours
+NOISE_VARIANCE = 4.0  # squared 8-bit levels; a deviation of two levels, about JPEG's noise in a flat area
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # of sRGB-encoded R, G, B; ITU-R BT.601, as YIQ and YCbCr
 
 
@@ -37,20 +36,19 @@ def coral(
 ) -> NDArray[np.uint8]:
     """Recolour a style picture so that its colours have the content's mean and covariance.
 
-    A flat, one-colour style becomes the content's mean colour; with a flat content, that is what any style
-    becomes.
+    If the style or the content has one colour only, the result is the content's mean colour.
 
     Args:
         style: uint8 (H, W, 3), the picture to recolour.
-        content: uint8 (H, W, 3) of any other size, the picture whose colours to take.
-        weights: float32 (H, W), the content's size, at least 0: how much each of its pixels counts, for the colours
-            of a region. `PRIOR` pixels' worth of the whole content are added. None: all alike.
+        content: uint8 (H, W, 3) of any size; its colours are taken.
+        weights: float32 (H, W) of the content's size, at least 0: weight of each content pixel, to take the colours
+            of a region. The whole content is added with the weight of `PRIOR` pixels. None: equal weights.
 
     Returns:
-        uint8, the style's shape. What falls outside 0 to 255 is clipped.
+        uint8, the style's shape, clipped to 0 to 255.
 
     Raises:
-        InputError: if an array is of another dtype or shape.
+        InputError: an array has another dtype or shape.
     """
     check_rgb(style)
     check_rgb(content)
@@ -72,15 +70,15 @@ def luminance(stylized: NDArray[np.uint8], content: NDArray[np.uint8]) -> NDArra
     """Give a stylised picture the content's colours, keeping its own brightness.
 
     Args:
-        stylized: uint8 (H, W, 3), whose luma (BT.601) is kept.
-        content: uint8 of the same shape, whose chroma is taken; paler where the gamut has no such colour of
-            the stylised brightness.
+        stylized: uint8 (H, W, 3); its luma (BT.601) is kept.
+        content: uint8 of the same shape; its chroma is taken, and desaturated where it would leave the gamut at the
+            stylised brightness.
 
     Returns:
         uint8 (H, W, 3).
 
     Raises:
-        InputError: if an array is of another dtype, or the shapes differ.
+        InputError: an array has another dtype, or the shapes differ.
     """
     check_rgb(stylized)
     check_rgb(content)
@@ -98,7 +96,7 @@ def luminance(stylized: NDArray[np.uint8], content: NDArray[np.uint8]) -> NDArra
 def _moments(
     rgb: NDArray[np.uint8], weights: NDArray[np.float32] | None = None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean (3,) and biased covariance (3, 3) of a picture's colours, in 8-bit levels."""
+    """Return the mean (3,) and biased covariance (3, 3) of a picture's colours, in 8-bit levels."""
     shift = rgb[0, 0].astype(np.float64)  # keeps the sums small, and exactly 0 for a flat picture
     pixels = rgb.shape[0] * rgb.shape[1]
     count, total, square = 0.0, np.zeros(3), np.zeros((3, 3))
@@ -113,8 +111,8 @@ def _moments(
 
 
 def _standardized(covariance: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Deviation per channel (3,) and the correlation's root (3, 3); a flat channel correlates with none."""
-    deviation = np.sqrt(np.maximum(covariance.diagonal(), 0))  # round-off may leave less than 0
+    """Return the deviation per channel (3,) and the root of the correlation (3, 3), 0 for a flat channel."""
+    deviation = np.sqrt(np.maximum(covariance.diagonal(), 0))  # round-off may give less than 0
     scale = np.outer(deviation, deviation)
     correlation = np.divide(covariance, scale, out=np.zeros((3, 3)), where=scale > 0)
     values, vectors = np.linalg.eigh(correlation)
@@ -122,7 +120,7 @@ def _standardized(covariance: NDArray[np.float64]) -> tuple[NDArray[np.float64],
 
 
 def _with_luma(content: NDArray[np.uint8], luma: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The given luma (H, W), in 8-bit levels, with the content's chroma, in gamut: (H, W, 3) in [0, 1]."""
+    """Combine a luma (H, W) in 8-bit levels with the content's chroma, in gamut: (H, W, 3) in [0, 1]."""
     grey = content @ LUMA
     chroma = np.subtract(content.transpose(2, 0, 1), grey, dtype=np.float32, order="C")  # (3, H, W), of luma 0
     scale = np.ones_like(luma)

@@ -1,15 +1,15 @@
-"""Everything this package raises on purpose.
+"""The exceptions of this package.
 
     AdainError
-    ├── InputError      (also ValueError)    an argument outside what is allowed
-    ├── ImageError      (also ValueError)    a picture that cannot be read or is not supported
-    ├── OutputError     (also OSError)       a result that cannot be written
-    ├── WeightsError    (also RuntimeError)  weights that are missing, corrupt or of another shape
-    │   └── DownloadError                    weights that could not be fetched
-    ├── DeviceError     (also RuntimeError)  a device or backend that was asked for and cannot be used
-    └── CancelledError  (also RuntimeError)  a call that was ended by its `cancel`
+    ├── InputError      (also ValueError)    an argument is not allowed
+    ├── ImageError      (also ValueError)    a picture cannot be read or is not supported
+    ├── OutputError     (also OSError)       a result cannot be written
+    ├── WeightsError    (also RuntimeError)  weights are missing, corrupt or of another shape
+    │   └── DownloadError                    weights could not be downloaded
+    ├── DeviceError     (also RuntimeError)  a requested device or backend cannot be used
+    └── CancelledError  (also RuntimeError)  a call was ended by its `cancel`
 
-Each message says what came, what is allowed and what to do.
+Each message says what is wrong, what is allowed and what to do.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ __all__ = [
 
 
 class AdainError(Exception):
-    """Base of every error this package raises on purpose."""
+    """Base class of this package's exceptions."""
 
 
 class InputError(AdainError, ValueError):
-    """An argument is outside what is allowed."""
+    """An argument is not allowed."""
 
 
 class ImageError(AdainError, ValueError):
-    """A picture cannot be read or is of a kind that is not supported."""
+    """A picture cannot be read or is not supported."""
 
 
 class OutputError(AdainError, OSError):
@@ -47,12 +47,12 @@ class WeightsError(AdainError, RuntimeError):
 
 
 class DownloadError(WeightsError):
-    """Weights could not be fetched."""
+    """Weights could not be downloaded."""
 
 
 class DeviceError(AdainError, RuntimeError):
-    """A device or backend was asked for and cannot be used."""
+    """A requested device or backend cannot be used."""
 
 
 class CancelledError(AdainError, RuntimeError):
-    """A call was ended by its `cancel`, see `adain.cancellation`; nothing half written is left."""
+    """A call was ended by its `cancel`, see `adain.cancellation`; no file is left incomplete."""

@@ -1,4 +1,4 @@
-"""From a model's name or files to a stylizer: which files, which runtime, which device."""
+"""Load a stylizer from a model's name or files: choose the files, the runtime and the device."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from adain.stylizer import Stylizer, timed
 
 __all__ = ["load"]
 
-logger = logging.getLogger("adain.stylizer")  # a user sees one log of what was chosen and how long it took
+logger = logging.getLogger("adain.stylizer")  # one log for the choices and the times
 
 
 def load(
@@ -32,30 +32,30 @@ def load(
     progress: weights.Progress | None = None,
     backend: str | None = None,
 ) -> Stylizer:
-    """Load a model, and download its weights if they are nowhere on this machine.
+    """Load a model. Download its weights if they are not on this machine.
 
     Args:
         model: one of `adain.models()`, a trained file such as `run/model.safetensors`, or a folder that
             `adain export` wrote.
-        device: `cpu`, `cuda`, `cuda:1` and so on, or a `torch.device`; or `auto`: CUDA where it works, else the CPU.
-        runtime: `onnx` runs the graphs that ship with this package, or that `adain export` wrote into the weights
-            folder, in onnxruntime; `openvino` runs the same graphs in OpenVINO on the CPU; `torch` runs the networks
-            themselves; `auto` is `onnx` where there are graphs, else `torch`.
-        precision: `bf16` in OpenVINO is faster than fp32 and differs from it by about 1 of 255, on CPUs with bf16
-            instructions only. `fp16` and `int8` need graphs that `adain export` wrote in that precision.
-            None: fp32 in OpenVINO and torch; in onnxruntime, what the graphs are in.
-        weights_dir: a folder that holds the weights; else `ADAIN_WEIGHTS_DIR`, the package and the cache are
-            searched.
-        threads: of the CPU for `onnx` and `openvino`, at least 1. None: as many as OMP_NUM_THREADS says, else as there
-            are cores. torch has its own setting, `torch.set_num_threads`.
-        progress: called during a download with the file's name, the bytes so far, and all bytes if known.
+        device: `cpu`, `cuda`, `cuda:1` and so on, a `torch.device`, or `auto`: CUDA if it works, else the CPU.
+        runtime: `onnx` runs ONNX graphs in onnxruntime: the ones that ship with this package, or the ones that
+            `adain export` wrote into the weights folder. `openvino` runs the same graphs in OpenVINO on the CPU.
+            `torch` runs the PyTorch networks. `auto` is `onnx` if there are graphs, else `torch`.
+        precision: `bf16` runs in OpenVINO, only on CPUs with bf16 instructions; it is faster than fp32 and differs
+            from it by about 1 of 255. `fp16` and `int8` need graphs that `adain export` wrote in that precision.
+            None: fp32 in OpenVINO and torch; in onnxruntime, the precision of the graphs.
+        weights_dir: a folder to search for the weights first; None: `ADAIN_WEIGHTS_DIR`, if set. Then the package
+            and the cache are searched.
+        threads: number of CPU threads for `onnx` and `openvino`, at least 1. None: OMP_NUM_THREADS if set, else the
+            number of cores. For torch, use `torch.set_num_threads`.
+        progress: called during a download with the file's name, the bytes received, and the total bytes if known.
         backend: the former name of `runtime`.
 
     Raises:
-        InputError: no such model, device, runtime or precision, or less than one thread.
-        DeviceError: the runtime or the device cannot be used here; says why.
+        InputError: the model, device, runtime or precision is unknown, or `threads` is below 1.
+        DeviceError: the runtime or the device cannot be used here; the message says why.
         WeightsError: weights are missing, corrupt or of another shape.
-        DownloadError: they could not be downloaded.
+        DownloadError: the weights could not be downloaded.
     """
     source = resolve(model)
     name = _one_name(runtime, backend)
@@ -91,10 +91,10 @@ def _one_name(runtime: str, backend: str | None) -> str:
 
 
 def _chosen(source: ModelSource, weights_dir: str | os.PathLike[str] | None, precision: str | None) -> Runtime:
-    """The runtime that `auto` stands for: graphs in onnxruntime where there are any, else torch.
+    """Choose the runtime for `auto`: onnxruntime if there are graphs, else torch.
 
-    onnxruntime is faster than torch on CPUs, and imports faster everywhere. Where it has not the precision that is
-    asked for, the first runtime that has it is taken.
+    onnxruntime is faster than torch on CPUs, and imports faster everywhere. If the usual runtime lacks the requested
+    precision, the first runtime that has it is chosen.
     """
     usual = RUNTIMES["onnx" if graph_files.go_first(source.model, weights_dir, source.folder) else "torch"]
     if precision is None or precision in usual.precisions:
@@ -111,7 +111,7 @@ def _open(
     progress: weights.Progress | None,
     runtime: Runtime,
 ) -> Stylizer:
-    runtime.check(device, precision)  # first: an error now is better than one after a download
+    runtime.check(device, precision)  # before any download
     row = source.model
     files: object = source.graphs(weights_dir) if runtime.runs == "graphs" else source.weights(weights_dir, progress)
     with timed("load"):

@@ -1,8 +1,8 @@
-"""Masks: which style counts where. From files, labels or the content's alpha channel to what a backend takes.
+"""Masks: where in the picture each style applies. Read from files, label maps or the content's alpha channel.
 
-A mask is a picture: white where its style counts, black where it does not, grey for part of it. Where masks sum to
-more than white they are divided by their sum; where they sum to less, the content is kept, and where no mask is, it is
-kept to the pixel.
+A mask is a picture: white where its style applies, black where it does not, grey for partial strength. If masks sum
+to more than white, they are divided by their sum. If they sum to less, part of the content is kept. Pixels without any
+mask are copied from the content.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ __all__ = ["Masks", "label_masks", "over", "read", "scaled", "shares", "split_su
 Several: TypeAlias = Sequence[PictureInput] | Mapping[int, NDArray[np.bool_]]
 Masks: TypeAlias = Several | Literal["subject"]
 
-MOST_LABELS = 64  # of a map; a photograph, or a map saved as JPEG, has more
-FADE = 0.25  # what masks sum to where the network's picture is shown in full, and no more of the content's own pixels
+MOST_LABELS = 64  # in a map; a photograph, or a map saved as JPEG, has more
+FADE = 0.25  # sum of masks from which the network's output is shown alone; below, the content's pixels blend in
 
 
 def label_masks(labels: PictureInput) -> dict[int, NDArray[np.bool_]]:
-    """One mask per label of a map, to be passed as masks: all of them as they are, or a list of those wanted.
+    """Make one mask per label of a label map. Pass the result as masks, or a list of some of its values.
 
     Args:
-        labels: a map as `adain.images.read_labels` takes it: grey values, indices of a palette, or colours 0xRRGGBB.
+        labels: a label map, see `adain.images.read_labels`: grey values, palette indices, or colours 0xRRGGBB.
 
     Returns:
-        bool (H, W) by label, in rising order.
+        Masks, bool (H, W), by label, in ascending order.
 
     Raises:
         ImageError: the map cannot be read.
-        InputError: it has more than 64 labels.
+        InputError: the map has more than 64 labels.
     """
     values = images.read_labels(labels)
     found = np.unique(values)
@@ -52,11 +52,12 @@ def label_masks(labels: PictureInput) -> dict[int, NDArray[np.bool_]]:
 
 
 def split_subject(content: PictureInput, styles: int) -> tuple[Picture, list[NDArray[np.uint8]]]:
-    """A content without its alpha channel; and that as the mask of the first style, the rest of the second's.
+    """Split a content into its colours and masks made of its alpha channel.
 
     Args:
-        content: with an alpha channel. Colours below an alpha of 0 are taken as they are.
-        styles: 1 or 2; with one, the background stays as it is.
+        content: a picture with an alpha channel. Colours under an alpha of 0 are kept.
+        styles: 1 or 2. The first mask is the alpha channel, the second its inverse; with one, the background is not
+            stylized.
 
     Raises:
         InputError: there is no alpha channel.
@@ -65,18 +66,18 @@ def split_subject(content: PictureInput, styles: int) -> tuple[Picture, list[NDA
     picture = images.read(content, keep_hidden=True)
     if picture.alpha is None:
         raise InputError(
-            f"{_named('the content', content)} has no alpha channel that says what its subject is; "
+            f"{_named('the content', content)} has no alpha channel to mark its subject; "
             "give a PNG that has one, or a mask per style"
         )
     return Picture(picture.rgb), [picture.alpha, 255 - picture.alpha][:styles]
 
 
 def read(masks: Several, size: tuple[int, int], first: int = 1) -> NDArray[np.float32]:
-    """Masks at the size of a picture.
+    """Read masks and scale them to the size of a picture.
 
     Args:
-        masks: at least one picture or array, or what `label_masks` returns; of any sizes, but of the picture's aspect.
-            Colours count by their brightness, and less where they are transparent. Arrays may be bool.
+        masks: at least one picture or array, or the result of `label_masks`; any size with the picture's aspect
+            ratio. Colours are converted to grey and multiplied by alpha. Arrays may be bool.
         size: width and height of the picture, in pixels.
         first: number of the first mask in error messages.
 
@@ -85,23 +86,23 @@ def read(masks: Several, size: tuple[int, int], first: int = 1) -> NDArray[np.fl
 
     Raises:
         ImageError: a mask cannot be read.
-        InputError: it is of another aspect, or holds 0 and 1 of 255.
+        InputError: a mask has another aspect ratio, or holds only 0 and 1 of 255.
     """
     listed = masks.values() if isinstance(masks, Mapping) else masks
     return np.stack([_read(mask, size, _named(f"mask {number}", mask)) for number, mask in enumerate(listed, first)])
 
 
 def shares(masks: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Masks (S, H, W) divided by their sum where that is more than 1."""
+    """Divide masks (S, H, W) by their sum where the sum is above 1."""
     divided: NDArray[np.float32] = masks / np.maximum(masks.sum(axis=0), 1)
     return divided
 
 
 def over(stylized: NDArray[np.uint8], content: NDArray[np.uint8], masks: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """A stylized picture with the content's own pixels where no mask is.
+    """Put the content's own pixels into a stylized picture where no mask applies.
 
-    A network gives the content back only about. So its own pixels come in where masks sum to less than a quarter, and
-    are all there is where that is 0.
+    A network reconstructs the content only approximately. So the content's pixels blend in where masks sum to less
+    than a quarter, and replace the stylized ones where the sum is 0.
 
     Args:
         stylized: uint8 (H, W, 3).
@@ -124,10 +125,10 @@ def over(stylized: NDArray[np.uint8], content: NDArray[np.uint8], masks: NDArray
 
 
 def scaled(mask: Picture, size: tuple[int, int], name: str) -> NDArray[np.float32]:
-    """A mask as (H, W) in [0, 1], of a width and a height.
+    """Scale a mask to a width and height: (H, W) in [0, 1].
 
     Raises:
-        InputError: it is of another aspect; says its name.
+        InputError: the mask has another aspect ratio.
     """
     values: NDArray[np.float32] = _grey(mask).astype(np.float32) / np.float32(255)
     if mask.alpha is not None:
@@ -135,7 +136,7 @@ def scaled(mask: Picture, size: tuple[int, int], name: str) -> NDArray[np.float3
     width, height = mask.size
     if (width, height) == size:
         return values
-    # Off by less than a pixel, in the mask or in the picture: that much a size is rounded when a picture is scaled.
+    # Scaling rounds sizes to whole pixels, so the aspect ratio may be off by less than a pixel.
     if abs(width * size[1] - height * size[0]) > max(width, height, *size):
         raise InputError(
             f"{name} is {width}x{height}, of another aspect than the picture of {size[0]}x{size[1]}; "
@@ -152,7 +153,7 @@ def _read(mask: PictureInput, size: tuple[int, int], name: str) -> NDArray[np.fl
     picture = images.read(mask)
     if _grey(picture).max() == 1:
         raise InputError(
-            f"{name} holds only 0 and 1, which is next to black: white is 255; "
+            f"{name} holds only 0 and 1, which is almost black, because white is 255; "
             "multiply it by 255, or pass an array of bool"
         )
     return scaled(picture, size, name)

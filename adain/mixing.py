@@ -1,7 +1,7 @@
-"""A content between styles: a grid whose corners are two, three or four styles, and which blends from each to each.
+"""Style interpolation grid: one content in all mixes between two, three or four styles at the corners.
 
-Mixes of style codes, as in figure 8 of Huang & Belongie 2017 (arXiv 1703.06868). Of three styles, the third is the
-whole lower edge, so that every mix of them is in the grid.
+The style codes are mixed, as in figure 8 of Huang & Belongie 2017 (arXiv 1703.06868). With three styles, the third
+fills the lower edge, so that the grid has every mix of them.
 """
 
 from __future__ import annotations
@@ -41,30 +41,30 @@ def interpolation_grid(
     progress: Callable[[int, int], None] | None = None,
     cancel: CancelInput | None = None,
 ) -> Image.Image:
-    """One content in all mixes between up to four styles, as one picture with the styles beside its corners.
+    """Stylize one content in all mixes of two to four styles, as one grid with the styles beside its corners.
 
     Args:
         stylizer: the model.
         content: a picture.
         styles: two (a row from one to the other), three or four (a square); pictures, or codes of this model.
         steps: results along an edge, at least 2.
-        labels: whether shares in percent are written over results, and names over styles.
+        labels: whether to write shares in percent over the results, and names over the styles.
         alpha: see `adain.StyleRequest`.
-        preserve_color: likewise.
-        size: likewise; each result has it.
-        style_size: likewise.
-        request: all of these in one, in their place; it has neither weights nor masks.
-        progress: called with the results that are done and all there are, first with 0.
+        preserve_color: see `adain.StyleRequest`.
+        size: see `adain.StyleRequest`; the size of each result.
+        style_size: see `adain.StyleRequest`.
+        request: replaces `alpha` to `style_size`; without weights and masks.
+        progress: called with the number of finished results and of all results, first with 0.
         cancel: as for a `Stylizer`.
 
     Returns:
-        An RGB picture, a gapless grid of `steps` x `steps` results, or 1 x `steps` of two styles; the styles are shown
-        left and right of it. A style code that has no picture leaves its place empty.
+        An RGB picture: a gapless grid of `steps` x `steps` results, or 1 x `steps` for two styles, with the styles to
+        the left and right. The place of a style code without a picture stays empty.
 
     Raises:
-        InputError: an argument outside what is allowed, or a grid too large for a picture.
-        ImageError: a picture that cannot be read.
-        CancelledError: `cancel` ended it.
+        InputError: an argument is not allowed, or the grid is too large.
+        ImageError: a picture cannot be read.
+        CancelledError: `cancel` ended the call.
     """
     keywords = StyleRequest(alpha=alpha, preserve_color=preserve_color, size=size, style_size=style_size)
     request = given(request, keywords, StyleRequest(size=MIX_SIZE))
@@ -77,7 +77,7 @@ def interpolation_grid(
     picture = picture if request.size is None else images.resize(picture, request.size)
     codes = stylizer.codes(styles, request, picture, cancel=check)
     if request.preserve_color == "coral":
-        request = replace(request, preserve_color=None)  # the styles have their colours already
+        request = replace(request, preserve_color=None)  # the styles are recoloured already
     made: dict[Shares, tuple[Image.Image, str]] = {}
     wanted = list(dict.fromkeys(shares for row in grid for shares in row))
     for done, shares in enumerate(wanted):
@@ -94,14 +94,14 @@ def interpolation_grid(
 
 
 def grid_shares(styles: int, steps: int) -> list[list[Shares]]:
-    """What each style counts for in each result of a grid, by row and column.
+    """Return the styles' shares for each result of a grid, by row and column.
 
     Args:
-        styles: 2, 3 or 4.
-        steps: along an edge, at least 2.
+        styles: number of styles: 2, 3 or 4.
+        steps: results along an edge, at least 2.
 
     Raises:
-        InputError: another number of styles or steps.
+        InputError: the number of styles or steps is not allowed.
     """
     if styles not in (2, 3, 4):
         raise InputError(f"a grid has two to four styles as its corners, got {styles}")
@@ -115,7 +115,7 @@ def grid_shares(styles: int, steps: int) -> list[list[Shares]]:
 
 
 def _corner(style: StyleInput, code: StyleCode, index: int) -> sheets.Cell:
-    """A style as it was mixed: recoloured if it was."""
+    """The cell of a style. Shows the recoloured style if colours were preserved."""
     picture = None if code.picture is None else code.picture.to_pil()
     name = os.path.basename(style) if isinstance(style, (str, os.PathLike)) else f"style {index + 1}"
     return sheets.Cell(picture, name)

@@ -1,8 +1,8 @@
-"""Which model a user means: a name of the registry, a file that was trained, or a folder of exported graphs.
+"""Resolve a model: a name in the registry, a trained file, or a folder of exported graphs.
 
-resolve("wct-slim")               the registry's; its files are looked for as `adain.weights` says
-resolve("run/model.safetensors")  a trained file; graphs are looked for beside it
-resolve("graphs/")                a folder that `adain export` wrote, or one of the graphs in it
+resolve("wct-slim")               a name in the registry; `adain.weights` finds its files
+resolve("run/model.safetensors")  a trained file; graphs are searched beside it
+resolve("graphs/")                a folder that `adain export` wrote, or a graph in it
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ __all__ = ["ModelSource", "resolve"]
 
 @dataclass(frozen=True)
 class ModelSource:
-    """A model, and where its files are.
+    """A model and the location of its files.
 
     Attributes:
-        model: its row.
-        given: what `resolve` was given, as a name or an absolute path, for other processes.
-        folder: of the user's own files, the only place where graphs are looked for; None: the usual places.
-        file: the user's own weights; None: those of the registry, or none.
+        model: the model's row.
+        given: the argument of `resolve`, as a name or an absolute path, to resolve it again in other processes.
+        folder: folder of the user's files, the only place searched for graphs. None: the usual places.
+        file: the user's weights. None: the registry's weights, or none.
     """
 
     model: Model
@@ -41,45 +41,45 @@ class ModelSource:
     def weights(
         self, weights_dir: str | os.PathLike[str] | None = None, progress: weights.Progress | None = None
     ) -> dict[str, Path]:
-        """The path of each role's file, as `adain.weights.find` returns it, whose arguments these are.
+        """Find the weights: the path of each role's file. Arguments and result as for `adain.weights.find`.
 
         Raises:
             InputError: see `adain.weights.find`.
-            WeightsError: likewise; or there are graphs only.
+            WeightsError: see `adain.weights.find`; or there are only graphs.
         """
         if self.file is not None:
             return {"model": self.file}
         if self.model == registry.MODELS.get(self.model.name):
             return weights.find(self.model, weights_dir, progress=progress)
         raise WeightsError(
-            f"{self.folder} holds graphs of {self.model.name} and not its weights, which torch needs; "
+            f"{self.folder} holds graphs of {self.model.name} but not its weights, which torch needs; "
             f"put {self.model.name}.safetensors beside them, or use runtime onnx"
         )
 
     def find_graphs(self, weights_dir: str | os.PathLike[str] | None = None) -> GraphFiles | None:
-        """The model's graphs; None if there are none. See `adain.runtimes.graph_files.locate`."""
+        """Find the model's graphs; None if there are none. See `adain.runtimes.graph_files.locate`."""
         return graph_files.locate(self.model, weights_dir, self.folder)
 
     def graphs(self, weights_dir: str | os.PathLike[str] | None = None) -> GraphFiles:
-        """The model's graphs.
+        """Find the model's graphs.
 
         Raises:
             InputError: see `find_graphs`.
-            WeightsError: there are none; says how to make them.
+            WeightsError: there are no graphs; the message says how to make them.
         """
         return graph_files.find(self.model, weights_dir, self.folder)
 
 
 def resolve(model: str | os.PathLike[str]) -> ModelSource:
-    """The model that a name or a path stands for; reads what the path holds.
+    """Resolve a name or a path to a model. Reads the files at the path.
 
     Args:
-        model: one of `adain.models()`, a trained file (.safetensors), a folder of exported graphs, or one of those
+        model: one of `adain.models()`, a trained file (.safetensors), a folder of exported graphs, or one of its
             graphs (.onnx).
 
     Raises:
-        InputError: there is no such model, file or folder, or a folder holds graphs of several models or none.
-        WeightsError: the file is damaged, or no model.
+        InputError: the model, file or folder does not exist, or the folder holds graphs of several models or none.
+        WeightsError: the file is damaged, or is not a model.
     """
     text = _text(model)
     if text in registry.MODELS:
@@ -99,7 +99,7 @@ def resolve(model: str | os.PathLike[str]) -> ModelSource:
     return ModelSource(registry.get(text), text)
 
 
-_SUFFIXES = (".safetensors", ".onnx", ".pt", ".pth", ".ckpt")  # of what can only be a file
+_SUFFIXES = (".safetensors", ".onnx", ".pt", ".pth", ".ckpt")  # a name with one of these is a path
 
 
 def _text(model: object) -> str:
@@ -116,7 +116,7 @@ def _how() -> str:
 
 
 def _a_graph(folder: Path) -> Path:
-    """One of the graphs of the only model in a folder."""
+    """Return a graph of the only model in a folder."""
     end = file_name("", "apply")
     found = sorted(folder.glob(f"*{end}"))
     if len(found) == 1:
@@ -130,13 +130,14 @@ def _a_graph(folder: Path) -> Path:
 
 
 def _of_graphs(graph: Path, given: str) -> ModelSource:
-    """The model that a graph was exported from."""
+    """Return the model that a graph was exported from."""
     from adain.runtimes.ort_session import read_info  # imports onnxruntime
 
     info = read_info(graph)
     if not graph.name.startswith(f"{info.model}."):
         raise WeightsError(
-            f"{graph} is a graph of {info.model}; give it and the others the names back that `adain export` gave them"
+            f"{graph} is a graph of {info.model}, but its name says otherwise; restore the names of all graphs as "
+            "`adain export` wrote them"
         )
     row = registry.MODELS.get(info.model)
     hashes = info.weights_sha256
@@ -150,17 +151,19 @@ def _of_graphs(graph: Path, given: str) -> ModelSource:
 
 
 def _row(info: GraphInfo, graph: Path, name: str) -> Model:
-    """The row of a model of which there are only graphs."""
+    """Make the row of a model that has only graphs."""
     maps = info.stages[0].maps
     architecture = SlimArchitecture(
         widths=tuple(each.channels for each in maps),
-        hidden=0,  # graphs do not say, and only torch asks
+        hidden=0,  # not in the graphs; only torch needs it
         covariances=tuple(each.stride for each in maps if each.fusion != "adain"),
         passes=len(info.stages),
     )
     fusion: Literal["adain", "wct"] = "wct" if info.fusion == "wct" else "adain"
     if architecture.stages(fusion) != info.stages:
-        raise WeightsError(f"{graph} is of a network that this version does not know; install the adain that wrote it")
+        raise WeightsError(
+            f"{graph} holds a network that this version does not support; install the adain version that wrote it"
+        )
     files = (
         WeightFile(role=role, name=f"{name}.safetensors", url=None, bytes=None, sha256=sha, licence=info.licence)
         for role, sha in info.weights_sha256.items()

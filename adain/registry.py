@@ -1,7 +1,7 @@
-"""One table of the networks this package can load: shapes, files, licences, papers. Data only.
+"""Registry: the table of the networks this package can load, with shapes, files, licences and papers. Data only.
 
-A new model is one more `Model` in `_TABLE`: the command line's choices, the downloads and the contract tests
-follow from it. The files of this project's own networks lie in `weights/` and have no url.
+To add a model, add a `Model` to `_TABLE`: the command line's choices, the downloads and the contract tests follow from
+it. The files of this project's own networks are in `weights/` and have no url.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ __all__ = [
 
 @dataclass(frozen=True)
 class FusedMap:
-    """A feature map that is given the style's statistics.
+    """A feature map that a fusion changes to the style's statistics.
 
     Attributes:
-        name: as style codes and graphs have it: `relu4_1`, or `x8` for the map at an eighth of the resolution.
+        name: the name in style codes and graphs: `relu4_1`, or `x8` for the map at an eighth of the resolution.
         stride: pixels of the picture per pixel of the map, along each side.
-        channels: how many.
+        channels: number of channels.
         fusion: a name in `adain.engine.fusions.FUSIONS`.
     """
 
@@ -51,8 +51,8 @@ class Stage:
     """One pass of a picture through an encoder, a fusion and a decoder.
 
     Attributes:
-        name: of its networks and graphs. Two stages of one name are the same one twice.
-        maps: what is fused in it.
+        name: name of its networks and graphs. Two stages with the same name are the same stage, run twice.
+        maps: the fused maps.
         numbers_per_pixel: numbers in its widest map, per pixel of the picture.
     """
 
@@ -66,15 +66,15 @@ class Architecture:
     """The shapes of a VGG-19-like encoder and of the decoders that invert it.
 
     Attributes:
-        widths: channels of VGG's five blocks (fewer where the network that was saved stops earlier).
-        levels: k of each fused relu{k}_1, in the order they are applied; one decoder each.
-        encoder_per_level: whether each level has an encoder of its own (roles `encoder1` to `encoder5`, and
-            `decoder1` to `decoder5`), or all share one (role `encoder`; a single decoder is `decoder`).
-        keys: how the files name parameters: by index in the Sequential that was saved (`2.weight`), by
-            layer (`conv11.weight`), or `own`: as this package does, with all roles in one file of the role
-            `model` (`encoder.conv1_1.weight`, `decoder5.conv5_1.weight`).
+        widths: channels of VGG's five blocks (fewer if the saved network stops earlier).
+        levels: k of each fused relu{k}_1, in the order of application; each level has a decoder.
+        encoder_per_level: whether each level has its own encoder (roles `encoder1` to `encoder5`, and `decoder1` to
+            `decoder5`), or all share one (role `encoder`; a single decoder is `decoder`).
+        keys: how the files name parameters: `index` in the saved Sequential (`2.weight`), `layer` (`conv11.weight`),
+            or `own`: this package's names, with all roles in one file of the role `model`
+            (`encoder.conv1_1.weight`, `decoder5.conv5_1.weight`).
         output_relu: whether a ReLU follows the decoders' last convolution.
-        level1_width: channels of the first block in the networks of level 1, where those differ.
+        level1_width: channels of the first block in the networks of level 1, if different.
     """
 
     widths: tuple[int, ...]
@@ -85,11 +85,11 @@ class Architecture:
     level1_width: int | None = None
 
     def widths_at(self, level: int) -> tuple[int, ...]:
-        """Channels of the blocks in the networks of one level."""
+        """Return the channels of the blocks in the networks of one level."""
         return (self.level1_width,) if level == 1 and self.level1_width is not None else self.widths
 
     def stages(self, fusion: str) -> tuple[Stage, ...]:
-        """One stage per level, in their order, each with its own input picture's statistics."""
+        """Return one stage per level, in their order. Each encodes its own input picture."""
         return tuple(self._stage(level, fusion) for level in self.levels)
 
     def _stage(self, level: int, fusion: str) -> Stage:
@@ -100,14 +100,14 @@ class Architecture:
 
 @dataclass(frozen=True, kw_only=True)
 class SlimArchitecture:
-    """The shapes of this project's own networks, `adain.nn.slim`; their one file has the role `model`.
+    """The shapes of this project's own networks, `adain.nn.slim`; each has one file of the role `model`.
 
     Attributes:
         widths: channels at a half, a quarter and an eighth of the picture's resolution.
         hidden: width of the layer between the style code and the decoder's gains.
-        covariances: the maps that are given the style's whole covariance, the others its deviations: 2 for the one at
-            half the resolution, and so on.
-        passes: how often a picture goes through the network.
+        covariances: the maps that take the style's full covariance, by scale: 2 is the map at half the resolution.
+            The other maps take its deviations.
+        passes: number of passes of a picture through the network.
     """
 
     widths: tuple[int, ...]
@@ -117,7 +117,7 @@ class SlimArchitecture:
     keys: Literal["own"] = "own"
 
     def stages(self, fusion: str) -> tuple[Stage, ...]:
-        """The same stage for each pass, by the name of its deepest map."""
+        """Return one stage per pass, all the same, named after its deepest map."""
         scales = [2 << position for position in range(len(self.widths))]
         maps = tuple(
             FusedMap(f"x{scale}", scale, width, "wct-std" if scale in self.covariances else "adain")
@@ -132,13 +132,13 @@ class WeightFile:
     r"""One file of weights.
 
     Attributes:
-        role: what it is to the network: `encoder`, `decoder`, `encoder1` to `encoder5`, `decoder1` to
-            `decoder5`, or `model` for everything in one file.
+        role: the part of the network: `encoder`, `decoder`, `encoder1` to `encoder5`, `decoder1` to `decoder5`, or
+            `model` if one file holds all parts.
         name: the file's name in a weights directory and in the cache.
-        url: where its authors publish it; None if it ships with this package.
-        bytes: its size; None if unknown.
-        sha256: of its content, 64 hex digits; None if unknown, and then `git_blob` is known.
-        git_blob: the id git gives its content: sha1 of `blob <size>\0` and the content, 40 hex digits.
+        url: the authors' address; None if the file ships with this package.
+        bytes: size; None if unknown.
+        sha256: hash of the content, 64 hex digits; None if unknown, then `git_blob` is known.
+        git_blob: git's id of the content: sha1 of `blob <size>\0` and the content, 40 hex digits.
         licence: SPDX identifier.
     """
 
@@ -156,16 +156,16 @@ class Model:
     """A row of the table.
 
     Attributes:
-        name: what the user calls it.
+        name: the name users give.
         summary: one line for a list of models.
         fusion: how features are stylised: `adain` or `wct`.
         architecture: the networks' shapes.
-        files: their weights, one file per role.
-        source: where the weights come from.
+        files: the weights, one file per role.
+        source: origin of the weights.
         paper: authors, year, arXiv id.
-        default_alpha: strength of the style where the user names none, in [0, 1].
-        code_digest: `adain.weights.trained.code_digest` of the weights; None where the files' hashes pin them and they
-            never change, so that the name is enough.
+        default_alpha: default strength of the style, in [0, 1].
+        code_digest: `adain.trained.code_digest` of the weights. None for published weights that never change: their
+            name is enough.
     """
 
     name: str
@@ -180,12 +180,12 @@ class Model:
 
     @property
     def stages(self) -> tuple[Stage, ...]:
-        """What a picture goes through, in order."""
+        """The stages that a picture passes, in order."""
         return self.architecture.stages(self.fusion)
 
     @property
     def licence(self) -> str:
-        """SPDX expression for the weights."""
+        """The SPDX expression for the weights."""
         return " AND ".join(dict.fromkeys(file.licence for file in self.files))
 
     @property
@@ -195,7 +195,7 @@ class Model:
 
     @property
     def bytes(self) -> int | None:
-        """The size of all files together; None if that of one is unknown."""
+        """The size of all files together; None if the size of a file is unknown."""
         total = 0
         for file in self.files:
             if file.bytes is None:
@@ -208,7 +208,7 @@ _VGG19 = (64, 128, 256, 512, 512)
 _LEVELS = (5, 4, 3, 2, 1)  # WCT goes from coarse to fine
 
 _PYTORCH_ADAIN = "https://github.com/naoto0804/pytorch-AdaIN/releases/download/v0.0.0/"
-# Commits, not branches: what a branch holds can change under the hashes.
+# Commits, not branches: the files of a branch can change, and then the hashes no longer fit.
 _DEEP_TRANSFER = (
     "https://raw.githubusercontent.com/pietrocarbo/deep-transfer/"
     "e87e72f9f8612062431a82289b758ef570da52c3/models/autoencoder_vgg19/"
@@ -217,7 +217,7 @@ _COLLABORATIVE_DISTILLATION = (
     "https://raw.githubusercontent.com/MingSun-Tse/Collaborative-Distillation/"
     "4a269dc90020721ef9b279b2926c62f5bcd6d209/trained_models/"
 )
-# There, `5SE.pth` is a symbolic link, which raw.githubusercontent.com does not follow: these are the targets.
+# `5SE.pth` and so on are symbolic links there, which raw.githubusercontent.com does not follow. These are the targets.
 _COLLAB_PATHS = {
     "encoder1": "wct_se_16x_new/20191110-133713_E20.pth",
     "encoder2": "wct_se_16x_new/20191110-132713_E20.pth",
@@ -271,7 +271,7 @@ _WCT_FILES = (
     _wct_file("encoder1", 8_031, "9f60c0230232985e2505eeaaeb670119eacfd590cb06c2ea752538b974a1d2aa"),
     _wct_file("encoder2", 451_726, "b86e3e26b907a9d97a0567826b18fc85c23b5873acc1c2b7ddb9b0a70fc4a0cb"),
     _wct_file("encoder3", 2_223_308, "ff8506173d3a17e7b0fbfbff242c00b6827cfbcd7c21852b46806ae6a3fd7b09"),
-    # Of levels 4 and 5 the repository's tree is what is known; a git blob's id covers its length as well.
+    # For levels 4 and 5 only the git blob ids in the repository's tree are known; such an id also covers the size.
     _wct_file("encoder4", git_blob="48d10de68c06b7e79e1935f3ce230a72f68998d3"),
     _wct_file("encoder5", git_blob="f662e4d9927a7c30c0e9a2e71d75a355a9ab4f7d"),
     _wct_file("decoder1", 7_488, "78e72d8d80ea9460c45bc89bf9c29d0804639771e443a18c46e20e1f73a57578"),
@@ -377,14 +377,14 @@ _TABLE = (
 )
 
 MODELS: Mapping[str, Model] = MappingProxyType({model.name: model for model in _TABLE})
-DEFAULT = "adain-slim"  # the one that needs no download
+DEFAULT = "adain-slim"  # needs no download
 
 
 def get(name: str) -> Model:
-    """The model of that name.
+    """Look up a model by name.
 
     Raises:
-        InputError: there is none; the message lists those there are and names the closest.
+        InputError: the name is unknown; the message lists all names and the closest one.
     """
     if isinstance(name, str) and name in MODELS:
         return MODELS[name]
@@ -394,6 +394,6 @@ def get(name: str) -> Model:
 
 
 def preferred(fusion: Literal["adain", "wct"]) -> str:
-    """The model to take for a fusion where none is named: one that ships, or the one with the least to download."""
+    """Return the default model for a fusion: a shipped one, or else the smallest download."""
     able = (model for model in MODELS.values() if model.fusion == fusion)
     return min(able, key=lambda model: (not model.shipped, model.bytes or math.inf)).name

@@ -1,8 +1,8 @@
-"""The options of a call beside content and styles, in one frozen and checked object: `StyleRequest`.
+"""`StyleRequest`: the options of a call, other than content and styles, in one frozen and checked object.
 
-Pictures, folders, sheets, films, textures and the command line all take it whole. Values are checked when it is made,
-once. Each field has a `Spec` in its metadata; its check and its command line option follow from that. Importing this
-module is fast: it needs neither NumPy nor Pillow.
+Pictures, folders, sheets, films, textures and the command line all use it. Values are checked once, on construction.
+Each field has a `Spec` in its metadata, from which its check and its command line option follow. Importing this module
+is fast: it needs neither NumPy nor Pillow.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Spec:
     choices: tuple[str, ...] = ()
 
     def checked(self, name: str, value: Any) -> Any:
-        """A number in its type, or a choice; an `InputError` if it is not allowed."""
+        """Return the value, numbers in their type; raise an `InputError` if it is not allowed."""
         if self.choices and not (isinstance(value, str) and value in self.choices):
             raise InputError(f"{name} must be one of {(*self.choices, None)}, got {value!r}")
         if self.kind is int:
@@ -62,22 +62,22 @@ class StyleRequest:
     Attributes:
         alpha: strength of the style in [0, 1]; 0 reconstructs the content. None: the model's own default.
         weights: shares of the styles, at least 0 and not all 0; divided by their sum. None: equal.
-        masks: one picture per style, white where it counts: each style is fitted to its own part. Soft masks blend;
-            where they sum to more than white, they are divided by their sum; what no mask covers stays as it is. A
-            mask is scaled to the content; bool arrays count as black and white, and `adain.label_masks` makes masks
-            of a map of labels. For a film, a mask may also be a film, or a folder with a picture per frame. "subject":
-            the first style goes where the content's alpha channel is opaque, a second one to the rest; the result has
-            no alpha channel. None: the styles are mixed, by `weights`.
-        preserve_color: keep the content's colours. `coral` recolours each style before it is encoded, with masks to
-            the colours of its part, in a film to those of each scene's first frame; `luminance` takes only the
-            result's brightness.
-        size: scale the content so that its shorter side has this many pixels. None: as it is.
-        style_size: scale larger styles down to this shorter side. None: as they are.
-        tile: stylize the content in overlapping tiles of this side in pixels, which takes less memory and gives the
-            same picture. 0: never. None: only if it would take more than 2 GiB, or half of the free memory.
+        masks: one picture per style, white where the style applies. Each style is matched to its own part of the
+            content. Soft masks blend. Masks that sum to more than white are divided by their sum; pixels without any
+            mask stay as they are. A mask is scaled to the content. Bool arrays are black and white, and
+            `adain.label_masks` makes masks of a label map. For a film, a mask may also be a film, or a folder with a
+            picture per frame. "subject": the first style applies where the content's alpha channel is opaque, a second
+            style to the rest; the result has no alpha channel. None: the styles are mixed by `weights`.
+        preserve_color: keep the content's colours. `coral` recolours each style before it is encoded: to the
+            content's colours, with masks to the colours of its part, in a film to the colours of each scene's first
+            frame. `luminance` keeps only the result's brightness.
+        size: shorter side in pixels that the content is scaled to. None: not scaled.
+        style_size: shorter side in pixels that larger styles are scaled down to. None: not scaled.
+        tile: side in pixels of overlapping tiles in which the content is stylized, for the same picture in less
+            memory. 0: never. None: only if it would take more than 2 GiB, or half of the free memory.
 
     Raises:
-        InputError: a value of another type, or outside what is allowed.
+        InputError: a value has another type, or is not allowed.
     """
 
     alpha: float | None = field(
@@ -89,12 +89,12 @@ class StyleRequest:
     )
     masks: Masks | None = field(
         default=None,
-        metadata=_spec("Where a STYLE goes: white there, black elsewhere, or grey; one for each STYLE, in order"),
+        metadata=_spec("Where a STYLE applies: white there, black elsewhere, or grey; one for each STYLE, in order"),
     )
     preserve_color: PreserveColor | None = field(
         default=None,
         metadata=_spec(
-            "Keep the content's colours: recolour the style, or take only the result's brightness",
+            "Keep the content's colours: recolour the style, or keep only the result's brightness",
             choices=get_args(PreserveColor),
         ),
     )
@@ -102,14 +102,14 @@ class StyleRequest:
         default=None, metadata=_spec("Scale the content to this shorter side, in pixels", kind=int, low=1)
     )
     style_size: int | None = field(
-        default=512,  # px; the styles of the AdaIN and WCT papers are about that size
+        default=512,  # px; about the size of the styles in the AdaIN and WCT papers
         metadata=_spec("Scale larger styles down to this shorter side; the strokes scale with it", kind=int, low=1),
     )
     tile: int | None = field(
         default=None,
         metadata=_spec(
-            "Stylize in tiles of this side in pixels, for the same picture in less memory; 0 never",
-            unset="only where memory would be short",
+            "Stylize in tiles of this side in pixels: the same picture in less memory; 0 for never",
+            unset="only if memory is short",
             kind=int,
         ),
     )
@@ -121,47 +121,47 @@ class StyleRequest:
                 checked = _OTHERS[name](value) if name in _OTHERS else spec(name).checked(name, value)
                 object.__setattr__(self, name, checked)
         if self.weights is not None and self.masks is not None:
-            raise InputError("weights mix styles all over the picture, masks place them; give one of the two")
+            raise InputError("weights mix styles over the whole picture, masks place them; give one of the two")
 
     @property
     def together(self) -> bool:
-        """Whether several styles go into one result, mixed or each on its part."""
+        """Whether several styles go into one result, mixed or by masks."""
         return self.weights is not None or self.masks is not None
 
     def check(self, styles: int) -> None:
-        """Raise an `InputError` unless this fits so many styles."""
+        """Raise an `InputError` unless weights and masks fit this number of styles."""
         if styles == 0:
             raise InputError("at least one style is needed, got none")
         if self.masks == "subject" and styles > 2:
-            raise InputError(f"a subject and its background take one or two styles, got {styles}")
+            raise InputError(f'masks="subject" takes one or two styles, got {styles}')
         for name, values in (("mask", self.masks), ("weight", self.weights)):
             if values is not None and values != "subject" and len(values) != styles:
                 raise InputError(f"one {name} per style is needed: got {len(values)} {name}s for {styles} styles")
 
     def refuse(self, what: str, *names: str) -> None:
-        """Raise an `InputError` if one of these fields is set; `what` has no use for them."""
+        """Raise an `InputError` if one of these fields is set, because `what` does not use them."""
         for name in names:
             if getattr(self, name) is not None:
                 raise InputError(f"{what} takes no {name}; leave {name} out")
 
 
 def spec(name: str) -> Spec:
-    """The facts about a field of `StyleRequest`."""
+    """Return the `Spec` of a field of `StyleRequest`."""
     found = StyleRequest.__dataclass_fields__[name].metadata["spec"]
     assert isinstance(found, Spec)
     return found
 
 
 def given(request: StyleRequest | None, keywords: StyleRequest, defaults: StyleRequest | None = None) -> StyleRequest:
-    """The request of a call that takes either a ready one or its fields as keywords.
+    """Choose the request of a call that takes either `request` or its fields as keywords.
 
     Args:
-        request: the ready one, or None.
-        keywords: made of the keywords.
-        defaults: what that is if no keyword was given. None: `StyleRequest()`.
+        request: the argument `request`, or None.
+        keywords: the request made of the keywords.
+        defaults: the value of `keywords` if no keyword was given. None: `StyleRequest()`.
 
     Raises:
-        InputError: there are both, or the ready one is none.
+        InputError: both were given, or `request` is not a `StyleRequest`.
     """
     if request is None:
         return keywords

@@ -1,4 +1,4 @@
-"""Pictures side by side, with labels: to look at what was done, not to work on."""
+"""Comparison and contact sheets: labelled pictures side by side, for viewing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from adain.errors import InputError
 
 __all__ = ["Cell", "ContactSheet", "compare", "corner_sheet", "shrunk"]
 
-_PAPER = (128, 128, 128)  # neutral: a colour cast shows against it
+_PAPER = (128, 128, 128)  # neutral grey, so that colour casts show
 _INK = (255, 255, 255)
 _MARGIN = 8  # px between cells
 
@@ -21,8 +21,8 @@ class Cell:
     """A place on a sheet.
 
     Attributes:
-        picture: what is shown, None for an empty place.
-        label: a line of text, cut where it is too long; a line break counts as a space.
+        picture: the picture; None for an empty place.
+        label: a line of text, cut if too long; line breaks become spaces.
     """
 
     picture: Image.Image | None
@@ -30,15 +30,15 @@ class Cell:
 
 
 def compare(content: Image.Image, styles: Sequence[Cell], result: Image.Image) -> Image.Image:
-    """Content, styles and result in a row, labelled.
+    """Draw content, styles and result in a row, labelled.
 
     Args:
-        content: the picture that was stylized, shown in the result's size.
-        styles: each shrunk to the result's height if it is higher.
-        result: shown as it is, pixel for pixel.
+        content: the picture that was stylized; scaled to the result's size.
+        styles: the styles; higher ones are shrunk to the result's height.
+        result: not scaled.
 
     Returns:
-        An RGB picture; what is transparent lies on white.
+        An RGB picture; transparent parts are laid on white.
     """
     height = result.height
     shown = [Cell(cell.picture and shrunk(cell.picture, (4 * height, height)), cell.label) for cell in styles]
@@ -58,18 +58,18 @@ def compare(content: Image.Image, styles: Sequence[Cell], result: Image.Image) -
 
 
 class ContactSheet:
-    """A table of labelled pictures, of which the first row and column are for the originals.
+    """A table of labelled pictures. The first row and column are for the originals.
 
     Args:
-        rows: how many, the first included.
-        columns: likewise.
-        side: of the square that each picture is shrunk into, in pixels.
+        rows: number of rows, including the first.
+        columns: number of columns, including the first.
+        side: side in pixels of the square that each picture is shrunk into.
 
     Attributes:
-        picture: the sheet as it is by now, RGB; what is transparent lies on white.
+        picture: the sheet so far, RGB; transparent parts are laid on white.
 
     Raises:
-        InputError: it would be larger than Pillow reads back without complaint.
+        InputError: the sheet would be larger than Pillow reads without a warning.
     """
 
     def __init__(self, rows: int, columns: int, side: int) -> None:
@@ -80,7 +80,7 @@ class ContactSheet:
         self.picture = Image.new("RGB", size, _PAPER)
 
     def put(self, row: int, column: int, cell: Cell) -> None:
-        """Fill a place, counted from 0."""
+        """Draw a cell at a row and column, counted from 0."""
         left, top = column * self._step[0], row * self._step[1]
         _write(self.picture, cell.label, (left, top, self._side, self._line))
         if cell.picture is not None:
@@ -90,19 +90,19 @@ class ContactSheet:
 def corner_sheet(
     rows: Sequence[Sequence[tuple[Image.Image, str]]], corners: Sequence[Cell], *, labels: bool
 ) -> Image.Image:
-    """A grid of results, gapless, and beside its corners what they come from.
+    """Draw a gapless grid of results, with the originals beside its corners.
 
     Args:
-        rows: of equally many results each, all of one size, with their labels.
-        corners: what is shown beside the upper left, upper right, lower left and lower right result, shrunk to their
-            size; as many as there are. With one row, two.
-        labels: whether a line of text is over each picture.
+        rows: rows of results with their labels; equally many in each row, all of one size.
+        corners: cells beside the upper left, upper right, lower left and lower right result, in this order, shrunk to
+            the results' size. With one row, two.
+        labels: whether to write a line of text over each picture.
 
     Returns:
         An RGB picture.
 
     Raises:
-        InputError: it would be larger than Pillow reads back without complaint.
+        InputError: the sheet would be larger than Pillow reads without a warning.
     """
     width, height = rows[0][0][0].size
     line = _line(height) if labels else 0
@@ -124,7 +124,7 @@ def corner_sheet(
 
 
 def shrunk(picture: Image.Image, box: tuple[int, int]) -> Image.Image:
-    """A picture scaled into a box if it is larger, with its aspect kept; never enlarged."""
+    """Scale a larger picture down into a box, keeping its aspect ratio. Never enlarges."""
     if picture.width <= box[0] and picture.height <= box[1]:
         return picture
     return ImageOps.contain(picture, box, Image.Resampling.LANCZOS)
@@ -140,7 +140,7 @@ def _check_size(size: tuple[int, int], what: str) -> None:
 
 
 def _line(height: int) -> int:
-    """The height of a line of text over a picture of this height."""
+    """Return the height of a line of text over a picture of this height."""
     return min(max(height // 14, 16), 48)
 
 
@@ -151,7 +151,7 @@ def _paste(sheet: Image.Image, picture: Image.Image, at: tuple[int, int]) -> Non
 
 
 def _write(sheet: Image.Image, text: str, box: tuple[int, int, int, int]) -> None:
-    """A line of text into left, top, width, height."""
+    """Write a line of text into a box of left, top, width, height."""
     left, top, width, height = box
     text = " ".join(text.splitlines())
     font = ImageFont.load_default(height * 3 // 4)

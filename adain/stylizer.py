@@ -1,10 +1,10 @@
-"""The stylizer: one loaded model that gives pictures the style of others.
+"""Stylizer: a loaded model that stylizes pictures.
 
     stylizer = load("wct-collab-distill")
     picture = stylizer("photo.jpg", "painting.jpg", alpha=0.8)
 
-A style is encoded once into a style code, which can be used again, mixed and saved. What was done, and how
-long each step took, goes to the logger `adain.stylizer` at level INFO.
+A style is encoded once into a style code, which can be reused, mixed and saved. The logger `adain.stylizer` reports
+each step and its time at level INFO.
 """
 
 from __future__ import annotations
@@ -40,12 +40,13 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Stylizer:
-    """A model on a device; call it with a content and a style. Made by `load`.
+    """A model on a device. Call it with a content and a style. `load` makes one.
 
     Attributes:
         model: the registry's row.
-        backend: what runs the network.
-        loading: what loads it again, in another process too; pickled in its place.
+        backend: runs the network.
+        loading: function that loads the stylizer again, also in another process. It is pickled in place of the
+            stylizer.
     """
 
     model: Model
@@ -57,12 +58,12 @@ class Stylizer:
 
     @property
     def maker(self) -> Maker:
-        """What style codes of this model say that they are of."""
+        """The maker that style codes of this model have."""
         return Maker(self.model.name, self.model.code_digest)
 
     @property
     def device(self) -> str:
-        """Where the network runs: `cpu`, `cuda` and so on."""
+        """The device that runs the network: `cpu`, `cuda` and so on."""
         return self.backend.device
 
     def __call__(
@@ -80,29 +81,30 @@ class Stylizer:
         request: StyleRequest | None = None,
         cancel: CancelInput | None = None,
     ) -> Image.Image:
-        """Give a content the look of one style, or of several mixed or each on its own part.
+        """Stylize a content with one style, or with several styles, mixed or placed by masks.
 
         Args:
             content: the picture to stylize: a path, a PIL image, or an array (H, W), (H, W, 1), (H, W, 3) or
                 (H, W, 4) of uint8, uint16, or float in [0, 1].
-            style: a picture likewise, a style code of this model or a file of one (.safetensors), or a list of these.
-            alpha: this and all up to `tile`: see `adain.StyleRequest`.
-            weights: likewise.
-            masks: likewise.
-            preserve_color: likewise.
-            size: likewise.
-            style_size: likewise.
-            tile: likewise.
-            request: all of these in one, in their place.
-            cancel: ends the call with a `CancelledError`: an `adain.CancelToken`, or a function that raises.
+            style: a picture of the same kinds, a style code of this model or its file (.safetensors), or a list of
+                these.
+            alpha: see `adain.StyleRequest`.
+            weights: see `adain.StyleRequest`.
+            masks: see `adain.StyleRequest`.
+            preserve_color: see `adain.StyleRequest`.
+            size: see `adain.StyleRequest`.
+            style_size: see `adain.StyleRequest`.
+            tile: see `adain.StyleRequest`.
+            request: replaces `alpha` to `tile`.
+            cancel: an `adain.CancelToken`, or a function that raises. Ends the call with a `CancelledError`.
 
         Returns:
             A picture of exactly the (scaled) content's size: RGB, or RGBA with the content's alpha channel.
 
         Raises:
-            InputError: an argument outside what is allowed, or a style code of another model.
-            ImageError: a picture that cannot be read.
-            CancelledError: `cancel` ended it.
+            InputError: an argument is not allowed, or a style code belongs to another model.
+            ImageError: a picture cannot be read.
+            CancelledError: `cancel` ended the call.
         """
         keywords = StyleRequest(
             alpha=alpha,
@@ -125,13 +127,13 @@ class Stylizer:
         return replace(picture, rgb=rgb).to_pil()
 
     def check(self, request: StyleRequest, styles: int) -> None:
-        """Raise an `InputError` unless the request fits this model and so many styles. Reads no picture."""
+        """Raise an `InputError` unless the request fits this model and number of styles. Reads no picture."""
         request.check(styles)
         if request.tile is not None:
             tiles.choose(request.tile, self.backend, (1, 1))
 
     def alpha(self, request: StyleRequest) -> float:
-        """The request's alpha, or else the model's default."""
+        """Return the request's alpha, or else the model's default."""
         return self.model.default_alpha if request.alpha is None else request.alpha
 
     def stylize_pixels(
@@ -149,16 +151,16 @@ class Stylizer:
         Args:
             rgb: uint8 (H, W, 3).
             codes: style codes, see `codes`.
-            request: gives alpha, weights, tile and luminance; its other fields have been dealt with.
+            request: only alpha, weights, tile and luminance are used.
             masks: (S, H, W) float32 in [0, 1], one per code. None: the codes are mixed.
             follow: see `adain.engine.loop.stylize`.
-            cancel: likewise.
+            cancel: see `adain.engine.loop.stylize`.
 
         Returns:
             uint8 (H, W, 3).
 
         Raises:
-            InputError: the arrays of a code are not this model's.
+            InputError: the arrays of a code do not fit this model.
         """
         used = codes if masks is not None or len(codes) == 1 else [mix(codes, request.weights)]
         styles = loop.Styles(tuple(code.arrays for code in used), masks)
@@ -172,30 +174,30 @@ class Stylizer:
     def stylize_tensor(
         self, content: NDArray[np.float32], code: StyleCode, request: StyleRequest
     ) -> NDArray[np.float32]:
-        """Stylize (1, 3, H, W) float32 without rounding; see `adain.engine.loop`. Only the request's alpha counts."""
+        """Stylize (1, 3, H, W) float32 without rounding; see `adain.engine.loop`. Uses only the request's alpha."""
         return loop.stylize_tensor(self.backend, content, code.arrays, self.alpha(request))
 
     def encode_style(self, style: PictureInput, *, size: int | None = StyleRequest.style_size) -> StyleCode:
-        """Encode a style once, to use, mix or save it.
+        """Encode a style, to reuse, mix or save its code.
 
         Args:
             style: a path, a PIL image or an array, as for a call. An alpha channel is ignored.
-            size: as `style_size` of a request.
+            size: `style_size` of a request.
 
         Returns:
-            Its code. It keeps the picture in memory for colour preservation by CORAL.
+            The style code. It keeps the picture in memory for colour preservation by CORAL.
 
         Raises:
-            InputError: a size below 1.
+            InputError: the size is below 1.
             ImageError: the picture cannot be read.
         """
         return self._encode(_read_style(style, StyleRequest(style_size=size)))
 
     def open_style(self, style: StyleInput, request: StyleRequest) -> StyleCode | Picture:
-        """Read a style, to use it in several calls: a style code, or a picture scaled to the request's style size.
+        """Read a style for several calls: a style code, or a picture scaled to the request's style size.
 
         Raises:
-            InputError: a code of another model, or one without the picture that CORAL recolours.
+            InputError: a code belongs to another model, or lacks the picture that CORAL recolours.
             ImageError: the picture cannot be read.
         """
         if isinstance(style, (str, os.PathLike)) and is_code_file(style):
@@ -205,7 +207,7 @@ class Stylizer:
         self._check_own(style)
         if request.preserve_color == "coral" and style.picture is None:
             raise InputError(
-                'preserve_color="coral" recolours the style picture, and a mixed or saved style code does not hold '
+                'preserve_color="coral" recolours the style picture, but a mixed or saved style code does not hold '
                 'the picture; pass the picture itself, or use preserve_color="luminance"'
             )
         return style
@@ -221,12 +223,12 @@ class Stylizer:
         """Encode the styles of a call.
 
         Args:
-            styles: pictures, or codes of this model or files of them (.safetensors).
-            request: what the call asks for.
-            content: has the colours that CORAL gives each style before it is encoded. None: they keep theirs.
-            masks: (S, H, W) float32 in [0, 1], one per style, of that content's size: a style is given the colours of
-                its part only. None: of all.
-            cancel: called before each style; raises to end it.
+            styles: pictures, style codes of this model, or their files (.safetensors).
+            request: the options of the call.
+            content: CORAL recolours each style to this picture's colours before encoding. None: no recolouring.
+            masks: (S, H, W) float32 in [0, 1], one per style, of the content's size: each style takes the colours of
+                its part only. None: of the whole content.
+            cancel: called before each style; raises to end the call.
 
         Raises:
             InputError: see `open_style`.
@@ -240,7 +242,7 @@ class Stylizer:
             opened = self.open_style(style, request)
             if request.preserve_color == "coral" and content is not None:
                 picture = opened.picture if isinstance(opened, StyleCode) else opened
-                assert picture is not None, "open_style has seen to it"
+                assert picture is not None, "open_style checks this"
                 opened = replace(picture, rgb=color.coral(picture.rgb, content.rgb, part))
             codes.append(self._encode(opened) if isinstance(opened, Picture) else opened)
         return codes
@@ -259,7 +261,7 @@ class Stylizer:
 
 
 def several(style: StyleInput | Sequence[StyleInput]) -> Sequence[StyleInput]:
-    """The styles that an argument stands for, which may be one or a list."""
+    """Return a list of styles from an argument that is one style or a list."""
     one = isinstance(style, (str, bytes, bytearray, memoryview)) or not isinstance(style, Sequence)
     return [style] if one else style  # type: ignore[list-item,return-value]  # bytes are sequences too
 
@@ -267,7 +269,7 @@ def several(style: StyleInput | Sequence[StyleInput]) -> Sequence[StyleInput]:
 def _read_content(
     content: PictureInput, request: StyleRequest, styles: int
 ) -> tuple[Picture, NDArray[np.float32] | None]:
-    """The content, and its masks (S, H, W) if there are any."""
+    """Read the content, and its masks (S, H, W) if there are any."""
     masks = request.masks
     if masks == "subject":
         picture, masks = masking.split_subject(content, styles)
@@ -290,7 +292,7 @@ def _size(picture: Picture) -> str:
 
 @contextmanager
 def timed(step: str) -> Iterator[None]:
-    """Say in the log how long the block took."""
+    """Log how long the block took."""
     start = time.perf_counter()
     yield
     logger.info("%s: %.3f s", step, time.perf_counter() - start)

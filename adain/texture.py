@@ -1,13 +1,13 @@
-"""Textures of any size from a picture of one, by WCT from noise (Li et al. 2017, arXiv 1705.08086, section 4.4).
+"""Texture synthesis at any size, by WCT from noise (Li et al. 2017, arXiv 1705.08086, section 4.4).
 
-Noise takes the place of the content and goes through all levels three times at alpha 1: it has no content of its own,
-so what comes out is the style's covariances and nothing else. Another seed is another texture of the same kind.
+Noise takes the place of the content and passes all levels three times at alpha 1. Noise has no structure of its own,
+so the result shows only the style's covariances. Another seed gives another texture of the same kind.
 
-Differs from the paper: more is made than asked for and the border cut off, because the networks reflect their maps
-there, which a texture shows as lines that meet the edge at right angles.
+Differs from the paper: the texture is made with a margin, which is cut off. The networks pad their maps by reflection,
+which shows at the border as lines perpendicular to the edge.
 
-AdaIN cannot do this: means and deviations per channel leave out how channels go together, and with them the shapes.
-From noise, adain-slim makes a regular grain of strokes in the style's colours, whatever the style.
+AdaIN cannot make textures: means and deviations per channel do not hold the correlations between channels, and with
+them the shapes. From noise, adain-slim makes a regular grain of strokes in the style's colours, for any style.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from adain.stylizer import StyleInput, Stylizer, several
 
 __all__ = ["synthesize"]
 
-PASSES = 3  # the paper's; the first makes the grain, the others the larger shapes
-MARGIN = 64  # px made and cut off at each side: four pixels of relu5_1
+PASSES = 3  # as in the paper; the first makes the grain, the others the larger shapes
+MARGIN = 64  # px on each side, cut off at the end: four pixels of relu5_1
 
 
 def synthesize(
@@ -43,25 +43,26 @@ def synthesize(
     request: StyleRequest | None = None,
     cancel: CancelInput | None = None,
 ) -> Image.Image:
-    """Make a texture that looks like a style, or between several.
+    """Make a texture that looks like a style, or like a mix of several.
 
     Args:
         stylizer: a WCT model.
-        style: as a `Stylizer` takes it.
+        style: one style or a list, as for a `Stylizer`.
         size: width and height of the texture in pixels, at least 1 each.
-        seed: of the noise, at least 0. The same seed, size and style give the same texture; another size another one.
+        seed: seed of the noise, at least 0. The same seed, size and style give the same texture; another size gives
+            another texture.
         weights: see `adain.StyleRequest`.
-        style_size: likewise; what is in the texture scales with it.
-        request: these in one, in their place, and `tile`; it has none of the other fields.
+        style_size: see `adain.StyleRequest`; the shapes in the texture scale with it.
+        request: replaces `weights` and `style_size`, and may set `tile`; no other fields are allowed.
         cancel: as for a `Stylizer`.
 
     Returns:
-        An RGB picture of that size.
+        An RGB picture of the given size.
 
     Raises:
-        InputError: the model is not WCT, a style code is another model's, or an argument is not as above.
+        InputError: the model is not WCT, a style code belongs to another model, or an argument is not allowed.
         ImageError: a style picture cannot be read.
-        CancelledError: `cancel` ended it.
+        CancelledError: `cancel` ended the call.
     """
     request = given(request, StyleRequest(weights=weights, style_size=style_size))
     request.refuse("a texture", "alpha", "masks", "preserve_color", "size")
@@ -75,7 +76,7 @@ def synthesize(
     shape = (height + 2 * MARGIN, width + 2 * MARGIN, 3)
     picture = Image.fromarray(np.random.default_rng(seed).integers(0, 256, shape, np.uint8))
     for _ in range(PASSES):
-        picture = stylizer(picture, code, request=request, cancel=check)  # in tiles where it is large
+        picture = stylizer(picture, code, request=request, cancel=check)  # in tiles if it is large
     return picture.crop((MARGIN, MARGIN, MARGIN + width, MARGIN + height))
 
 

@@ -1,14 +1,14 @@
-"""Trained model files: what `adain train` writes, and the row that such a file describes. Needs no torch.
+"""Read trained model files, which `adain train` writes, into a registry row. Needs no torch.
 
-A model file is a safetensors file of float32 tensors under the names of our torch modules. Its metadata:
+A model file is a safetensors file of float32 tensors with the names of our torch modules. Its metadata:
 
     format        `adain.model.1`
-    network       the model of the registry that it is a variant of: fusion, paper and default alpha are that one's
+    network       the base model in the registry; gives fusion, paper and default alpha
     architecture  JSON, the attributes of `SlimArchitecture`
-    name          what the model is called; optional, else the file's name without suffix
-    licence       of the weights, an SPDX expression; optional
+    name          name of the model; optional, default is the file's name without suffix
+    licence       SPDX expression for the weights; optional
 
-Older files have the format `pt`, and in place of the architecture `options`: what differs from that of `network`.
+Older files have the format `pt`, and `options` in place of `architecture`: the differences from `network`'s.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ from adain.registry import Model, SlimArchitecture, WeightFile
 
 __all__ = ["clean_name", "code_digest", "describe", "parse_architecture", "read"]
 
-FORMAT = "adain.model.1"  # another number is another layout
+FORMAT = "adain.model.1"  # the number is the version of the layout
 _OLD_FORMAT = "pt"
-_UNKNOWN_LICENCE = "NOASSERTION"  # SPDX's word for it
-_LONGEST_NAME = 64  # characters; a file's name has more parts
+_UNKNOWN_LICENCE = "NOASSERTION"  # SPDX's term
+_LONGEST_NAME = 64  # characters; file names append to it
 
 
 def describe(network: str, options: Mapping[str, Any]) -> dict[str, str]:
-    """The metadata that make a file of weights a model file.
+    """Make the metadata of a model file.
 
     Args:
-        network: the model of the registry that it is a variant of.
-        options: what differs from that model's architecture.
+        network: the base model in the registry.
+        options: attributes that differ from the base model's architecture.
     """
     base = registry.get(network).architecture
     assert isinstance(base, SlimArchitecture), network
@@ -52,10 +52,10 @@ def describe(network: str, options: Mapping[str, Any]) -> dict[str, str]:
 
 
 def read(path: Path) -> Model:
-    """The row that a model file describes. Whether each tensor fits is checked when the network is loaded.
+    """Read the registry row of a model file. The shapes of tensors are checked later, when the network is loaded.
 
     Raises:
-        WeightsError: the file is damaged, is no model file, or holds tensors that are not finite float32.
+        WeightsError: the file is damaged, is not a model file, or holds tensors that are not finite float32.
     """
     metadata, tensors = _content(path)
     base = registry.MODELS[metadata["network"]]
@@ -81,16 +81,16 @@ def read(path: Path) -> Model:
 
 
 def clean_name(text: str) -> str:
-    """A model's name that can be a part of a file's name: letters, digits and `_ . + -`."""
+    """Turn a text into a model name that is safe in file names: letters, digits and `_ . + -`."""
     return re.sub(r"[^\w.+-]+", "-", text)[:_LONGEST_NAME].strip(".-") or "model"
 
 
 def code_digest(tensors: Mapping[str, NDArray[np.float32]], layout: Layout) -> str:
-    """Digest of what makes style codes; two models with the same make the same codes.
+    """Hash the encoder weights. Two models with the same digest make the same style codes.
 
     Args:
-        tensors: a network's, by our names; those of its encoders count.
-        layout: of the model's style codes.
+        tensors: the network's tensors, by our names; only its encoders are hashed.
+        layout: layout of the model's style codes.
 
     Returns:
         64 hex digits.
@@ -103,11 +103,11 @@ def code_digest(tensors: Mapping[str, NDArray[np.float32]], layout: Layout) -> s
 
 
 def parse_architecture(values: Mapping[str, Any], base: SlimArchitecture | None = None) -> SlimArchitecture:
-    """An architecture from the values that JSON gives: all of it, or what differs from a base.
+    """Make an architecture from JSON values: all attributes, or the differences from a base.
 
     Raises:
-        ValueError: values outside what is allowed.
-        TypeError: values of another type, unknown or missing ones.
+        ValueError: a value is not allowed.
+        TypeError: a value has another type, is unknown or missing.
     """
     named: dict[str, Any] = {name: tuple(each) if isinstance(each, list) else each for name, each in values.items()}
     found = SlimArchitecture(**named) if base is None else replace(base, **named)
@@ -120,7 +120,7 @@ def parse_architecture(values: Mapping[str, Any], base: SlimArchitecture | None 
 
 
 def _content(path: Path) -> tuple[dict[str, str], dict[str, NDArray[np.float32]]]:
-    """Metadata and tensors; the tensors are read only if the metadata are a model's."""
+    """Read metadata and tensors. The metadata are checked before the tensors are read."""
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
@@ -150,7 +150,7 @@ def _check_metadata(metadata: Mapping[str, str], path: Path) -> None:
     if kind.startswith("adain.model") and kind != FORMAT:
         raise WeightsError(f"{path} has the format {kind}, this version reads {FORMAT}; install a newer adain")
     if kind not in (FORMAT, _OLD_FORMAT) or network is None:
-        raise WeightsError(f"{path} does not say in its metadata which network it is; {_WHAT_IS_ONE}")
+        raise WeightsError(f"{path} names no network in its metadata; {_WHAT_IS_ONE}")
     known = [name for name, row in registry.MODELS.items() if isinstance(row.architecture, SlimArchitecture)]
     if network not in known:
         raise WeightsError(f"{path} holds an unknown network {network!r}; this version runs {', '.join(known)}")

@@ -1,11 +1,11 @@
-"""Style transfer as data augmentation, for those who train other networks (extra: torch).
+"""Style transfer as data augmentation for training other networks (extra: torch).
 
     augment = v2.Compose([v2.RandomResizedCrop(224), RandomStyle("paintings/", p=0.5), v2.ToImage(), ...])
 
-Networks trained on photographs recognise texture rather than shape; trained on photographs in random styles they
+Networks trained on photographs recognise texture rather than shape. Trained on photographs in random styles, they
 recognise shape, and detect and classify better (Geirhos et al. 2019, arXiv 1811.12231: Stylized-ImageNet, every
-photograph in the style of one painting, AdaIN with alpha 1). There the pictures were made once and stored; here each is
-made anew when it is loaded, so that every epoch sees other styles.
+photograph in the style of one painting, AdaIN with alpha 1). In that paper the pictures were made once and stored; here
+they are stylized when loaded, so that every epoch sees other styles.
 """
 
 from __future__ import annotations
@@ -38,44 +38,44 @@ from adain.stylizer import Stylizer
 
 __all__ = ["RandomStyle"]
 
-OVERSHOOT = 0.25  # beyond [0, 1]; what bicubic resizing adds to a hard edge. A normalised picture has more.
+OVERSHOOT = 0.25  # allowed beyond [0, 1]; bicubic resizing overshoots this much at a hard edge, normalisation more
 
-# Models of the process that this one was forked from. A fork copies onnxruntime's sessions but not their threads: to
-# use one, or to free it, waits for these forever.
+# Models of the parent process, kept alive after a fork. A fork copies onnxruntime's sessions but not their threads, so
+# using or freeing a copied session would wait for the threads forever.
 _INHERITED: list[object] = []
 
 
 class RandomStyle(v2.Transform):  # type: ignore[misc]  # torchvision has no types
-    """Give a picture the style of a random painting, with probability `p`, in a pipeline of torchvision's v2.
+    """Random style augmentation: stylize a picture with a random style, with probability `p` (torchvision v2).
 
     Takes PIL images (RGB, or RGBA, which keeps its alpha channel) and tensors (..., 3, H, W), plain, as
-    `tv_tensors.Image` or as `tv_tensors.Video`, uint8 or float in [0, 1]; gives back the same type, size, dtype and
-    device. Boxes, masks, labels and whatever else is in the sample pass unchanged. One call draws one style and one
-    strength for all it is given, as torchvision's transforms do: a batch or a video has one style. Put it before
-    `v2.Normalize`, and after the crop to the size that is trained on: its time is by the pixel.
+    `tv_tensors.Image` or as `tv_tensors.Video`, uint8 or float in [0, 1]. Returns the same type, size, dtype and
+    device. Boxes, masks, labels and other parts of the sample pass unchanged. As in torchvision's transforms, one call
+    draws one style and one strength for all its pictures: a batch or a video has one style. Put the transform before
+    `v2.Normalize`. Put it after the crop to the training size, because its time grows with the pixels.
 
-    Everything is drawn from torch's global random numbers, which a `DataLoader` seeds differently in each worker and
-    the same in each run after `torch.manual_seed`. The model is loaded, and each style encoded, in the process and at
-    the time they are first needed, so the transform itself is small and can be pickled. Where the model's weights are
-    not here yet, `adain models download` first: not every worker by itself.
+    Random numbers come from torch's global generator, which a `DataLoader` seeds differently in each worker, and
+    equally in each run after `torch.manual_seed`. Each process loads the model and encodes each style on first use,
+    so the transform is small and can be pickled. If the weights are not on this machine yet, run
+    `adain models download` first, so that not every worker downloads them.
 
     Args:
-        styles: a picture, a file of style codes (`adain encode` writes them), a folder with any of these in it or
-            in its folders, a pattern such as `paintings/**/*.jpg`, or a list of such.
+        styles: a picture, a file of style codes (`adain encode` writes them), a folder that is searched for these
+            with its subfolders, a pattern such as `paintings/**/*.jpg`, or a list of these.
         p: the probability that a picture is stylized, in [0, 1].
         alpha: strength of the style in [0, 1], or the two ends of a range to draw it from.
-        model: see `adain.load`; the one that the codes are of.
-        backend: `auto`, `onnx` or `torch`, see `adain.load`. In onnxruntime it takes as many threads as torch
-            has: one in a worker, so that workers do not fight over the cores.
-        device: where the model runs. CUDA needs workers started by `spawn`, as always.
+        model: see `adain.load`. Style codes must be of this model.
+        backend: `auto`, `onnx` or `torch`, see `adain.load`. onnxruntime uses as many threads as torch: one in a
+            worker, so that workers do not compete for cores.
+        device: device of the model. CUDA needs workers started by `spawn`.
         weights_dir: see `adain.load`.
         style_size: see `adain.StyleRequest`.
-        cache: how many encoded styles each process keeps; those used last.
+        cache: number of encoded styles that each process keeps, the most recently used.
 
     Raises:
-        InputError: styles that are not there, a probability or strength outside [0, 1], codes of another model;
-            when called: a picture of another mode, shape, dtype or range.
-        ImageError: a style picture that cannot be read, when it is drawn.
+        InputError: styles are missing, a probability or strength is outside [0, 1], or codes are of another model;
+            when called: a picture has another mode, shape, dtype or range.
+        ImageError: when called: the drawn style picture cannot be read.
     """
 
     def __init__(
@@ -105,32 +105,32 @@ class RandomStyle(v2.Transform):  # type: ignore[misc]  # torchvision has no typ
         self._model: tuple[int, Stylizer] | None = None  # and the process that loaded it
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
-        """What torchvision asks for once per call: whether, in which style and how strongly."""
+        """Draw whether to stylize, the style and the strength. torchvision calls this once per call."""
         for inpt in flat_inputs:
             _check(inpt)
-        chance, position, share = torch.rand(3).tolist()  # always three, so that later draws do not depend on these
+        chance, position, share = torch.rand(3).tolist()  # always three: later random numbers do not depend on `p`
         if chance >= self.p:
             return {"style": None}
         low, high = self.alpha
         return {"style": int(position * len(self._styles)), "alpha": low + (high - low) * share}
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        """What torchvision asks for per input; see the class."""
+        """Stylize one input. torchvision calls this for each input."""
         if params["style"] is None or not _is_picture(inpt):
             return inpt
         code, request = self._code(params["style"]), replace(self.request, alpha=params["alpha"])
-        if isinstance(inpt, Image.Image):  # as it lies: turned by its EXIF data, no box would fit
+        if isinstance(inpt, Image.Image):  # an array, so that EXIF orientation is not applied: boxes would not fit
             return self._loaded()(np.asarray(inpt), code, request=request)
         stylized = [self._stylized(each, code, request) for each in inpt.reshape(-1, *inpt.shape[-3:])]
         batch = torch.stack(stylized).reshape(inpt.shape) if stylized else inpt.clone()
         return tv_tensors.wrap(batch.to(inpt.device), like=inpt)
 
     def extra_repr(self) -> str:
-        """What `repr` shows of it."""
+        """The arguments in `repr`."""
         return f"{len(self._styles)} styles, p={self.p}, alpha={self.alpha}, model={self.model}"
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without the loaded model, which neither pickles nor survives a fork."""
+        """Leave out the loaded model, which neither pickles nor survives a fork."""
         return {**self.__dict__, "_model": None, "_codes": OrderedDict()}
 
     def _loaded(self) -> Stylizer:
@@ -152,7 +152,7 @@ class RandomStyle(v2.Transform):  # type: ignore[misc]  # torchvision has no typ
         return code
 
     def _stylized(self, picture: Tensor, code: StyleCode, request: StyleRequest) -> Tensor:
-        """(3, H, W) to (3, H, W) on the CPU."""
+        """Stylize (3, H, W) to (3, H, W) on the CPU."""
         plain = picture.as_subclass(Tensor).detach().cpu()
         if plain.dtype == torch.uint8:
             rgb = self._loaded().stylize_pixels(plain.permute(1, 2, 0).numpy(), [code], request)
@@ -194,7 +194,7 @@ class _Styles:
 
 
 def _is_picture(inpt: Any) -> bool:
-    """Of what torchvision hands over; boxes and masks are tensors too."""
+    """Whether an input is a picture. Boxes and masks are tensors too, of other types."""
     return not isinstance(inpt, tv_tensors.TVTensor) or isinstance(inpt, (tv_tensors.Image, tv_tensors.Video))
 
 
@@ -207,7 +207,7 @@ def _check(inpt: Any) -> None:
         return
     if inpt.ndim < 3 or inpt.shape[-3] != 3 or 0 in inpt.shape[-2:]:
         raise InputError(
-            f"RandomStyle takes tensors (..., 3, H, W), got {tuple(inpt.shape)}; v2.RGB() makes grey colour"
+            f"RandomStyle takes tensors (..., 3, H, W), got {tuple(inpt.shape)}; v2.RGB() converts grey pictures"
         )
     if inpt.dtype == torch.uint8:
         return
@@ -216,7 +216,7 @@ def _check(inpt: Any) -> None:
     if inpt.numel() and not -OVERSHOOT <= float(inpt.min()) <= float(inpt.max()) <= 1 + OVERSHOOT:
         raise InputError(
             f"RandomStyle takes float tensors in [0, 1], got {float(inpt.min()):g} to {float(inpt.max()):g}; "
-            "put it before v2.Normalize, or divide by 255 what goes to 255"
+            "put it before v2.Normalize, or divide by 255 if its values go to 255"
         )
 
 

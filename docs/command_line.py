@@ -1,8 +1,8 @@
-"""Write `command-line.md` beside this file: every command and option, as click knows them.
+"""Write `command-line.md` beside this file: every command and option, from click.
 
     python docs/command_line.py
 
-A test says when that is due.
+A test fails if the file is out of date.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ REFRESH = "python docs/command_line.py"
 _HEAD = f"""\
 # Command line
 
-What `adain COMMAND --help` says, in one place. Written by `{REFRESH}`; do not edit it.
+The help of all commands, as `adain COMMAND --help` prints it. Written by `{REFRESH}`; do not edit it.
 """
 
 
 def reference() -> str:
-    """The whole text, Markdown."""
+    """Return the whole text, in Markdown."""
     context = main.make_context("adain", [], resilient_parsing=True)
     return "\n".join([_HEAD, *_commands(main, context)])
 
 
 def _commands(command: click.Command, context: click.Context) -> Iterator[str]:
-    """A section for a command, and for each of its subcommands."""
+    """Yield a section for a command, and for each of its subcommands."""
     yield _section(command, context)
     if isinstance(command, click.Group):
         for name in command.list_commands(context):
@@ -64,7 +64,7 @@ def _options(command: click.Command, context: click.Context) -> Iterator[str]:
 
 
 def _text(help_text: str) -> str:
-    """A help text as Markdown: paragraphs in one line, those that click is to leave as they are as code."""
+    """Convert a help text to Markdown: each paragraph in one line, unwrapped paragraphs (backspace) as code."""
     paragraphs = []
     for paragraph in inspect.cleandoc(help_text).partition("\f")[0].split("\n\n"):
         kept = re.match(r"\x08\n", paragraph)

@@ -1,1 +1,1 @@
-"""The command line: `adain`, in `adain.cli.main`, and one module per subcommand."""
+"""The command line: `adain` in `adain.cli.main`, and one module per subcommand."""

@@ -1,4 +1,4 @@
-"""`adain bench`: how fast the models are on this machine."""
+"""`adain bench`: measure the speed of the models on this machine."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _T = TypeVar("_T")
 
 
 def _listed(read: Callable[[str], _T]) -> Callable[[click.Context, click.Parameter, str], list[_T]]:
-    """As `callback`: values with commas between them, each read by a function."""
+    """Make a `callback` that reads comma-separated values, each by the function `read`."""
 
     def callback(ctx: click.Context, param: click.Parameter, value: str) -> list[_T]:
         try:
@@ -72,7 +72,7 @@ def _count(text: str) -> int:
     show_default=True,
     callback=_listed(parse_size),
     metavar="SIZE,...",
-    help="Of the content: SIDE of a square or WIDTHxHEIGHT, in pixels.",
+    help="Sizes of the content: SIDE of a square or WIDTHxHEIGHT, in pixels.",
 )
 @click.option(
     "--threads",
@@ -96,18 +96,18 @@ def _count(text: str) -> int:
     type=click.FloatRange(0, min_open=True),
     default=60.0,
     show_default=True,
-    help="Time for a step's runs; fewer are made, but at least three, where they take longer.",
+    help="Time limit for the runs of a step; at least three runs are made.",
 )
 @click.option("--style-size", type=click.IntRange(1), default=512, show_default=True, help="Side of the style.")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
-@click.option("--again", is_flag=True, help="Measure also what the directory has results of.")
+@click.option("--again", is_flag=True, help="Measure again the cases that have results in the directory.")
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("adain-bench"),
     show_default=True,
-    help="Directory for bench.json, bench.md and bench.png; a run that was interrupted goes on there.",
+    help="Directory for bench.json, bench.md and bench.png; an interrupted run continues there.",
 )
 @weights_dir_option
 @verbose_option
@@ -125,10 +125,10 @@ def bench(
     output: Path,
     weights_dir: Path | None,
 ) -> None:
-    """Measure how fast models are on this machine, and how near that is to what it can do.
+    """Measure how fast models are on this machine, and compare that with the machine's limits.
 
-    Every combination of the options is a case of its own process. What the numbers mean is in
-    benchmarks/SPEED.md of this package's repository.
+    Every combination of the options is a case, measured in its own process. benchmarks/SPEED.md in this package's
+    repository explains the numbers.
     """
     from adain.bench.machine import describe
     from adain.bench.store import Store
@@ -164,7 +164,7 @@ def _measure(cases: Sequence[Case], store: Store, weights_dir: Path | None) -> N
 
 
 def _directory(case: Case, weights_dir: Path | None) -> str | None:
-    """Where a case's weights are: `adain export` writes files of the same names in every precision."""
+    """Return the directory of a case's weights. Files of each precision have the same names, so each has a folder."""
     if weights_dir is None:
         return None
     own = weights_dir / case.precision

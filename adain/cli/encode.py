@@ -1,4 +1,4 @@
-"""`adain encode`: styles to style codes, to keep, to send, or to draw from in training."""
+"""`adain encode`: write style codes of pictures, to keep, to send, or to use in training."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ __all__ = ["encode"]
     "--output",
     required=True,
     type=click.Path(path_type=Path),
-    help="Folder for one file per style, or a file for all of them: a name that ends in .safetensors.",
+    help="Folder for one file per style, or one file for all styles: a name that ends in .safetensors.",
 )
-@click.option("--overwrite", is_flag=True, help="Encode again what the folder has.")
+@click.option("--overwrite", is_flag=True, help="Encode styles again, even if their codes exist.")
 @request_options("style_size")
 @model_options
 @verbose_option
@@ -43,9 +43,9 @@ def encode(
 ) -> None:
     """Write the style codes of STYLEs: small files that `adain stylize` takes in place of the pictures.
 
-    A STYLE is a picture, a folder of pictures, or a pattern in quotes such as 'paintings/*.jpg'. A file of many codes
-    is for `adain.transforms.RandomStyle`. In a folder, what is there already is left out, so that a run that was
-    interrupted goes on where it was.
+    A STYLE is a picture, a folder of pictures, or a pattern in quotes such as 'paintings/*.jpg'. One file with many
+    codes is for `adain.transforms.RandomStyle`. In a folder, codes that exist are skipped, so an interrupted run can be
+    continued.
     """
     from adain.code import is_code_file
     from adain.images.formats import READABLE
@@ -64,7 +64,7 @@ def encode(
 
 
 class _Encoding:
-    """Styles to codes, with a bar; what cannot be read is noted and left out."""
+    """Encodes styles, with a progress bar. Styles that cannot be read are noted in `failures` and skipped."""
 
     def __init__(self, stylizer: Stylizer, request: StyleRequest) -> None:
         self.maker = stylizer.maker
@@ -80,7 +80,7 @@ class _Encoding:
                 except ImageError as error:  # its message names the file
                     self.failures.append(str(error))
                 else:
-                    yield source, replace(code, picture=None)  # of thousands, only the codes are kept
+                    yield source, replace(code, picture=None)  # saves memory with thousands of styles
 
 
 def _into_file(encoding: _Encoding, sources: Sequence[Source], output: Path) -> int:

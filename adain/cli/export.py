@@ -1,4 +1,4 @@
-"""`adain export`: a model as ONNX files, for other programs and for this package without torch."""
+"""`adain export`: write a model as ONNX files, for other programs and for this package without torch."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ __all__ = ["export"]
 @click.option(
     "--portable",
     is_flag=True,
-    help="Only operators that WebGPU, CoreML and TensorRT have; sides of pictures must be multiples of 8 or 16.",
+    help="Use only operators that WebGPU, CoreML and TensorRT have; sides of pictures must be multiples of 8 or 16.",
 )
 @click.option(
     "--io",
@@ -47,18 +47,18 @@ __all__ = ["export"]
     "--calibrate",
     metavar="DIR",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Directory with a few dozen pictures of the kind to stylize, for int8.",
+    help="For int8: directory with a few dozen pictures like the ones to stylize.",
 )
 @click.option(
     "--winograd",
     is_flag=True,
-    help="Convolutions of many channels in fewer products: VGG-19 in two thirds of the time on CPUs. Not for GPUs.",
+    help="Winograd convolutions with fewer multiplications: VGG-19 takes two thirds of the time on CPUs. Not for GPUs.",
 )
 @click.option(
     "--runtime",
     is_flag=True,
-    help="Only the graphs that adain itself runs, as they ship: all but the default model's first two read their "
-    "weights from the model's own file, which is put beside them.",
+    help="Write only the graphs that adain itself runs, in the form that ships. They read their weights from the "
+    "model's .safetensors file, which is put beside them, except the default model's first two.",
 )
 @click.option("--verify", is_flag=True, help="Compare each file with torch at many sizes.")
 @weights_dir_option
@@ -78,11 +78,11 @@ def export(
 ) -> None:
     """Write MODEL as ONNX files: NAME.onnx, NAME.encode_style.onnx, NAME.apply.onnx, NAME.apply_regions.onnx.
 
-    And of each stage, for parts of a picture, NAME.encode_content.onnx and NAME.decode.onnx.
+    For tiles of a picture, also NAME.encode_content.onnx and NAME.decode.onnx of each stage.
 
-    MODEL is a name that `adain models` lists, or a trained file, which is called by its NAME without .safetensors.
+    MODEL is a name that `adain models` lists, or a trained file NAME.safetensors.
 
-    What goes in and comes out of each is in export/README.md of this package's repository.
+    export/README.md in this package's repository describes the inputs and outputs of each file.
     """
     from adain.model_files import resolve
     from adain.runtimes.graph_files import FURTHER, GRAPHS, sharing

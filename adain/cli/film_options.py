@@ -1,4 +1,4 @@
-"""The options that `adain video` and `adain webcam` have in common."""
+"""Options that `adain video` and `adain webcam` share."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _R = TypeVar("_R")
 
 
 def film_options(command: Callable[..., _R]) -> Callable[..., _R]:
-    """Add those of a film's request, keyframes and smoothing; the command gets `request`, `keyframes`, `smoothing`."""
+    """Add options for a film; the command gets `request`, `keyframes` and `smoothing`."""
     for option in reversed(_OPTIONS):
         command = option(command)
     where = ", where no keyframe sets it"
@@ -29,7 +29,7 @@ _OPTIONS = (
         "--keyframes",
         metavar="'SECONDS:NAME=VALUE ...'",
         help="Changes over time: '0:alpha=0 2.5:alpha=1' fades the style in, '0:style=1 5:style=2*0.3+3*0.7' goes from "
-        "the first style to a mix of the second and third. Two at one time make a jump.",
+        "the first style to a mix of the second and third. Two keyframes at the same time make a jump.",
     ),
     click.option(
         "--smoothing",
@@ -37,6 +37,6 @@ _OPTIONS = (
         default=SMOOTHING,
         show_default=True,
         metavar="SECONDS",
-        help="Time over which the content's statistics are averaged, against flicker; 0 for none.",
+        help="Average the content's statistics over this time, against flicker; 0 for none.",
     ),
 )

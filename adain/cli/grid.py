@@ -1,4 +1,4 @@
-"""`adain grid`: contents in styles on one sheet."""
+"""`adain grid`: write a contact sheet of contents in styles."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def grid(
     request: StyleRequest,
     open_stylizer: Callable[[], Stylizer],
 ) -> None:
-    """Write a contact sheet: every CONTENT, down, in every STYLE, across, labelled, with the originals at the edges.
+    """Write a labelled contact sheet: a row for each CONTENT, a column for each STYLE, the originals at the edges.
 
     CONTENT and STYLE are pictures, folders of pictures, or patterns in quotes such as 'photos/*.jpg'. Contents are
     scaled to --size, stylized, and shrunk to --cell.
@@ -69,4 +69,4 @@ def grid(
         click.echo(f"wrote {output} with {counted(drawn.made, 'result')}{ignored(drawn.ignored)}", err=True)
     say_failures(drawn.failures)
     if drawn.failures:
-        raise AdainError("places on the sheet are empty" if drawn.made else "there is nothing to put on a sheet")
+        raise AdainError("places on the sheet are empty" if drawn.made else "no result could be made; no sheet written")

@@ -1,4 +1,4 @@
-"""Values of arguments and options: pictures (one file, or files, folders and patterns), and sizes."""
+"""Types of arguments and options: pictures (one file, or files, folders and patterns), and sizes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _F = TypeVar("_F", bound=Callable[..., object])
 
 
 class _Pictures(click.Path):
-    """A file or folder that is there, or a pattern, which the shell may have left as it is."""
+    """An existing file or folder, or a pattern that the shell has not expanded."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         from adain.jobs.sources import is_pattern
@@ -29,17 +29,17 @@ PICTURES = _Pictures(exists=True)
 
 
 def contents_and_styles(command: _F) -> _F:
-    """Add what is to be searched for pictures: CONTENT as `content`, `-c` as `more_contents`, STYLE as `styles`."""
+    """Add the parameters CONTENT (`content`), `-c` (`more_contents`) and STYLE (`styles`)."""
     for parameter in reversed(_SEARCHED):
         command = parameter(command)
     return command
 
 
 def parse_size(text: str) -> tuple[int, int]:
-    """The width and height that `512` (a square) or `1920x1080` stand for.
+    """Read a width and height from text such as `512` (a square) or `1920x1080`.
 
     Raises:
-        InputError: it is neither.
+        InputError: the text is not a size.
     """
     sides = text.lower().split("x")
     if len(sides) > 2 or not all(side.isdecimal() and int(side) > 0 for side in sides):

@@ -1,8 +1,8 @@
-"""The command `adain`: finds the subcommand, says what went wrong in one sentence, and exits with a code.
+"""The command `adain`: runs a subcommand, prints an error in one sentence, and exits with a code.
 
-0 is success, 1 an error, 2 a wrong use of the command line, 130 an interruption, as in a shell: Ctrl-C, a terminal that
-is closed, or `kill`, which likewise leave nothing half written. The module of a subcommand is imported when it is run,
-so that `adain --help` needs none of them.
+The exit code is 0 for success, 1 for an error, 2 for wrong usage, and 130 for an interruption, as in a shell: Ctrl-C, a
+closed terminal, or `kill`. An interruption leaves no incomplete file. Modules of subcommands are imported when they
+run, so `adain --help` imports none of them.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ __all__ = ["INTERRUPTED", "main"]
 
 INTERRUPTED = 130  # exit code; 128 + SIGINT
 
-# Each name is a module of this package with the command of the same name; and what `adain --help` says of it.
+# Subcommand: its line in `adain --help`. Each is a command in the module of the same name.
 _COMMANDS = {
     "stylize": "Give a picture the style of others.",
     "texture": "Make a texture that looks like a picture.",
     "encode": "Write style codes of pictures, folders and patterns.",
     "video": "Give a film the style of pictures (extra: video).",
-    "webcam": "Give what a camera sees the style of pictures (extra: video).",
+    "webcam": "Stylize the picture of a camera (extra: video).",
     "mix": "Show a picture in all mixes between two to four styles.",
     "grid": "Write a contact sheet of pictures in styles.",
     "models": "List, describe, download and verify the networks.",
@@ -71,9 +71,9 @@ class _Commands(click.Group):
 
 @contextmanager
 def _interrupted_by_signals() -> Iterator[None]:
-    """Let what ends a process end it as Ctrl-C does, unless somebody else sees to it, as `nohup` does."""
+    """Treat SIGTERM and SIGHUP like Ctrl-C, unless they are handled or ignored already, as under `nohup`."""
     ours = []
-    if threading.current_thread() is threading.main_thread():  # others may not
+    if threading.current_thread() is threading.main_thread():  # only the main thread can set handlers
         named = (getattr(signal, name, None) for name in ("SIGTERM", "SIGHUP"))  # Windows has no SIGHUP
         ours = [number for number in named if number is not None and signal.getsignal(number) is signal.SIG_DFL]
     for number in ours:
@@ -95,7 +95,9 @@ def _version(ctx: click.Context, param: click.Parameter, asked: bool) -> None:
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @verbose_option
-@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Say the version.")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Print the version."
+)
 def main() -> None:
     """Arbitrary style transfer: any painting's style onto any photograph, with AdaIN and WCT.
 

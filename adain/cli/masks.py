@@ -1,4 +1,4 @@
-"""The options that say which style goes where: `--mask`, `--labels`, `--subject`."""
+"""The options that place styles in the picture: `--mask`, `--labels`, `--subject`."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _R = TypeVar("_R")
 
 
 def mask_options(*, film: bool = False, subject: bool = True) -> Callable[[Callable[..., _R]], Callable[..., _R]]:
-    """Add them; the command gets `choose_masks`: from the number of styles to the masks of a `StyleRequest`.
+    """Add the options. The command gets `choose_masks`, a function from the number of styles to masks.
 
     Args:
         film: whether a mask may be a film or a folder.
-        subject: whether there is `--subject`.
+        subject: whether to add `--subject`.
     """
 
     def add(command: Callable[..., _R]) -> Callable[..., _R]:
@@ -35,7 +35,7 @@ def mask_options(*, film: bool = False, subject: bool = True) -> Callable[[Calla
             *, mask_files: tuple[Path, ...], labels: Path | None, subject: bool = False, **others: Any
         ) -> _R:
             if bool(mask_files) + (labels is not None) + subject > 1:
-                raise click.UsageError("--mask, --labels and --subject each say where styles go; give one of them")
+                raise click.UsageError("--mask, --labels and --subject exclude each other; give one of them")
 
             def choose_masks(styles: int) -> Masks | None:
                 if labels is not None:
@@ -51,7 +51,7 @@ def mask_options(*, film: bool = False, subject: bool = True) -> Callable[[Calla
 
 
 def _mask(film: bool) -> Callable[[Callable[..., _R]], Callable[..., _R]]:
-    more = ". Or a film or folder of such, a frame each" if film else ""
+    more = ". Or a film or folder with a mask for each frame" if film else ""
     kind = click.Path(exists=True, path_type=Path) if film else PICTURE
     return click.option("--mask", "mask_files", multiple=True, type=kind, help=f"{spec('masks').help}{more}.")
 
@@ -59,12 +59,12 @@ def _mask(film: bool) -> Callable[[Callable[..., _R]], Callable[..., _R]]:
 _LABELS = click.option(
     "--labels",
     type=PICTURE,
-    help="A picture of labels, such as a segmentation: its lowest value is where the first STYLE goes, and so on.",
+    help="A label map, such as a segmentation: the first STYLE applies to its lowest value, the next to the next.",
 )
 _SUBJECT = click.option(
     "--subject",
     is_flag=True,
-    help="The first STYLE goes where the content's alpha channel is opaque, a second one to the rest.",
+    help="Apply the first STYLE where the content's alpha channel is opaque, a second one to the rest.",
 )
 
 
@@ -74,7 +74,7 @@ def _of_labels(path: Path, styles: int) -> Masks:
     masks = label_masks(path)
     if len(masks) != styles:
         raise InputError(
-            f"{path} has {len(masks)} labels ({', '.join(map(str, masks))}), and there are {styles} styles; "
-            "name a style for each label, in this order"
+            f"{path} has {len(masks)} labels ({', '.join(map(str, masks))}), but there are {styles} styles; "
+            "give one style for each label, in this order"
         )
     return masks

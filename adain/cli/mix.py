@@ -1,4 +1,4 @@
-"""`adain mix`: a picture in all mixes between two to four styles, as one grid."""
+"""`adain mix`: write a grid of a picture in all mixes between two to four styles."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def mix(
     request: StyleRequest,
     open_stylizer: Callable[[], Stylizer],
 ) -> None:
-    """Write a grid of CONTENT between two, three or four styles, which are its corners.
+    """Write a grid of CONTENT in all mixes of two, three or four STYLEs, which are at its corners.
 
     A STYLE may be a style code (.safetensors).
     """

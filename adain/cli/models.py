@@ -1,4 +1,4 @@
-"""`adain models`: what the registry has, and what of it is on this machine."""
+"""`adain models`: list, describe, download and verify the models in the registry."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ __all__ = ["models"]
 @verbose_option
 @click.pass_context
 def models(ctx: click.Context) -> None:
-    """List, describe, download and verify the networks; alone, it lists them."""
+    """List, describe, download and verify the networks; without a subcommand, list them."""
     if ctx.invoked_subcommand is None:
         ctx.invoke(list_models)
 
 
-@models.command("list", short_help="List them and what of them is here.")
+@models.command("list", short_help="List the models and whether they are on this machine.")
 @weights_dir_option
 @verbose_option
 def list_models(weights_dir: Path | None = None) -> None:
@@ -54,7 +54,7 @@ def _size(size: int | None) -> str:
     return f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size / 1e3:.1f} kB"
 
 
-@models.command(short_help="Describe one: paper, licence, files.")
+@models.command(short_help="Describe a model: paper, licence, files.")
 @click.argument("model", type=model_name)
 @weights_dir_option
 @verbose_option
@@ -80,7 +80,7 @@ def show(model: str, weights_dir: Path | None) -> None:
 
 
 def _described(model: str, weights_dir: Path | None) -> tuple[Model, Path | None]:
-    """A model's row, and the folder to look for its files in first."""
+    """Return a model's row, and the folder to search first for its files."""
     if model in MODELS:
         return MODELS[model], weights.named_directory(weights_dir)
     from adain.model_files import resolve  # imports numpy
@@ -90,7 +90,7 @@ def _described(model: str, weights_dir: Path | None) -> tuple[Model, Path | None
 
 
 def _fusion(model: Model) -> str:
-    """What is done at which maps."""
+    """Describe which fusion is applied at which maps."""
     shape = model.architecture
     if not isinstance(shape, SlimArchitecture):
         return f"{model.fusion} at {', '.join(stage.name for stage in model.stages)}"
@@ -116,11 +116,11 @@ def _show_file(model: Model, file: WeightFile, directory: Path | None) -> None:
         click.echo(f"    not here; would be {weights.cached(model, file)}")
 
 
-@models.command(short_help="Fetch and verify what is missing.")
+@models.command(short_help="Download and verify missing files.")
 @click.argument("model", type=model_name, nargs=-1, required=True)
 @verbose_option
 def download(model: tuple[str, ...]) -> None:
-    """Download and verify what is missing of each MODEL, into the cache.
+    """Download the missing files of each MODEL into the cache, and verify them.
 
     The cache is ADAIN_CACHE if set, else `adain` in the user's cache directory.
     """
@@ -146,7 +146,7 @@ def verify(model: tuple[str, ...], weights_dir: Path | None) -> None:
     if not all(verdicts):
         raise WeightsError(
             f"{verdicts.count(False)} of {len(verdicts)} files are missing or damaged; "
-            "`adain models download` fetches what is missing or damaged in the cache"
+            "`adain models download` fetches missing files and replaces damaged ones in the cache"
         )
 
 

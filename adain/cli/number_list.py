@@ -1,4 +1,4 @@
-"""Options that take several numbers after their name, as users expect and click does not know."""
+"""Options that take several numbers after their name, which click does not support."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ __all__ = ["CommandWithNumbers", "NumberList"]
 
 
 class NumberList(click.Option):
-    """An option that takes all numbers that follow it: `--weights 0.7 0.3`, or one each time it is given.
+    """An option that takes all numbers that follow it: `--weights 0.7 0.3`. It may also be repeated.
 
-    To be given as `cls`, with `multiple=True`, in a command of class `CommandWithNumbers`.
+    Use it as `cls`, with `multiple=True`, in a command of class `CommandWithNumbers`.
     """
 
 
@@ -20,7 +20,7 @@ class CommandWithNumbers(click.Command):
     """A command that has `NumberList` options."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """As click has it, with the numbers spread to one option each."""
+        """Parse arguments as click does, after giving each number its own option."""
         for option in self.params:
             if isinstance(option, NumberList):
                 args = list(_one_each(args, option.opts[0]))
@@ -28,7 +28,7 @@ class CommandWithNumbers(click.Command):
 
 
 def _one_each(args: Sequence[str], option: str) -> Iterator[str]:
-    """`--weights 1 2` as `--weights 1 --weights 2`, the only form that click knows."""
+    """Turn `--weights 1 2` into `--weights 1 --weights 2`, the only form that click reads."""
     takes_numbers = False
     for position, arg in enumerate(args):
         if arg == "--":
@@ -38,7 +38,7 @@ def _one_each(args: Sequence[str], option: str) -> Iterator[str]:
             takes_numbers = True
             following = args[position + 1 : position + 2]
             if not following or not _is_number(following[0]):
-                yield arg  # and click says what is wrong
+                yield arg  # click reports the missing number
         elif takes_numbers and _is_number(arg):
             yield from (option, arg)
         else:

@@ -1,4 +1,4 @@
-"""Parameters that several subcommands have."""
+"""Options that several subcommands share."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ _R = TypeVar("_R")
 
 
 def model_name(value: str) -> str:
-    """As `type` of an option or argument: a name of the registry, a trained file or a folder of graphs."""
-    if value in registry.MODELS:  # imports nothing, for commands that need no numpy
+    """Check a model, as `type` of an option or argument: a registry name, a trained file or a folder of graphs."""
+    if value in registry.MODELS:  # first, because it does not import numpy
         return value
     from adain.model_files import resolve
 
@@ -44,28 +44,28 @@ def model_name(value: str) -> str:
 
 
 def weights_dir_option(command: _F) -> _F:
-    """Add `--weights-dir`, a path or None."""
+    """Add `--weights-dir`; the command gets a path or None."""
     return click.option(
         "--weights-dir",
         type=click.Path(path_type=Path),
-        help="Directory to look in first.  [env: ADAIN_WEIGHTS_DIR]",
+        help="Directory to search first for weights.  [env: ADAIN_WEIGHTS_DIR]",
     )(command)
 
 
 def alphas_option(each: str) -> Callable[[_F], _F]:
-    """Add `--alpha`, a tuple that may be empty; `each` says what several come to."""
+    """Add `--alpha`; the command gets a tuple that may be empty. `each` describes several values in the help."""
     return _option("alpha", f"; of several, {each}", None, cls=NumberList, multiple=True, metavar="A ...")
 
 
 def request_options(
     *names: str, more: Mapping[str, str] | None = None, defaults: Mapping[str, object] | None = None
 ) -> Callable[[Callable[..., _R]], Callable[..., _R]]:
-    """Add an option for each of these fields of a `StyleRequest`; the command gets `request`, made of them.
+    """Add an option for each of these fields of a `StyleRequest`; the command gets the `request`.
 
     Args:
-        names: of fields, in the order of the help.
-        more: what goes on with their help, by name.
-        defaults: other ones than the request's own, by name.
+        names: names of the fields, in the order of the help.
+        more: text appended to the help of a field, by name.
+        defaults: defaults that differ from the request's own, by name.
     """
 
     def add(command: Callable[..., _R]) -> Callable[..., _R]:
@@ -86,7 +86,7 @@ def request_options(
 
 
 def _option(name: str, more: str, default: object, **special: Any) -> Callable[[_F], _F]:
-    """The option of a field of a `StyleRequest`, as its `Spec` says."""
+    """Make the option of a field of a `StyleRequest` from its `Spec`."""
     fact = spec(name)
     unset = f".  [default: {fact.unset}]" if default is None and fact.unset else "."
     special.setdefault("type", _type(fact))
@@ -102,7 +102,7 @@ def _type(fact: Spec) -> click.ParamType[Any]:
 
 
 def model_options(command: Callable[..., _R]) -> Callable[..., _R]:
-    """Add what chooses a model and what runs it; the command gets `open_stylizer`, which loads it."""
+    """Add the options that choose model and runtime; the command gets `open_stylizer`, which loads the model."""
 
     @wraps(command)
     def with_stylizer(
@@ -147,7 +147,7 @@ _MODEL = (
         metavar="DEVICE",
         default="auto",
         show_default=True,
-        help="What it runs on: auto, cpu, cuda, cuda:1.",
+        help="Device to run on: auto, cpu, cuda, cuda:1.",
     ),
     click.option(
         "--backend",  # the former name
@@ -156,13 +156,13 @@ _MODEL = (
         type=click.Choice(["auto", *RUNTIMES]),
         default="auto",
         show_default=True,
-        help="What runs the network: ONNX graphs in onnxruntime or OpenVINO, or torch; auto takes onnx where there "
-        "are graphs.",
+        help="Runtime of the network: onnx and openvino run ONNX graphs, torch runs PyTorch; auto is onnx if there are "
+        "graphs, else torch.",
     ),
     click.option(
         "--precision",
         type=click.Choice(PRECISIONS),
-        help="bf16 runs in OpenVINO, on CPUs that have it; fp16 and int8 need graphs exported so.  "
-        "[default: that of the graphs]",
+        help="bf16 runs in OpenVINO, on CPUs with bf16 instructions; fp16 and int8 need graphs exported in that "
+        "precision.  [default: precision of the graphs]",
     ),
 )

@@ -1,4 +1,4 @@
-"""Bars on stderr: for each file that is downloaded, for a run over many pictures, for the frames of a film."""
+"""Progress bars on stderr: for downloads, for runs over many pictures, and for the frames of a film."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _Self = TypeVar("_Self", bound="_Bars")
 
 
 class _Bars:
-    """A context in which at most one bar at a time is drawn, and none is left standing."""
+    """A context that draws at most one bar at a time, and finishes it on exit."""
 
     def __init__(self) -> None:
         self._bar: ProgressBar[int] | None = None
@@ -50,13 +50,13 @@ class _Bars:
 
 
 class DownloadBars(_Bars):
-    """What to give to `adain.weights.find` or `adain.load` as `progress`, within a `with`.
+    """Progress of downloads: the `progress` of `adain.weights.find` or `adain.load`. Use it in a `with` block.
 
-    Where stderr is not a terminal, one line per file.
+    If stderr is not a terminal, it prints one line per file.
     """
 
     def __call__(self, name: str, received: int, total: int | None) -> None:
-        """Draw; `received` and `total` in bytes, a new file or attempt starting with 0 received."""
+        """Draw; `received` and `total` are in bytes. A new file or attempt starts with 0 received."""
         if received == 0:
             self._close()
             self._done = 0
@@ -78,13 +78,13 @@ class DownloadBars(_Bars):
 
 
 class ResultBar(_Bars):
-    """What to give to `adain.stylize_many` as `progress`, within a `with`: a bar with the rate and the time left.
+    """Progress of `adain.stylize_many`, with the rate and the time left. Use it in a `with` block.
 
-    Where stderr is not a terminal, it says how many results are to be made and no more.
+    If stderr is not a terminal, it prints only the number of results to make.
     """
 
     def __call__(self, done: int, total: int) -> None:
-        """Draw; `done` of `total` results are dealt with, the first time 0."""
+        """Draw; `done` of `total` results are finished or failed. The first call has 0."""
         if done == 0:
             self._open(total)
         self._advance(done)
@@ -105,9 +105,9 @@ class ResultBar(_Bars):
 
 
 class FrameBar(_Bars):
-    """What to give to `adain.video.stylize` as `progress`, within a `with`: a bar with frames per second.
+    """Progress of `adain.video.stylize`, with frames per second. Use it in a `with` block.
 
-    Where stderr is not a terminal, or the number of frames is unknown, it only says at the end how many there were.
+    If stderr is not a terminal, or the number of frames is unknown, it prints only the number of frames at the end.
     """
 
     def __exit__(
@@ -121,7 +121,7 @@ class FrameBar(_Bars):
             click.echo(", ".join(filter(None, [counted(self._done, "frame"), self._rate()])), err=True)
 
     def __call__(self, done: int, total: int | None) -> None:
-        """Draw; the first frame only starts the clock, because networks warm up."""
+        """Draw; the first frame only starts the clock, because it includes the warm-up."""
         if done == 1:
             self._start = time.monotonic()
             if total is not None and sys.stderr.isatty():

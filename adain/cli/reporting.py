@@ -1,4 +1,4 @@
-"""What is said at the end of a run over many pictures."""
+"""Messages at the end of a run over many pictures."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ __all__ = ["counted", "ignored", "left", "say", "say_failures"]
 
 
 def say(report: Report) -> None:
-    """Say what was written, left out and ignored, and what failed, on stderr.
+    """Print on stderr how many pictures were written, skipped and ignored, and which failed.
 
     Raises:
-        AdainError: something failed; the command's exit code follows from it.
+        AdainError: something failed; the command exits with an error.
     """
     written = counted(len(report.written), "picture")
     click.echo(f"wrote {written}{left(report.existing)}{ignored(report.ignored)}", err=True)
     say_failures(report.failures)
     if report.stopped:
-        raise AdainError("stopped, since there is no room for more; make some and start again: it does what is left")
+        raise AdainError("disk full or read-only; make space and run the command again; finished files are skipped")
     if report.failures:
-        raise AdainError("not all could be done, for the reasons above")
+        raise AdainError("some pictures failed; the reasons are listed above")
 
 
 def left(existing: int) -> str:
-    """The end of a sentence about results that were there already."""
+    """The end of a sentence: the number of results that existed already."""
     return f", left {existing:,} that existed (--overwrite makes them again)" if existing else ""
 
 
 def ignored(files: int) -> str:
-    """The end of a sentence about files that were found and not taken."""
+    """The end of a sentence: the number of files that are not pictures."""
     return f", ignored {counted(files, 'file')} (hidden, or not named like a picture)" if files else ""
 
 
 def say_failures(failures: Sequence[Failure]) -> None:
-    """A line for each, on stderr."""
+    """Print a line for each failure on stderr."""
     for failure in failures:
         lost = f" ({counted(failure.results, 'result')} missing)" if failure.results > 1 else ""
         click.echo(f"failed: {failure}{lost}", err=True)

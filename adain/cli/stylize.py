@@ -1,4 +1,4 @@
-"""`adain stylize`: one picture in the style of others, or folders of pictures in folders of styles."""
+"""`adain stylize`: stylize a picture, or folders of pictures with folders of styles."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ logger = logging.getLogger(__name__)
 @click.command(cls=CommandWithNumbers)
 @contents_and_styles
 @click.option(
-    "-o", "--output", required=True, help="File to write, or folder for all combinations: a name without a suffix."
+    "-o", "--output", required=True, help="File to write, or folder (a name without a suffix) for all combinations."
 )
 @click.option(
     "--name",
     metavar="TEMPLATE",
-    help="Names of results in the folder, from {content}, {style}, {alpha}, {model}, {folder} and {suffix}.  "
+    help="Names of results in the folder, made of {content}, {style}, {alpha}, {model}, {folder} and {suffix}.  "
     "[default: {content}_{style}]",
 )
-@click.option("--overwrite", is_flag=True, help="Make results again that are in the folder.")
+@click.option("--overwrite", is_flag=True, help="Make results again that exist in the folder.")
 @alphas_option("a result each")
 @mask_options()
 @request_options(
@@ -70,11 +70,11 @@ def stylize(
     compare: bool,
     open_stylizer: Callable[[], Stylizer],
 ) -> None:
-    """Give the picture CONTENT the style of STYLE, or of several mixed or each on its own part.
+    """Give the picture CONTENT the style of STYLE, or of several STYLEs, mixed or placed by masks.
 
-    CONTENT and STYLE are pictures, folders of pictures, or patterns in quotes such as 'photos/*.jpg'. Where the
-    output is a folder, every content gets every style, and what is there already is left out; a run that was
-    interrupted goes on where it was. A STYLE may be a style code, which `adain encode` writes (.safetensors).
+    CONTENT and STYLE are pictures, folders of pictures, or patterns in quotes such as 'photos/*.jpg'. If the output is
+    a folder, every content gets every style. Results that exist are skipped, so an interrupted run can be continued. A
+    STYLE may be a style code (.safetensors), which `adain encode` writes.
     """
     contents = content, *more_contents
     request = replace(request, masks=choose_masks(len(_found(styles))))
@@ -111,7 +111,7 @@ def _one(
     compare: bool,
     open_stylizer: Callable[[], Stylizer],
 ) -> None:
-    """The only content in the style of all pictures that were named, or of the only one that was found."""
+    """Stylize the only content with all named styles, or with the only style found."""
     from adain.images import check_target, write
     from adain.jobs import find_contents
 
@@ -140,7 +140,7 @@ def _compared(content: Path, styles: Sequence[Path], picture: Image.Image) -> Im
 
 
 def _found(styles: Sequence[str]) -> list[Path]:
-    """The styles that were named, or else all that are found."""
+    """Return the named styles; with a folder or pattern among them, all styles found."""
     from adain.jobs import find_styles
 
     if not any(map(_is_search, styles)):
@@ -149,7 +149,7 @@ def _found(styles: Sequence[str]) -> list[Path]:
 
 
 def _is_search(text: str) -> bool:
-    """Whether it may stand for any number of pictures."""
+    """Whether the text is a folder or a pattern, which may hold any number of pictures."""
     from adain.jobs.sources import is_pattern
 
     return os.path.isdir(text) or is_pattern(text)

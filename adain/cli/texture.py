@@ -1,4 +1,4 @@
-"""`adain texture`: a texture of any size that looks like a picture."""
+"""`adain texture`: make a texture of any size that looks like a picture."""
 
 from __future__ import annotations
 
@@ -42,9 +42,11 @@ def _size(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, 
     show_default=True,
     callback=_size,
     metavar="WIDTHxHEIGHT",
-    help="Of the texture, in pixels; one number for a square.",
+    help="Size of the texture in pixels; one number for a square.",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Another is another texture.")
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Another seed gives another texture."
+)
 @request_options("weights", "style_size", "tile")
 @model_options
 @verbose_option
@@ -56,7 +58,7 @@ def texture(
     request: StyleRequest,
     open_stylizer: Callable[[], Stylizer],
 ) -> None:
-    """Make a texture from noise that looks like STYLE, or between several; of a WCT model (--model).
+    """Make a texture from noise that looks like STYLE, or like a mix of several STYLEs. Needs a WCT model (--model).
 
     A STYLE is a picture, or a style code (.safetensors).
     """

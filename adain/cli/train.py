@@ -27,7 +27,7 @@ __all__ = ["train"]
 @click.command()
 @click.argument("recipe")
 @click.option("-o", "--output", "run_dir", type=click.Path(path_type=Path), required=True, help="Folder of the run.")
-@click.option("--data", type=click.Path(path_type=Path), help="Folder that the recipe's data paths start at.")
+@click.option("--data", type=click.Path(path_type=Path), help="Folder that the recipe's data paths are relative to.")
 @click.option(
     "--teachers",
     type=click.Path(path_type=Path),
@@ -83,7 +83,7 @@ def train(
 
 
 def _checked_recipe(name: str, overrides: tuple[str, ...], teachers: Path | None) -> Recipe:
-    """Read the recipe and look for the loss network, before torch is imported, which takes seconds.
+    """Read the recipe and find the loss network, before torch is imported, which takes seconds.
 
     Raises:
         InputError: the extra `torch` is missing, or the recipe is not valid.
@@ -124,7 +124,7 @@ def _stopping_on_signals(trainer: Trainer) -> Iterator[None]:
 
 
 class _Progress:
-    """Step, time left and losses on stderr: one line that is rewritten on a terminal, else a line each time."""
+    """Shows step, time left and losses on stderr: one rewritten line on a terminal, else a new line each time."""
 
     def __init__(self, start: int, total: int) -> None:
         self._start, self._total, self._began = start, total, time.monotonic()
@@ -142,7 +142,7 @@ class _Progress:
 
 
 def _clock(seconds: float) -> str:
-    """0:23:05 for 23 minutes and 5 seconds."""
+    """Format a time: 0:23:05 for 23 minutes and 5 seconds."""
     minutes, second = divmod(int(seconds), 60)
     return f"{minutes // 60}:{minutes % 60:02}:{second:02}"
 

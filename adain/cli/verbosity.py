@@ -1,4 +1,4 @@
-"""`-v`: how much of the package's log goes to stderr."""
+"""`-v`: print the package's log on stderr."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _F = TypeVar("_F", bound=Callable[..., object])
 
 
 def verbose_option(command: _F) -> _F:
-    """Add `-v` to a command; given to the group and to a subcommand, it counts twice."""
+    """Add `-v` to a command. The counts of the group and the subcommand are added."""
     return click.option(
         "-v",
         "--verbose",
@@ -27,7 +27,7 @@ def verbose_option(command: _F) -> _F:
         is_eager=True,
         expose_value=False,
         callback=_count,
-        help="Say what was chosen and how long it took; -vv for more.",
+        help="Print what was chosen and how long it took; -vv for more.",
     )(command)
 
 
@@ -42,7 +42,7 @@ def _count(ctx: click.Context, param: click.Parameter, count: int) -> None:
 
 @contextmanager
 def _log_on_stderr() -> Iterator[None]:
-    """The log as it was afterwards: a program may call the command as a function."""
+    """Log to stderr in the block, and restore the logger after it: a program may call the command as a function."""
     package = logging.getLogger("adain")
     level, handler = package.level, _Stderr()
     package.addHandler(handler)
@@ -56,5 +56,5 @@ def _log_on_stderr() -> Iterator[None]:
 class _Stderr(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         kind = f"{record.levelname.capitalize()}: " if record.levelno >= logging.WARNING else ""
-        erase = "\r\x1b[K" if sys.stderr.isatty() else ""  # a progress bar may stand in the line
+        erase = "\r\x1b[K" if sys.stderr.isatty() else ""  # the line may hold a progress bar
         click.echo(f"{erase}{kind}{self.format(record)}", err=True)

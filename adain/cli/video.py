@@ -1,4 +1,4 @@
-"""`adain video`: a film in the style of pictures."""
+"""`adain video`: stylize a film."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ __all__ = ["video"]
     "--output",
     required=True,
     type=click.Path(path_type=Path),
-    help="File to write, ending in .mp4, .m4v, .mov, .mkv, .webm or .gif; or folder for frames: a name without suffix.",
+    help="File to write, ending in .mp4, .m4v, .mov, .mkv, .webm or .gif; or folder (no suffix) for frames.",
 )
 @mask_options(film=True)
 @film_options
-@click.option("--rate", type=float, metavar="FPS", help="Frames a second of a folder of frames.  [default: 25]")
+@click.option("--rate", type=float, metavar="FPS", help="Frames per second, if IN is a folder.  [default: 25]")
 @click.option("--no-sound", "sound", flag_value=False, default=True, help="Leave the sound out.")
 @model_options
 @verbose_option
@@ -53,10 +53,10 @@ def video(
     sound: bool,
     open_stylizer: Callable[[], Stylizer],
 ) -> None:
-    """Give every frame of the film IN the style of STYLE, or of several mixed or each on its own part.
+    """Give every frame of the film IN the style of STYLE, or of several STYLEs, mixed or placed by masks.
 
     IN is a video file, a GIF, or a folder of numbered pictures. Size, time stamps, rotation, colour coding and sound
-    are kept. Ctrl-C leaves a file that plays, with the frames so far. A STYLE is a picture or a style code
+    are kept. After Ctrl-C, the file holds the frames so far and plays. A STYLE is a picture or a style code
     (.safetensors). Video files need the extra `video`.
     """
     from adain.video.opening import check_output

@@ -1,4 +1,4 @@
-"""`adain webcam`: what a camera sees, in the style of pictures, to a file or to another program."""
+"""`adain webcam`: stylize a camera's picture, to a file or to another program."""
 
 from __future__ import annotations
 
@@ -60,9 +60,9 @@ def webcam(
     smoothing: float,
     open_stylizer: Callable[[], Stylizer],
 ) -> None:
-    """Give what a camera sees the style of STYLE, or of several mixed or each on its own part, until Ctrl-C.
+    """Give a camera's picture the style of STYLE, or of several STYLEs, mixed or placed by masks, until Ctrl-C.
 
-    Frames that come faster than the network is are left out. To watch it: adain webcam STYLE -o - | ffplay -
+    Frames are dropped if they come faster than the network runs. To watch: adain webcam STYLE -o - | ffplay -
     """
     from adain.video import opening
 
@@ -70,7 +70,7 @@ def webcam(
         opening.check_output(output, None)
         if output.suffix.lower() not in opening.VIDEO_SUFFIXES:
             allowed = ", ".join(opening.VIDEO_SUFFIXES)
-            raise InputError(f"{output}: a camera is written to one of {allowed}, or to - for standard output")
+            raise InputError(f"{output}: the output must end in one of {allowed}, or be - for standard output")
     opening.require_av()
     from adain.video.camera import open_camera
     from adain.video.stylizing import FrameStylizer, run
@@ -83,7 +83,7 @@ def webcam(
             keyframes=() if keyframes is None else keyframes,
             smoothing=smoothing,
         )
-        with closing(frames), contextlib.suppress(KeyboardInterrupt):  # how a recording ends
+        with closing(frames), contextlib.suppress(KeyboardInterrupt):  # Ctrl-C ends a recording
             run(source, _sink(output, source.clip), frames, bar, live=True, until=seconds or math.inf)
 
 

@@ -1,15 +1,15 @@
-"""Pictures: from files, bytes and arrays to network tensors, and back.
+"""Pictures: convert files, bytes and arrays to network tensors, and back.
 
-Only this room knows files, EXIF orientation, colour profiles, alpha channels and dtypes. All others see one form of a
-picture: upright, sRGB, uint8.
+Only this subpackage handles files, EXIF orientation, colour profiles, alpha channels and dtypes. The rest of the
+package sees pictures in one form: upright, sRGB, uint8.
 
     path, bytes, stream, PIL image, array or torch tensor --read--> Picture
     Picture.rgb --to_tensor--> float32 (1, 3, H, W) in [0, 1] --from_tensor--> uint8 (H, W, 3)
     Picture.to_pil --write--> path or stream
 
-Formats are rows of one table (`formats`). Choices that may surprise: colours under a fully transparent alpha are
-replaced (`picture`), a broken colour profile is taken as sRGB (`color_profiles`), and formats without an alpha channel
-get the picture on white (`writing`).
+The table of formats is in `formats`. Note: colours under a fully transparent alpha are replaced (`picture`), a picture
+with a broken colour profile is taken as sRGB (`color_profiles`), and formats without an alpha channel get the picture
+on white (`writing`).
 """
 
 from __future__ import annotations

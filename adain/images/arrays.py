@@ -16,8 +16,8 @@ from adain.errors import ImageError, InputError
 
 __all__ = ["bands", "check_rgb", "described", "from_tensor", "quantize", "to_tensor", "to_uint8"]
 
-BAND_PIXELS = 1 << 16  # a float32 RGB band of 768 KiB stays in a core's cache
-HALF_STEP = 0.5 / 255  # slack for round-off: a float this far outside [0, 1] still rounds to 0 or 255
+BAND_PIXELS = 1 << 16  # a float32 RGB band of 768 KiB fits a core's cache
+HALF_STEP = 0.5 / 255  # tolerance for round-off: a float this far outside [0, 1] still rounds to 0 or 255
 
 
 def bands(height: int, width: int) -> Iterator[slice]:
@@ -37,7 +37,7 @@ def quantize(values: NDArray[np.floating]) -> NDArray[np.uint8]:
         uint8, the same shape, C-contiguous.
 
     Raises:
-        InputError: a value is NaN or infinite, or this is no array of floats.
+        InputError: a value is NaN or infinite, or `values` is not a float array.
     """
     if not isinstance(values, np.ndarray) or values.dtype.kind != "f" or values.ndim == 0:
         raise InputError(f"values must be an array of floats with rows, got {described(values)}")
@@ -93,7 +93,7 @@ def from_tensor(tensor: NDArray[np.floating]) -> NDArray[np.uint8]:
         raise InputError(f"a tensor must be float (1, 3, H, W), got {described(tensor)}")
     result = np.empty((*tensor.shape[2:], 3), np.uint8)
     for channel, plane in enumerate(tensor[0]):
-        result[..., channel] = quantize(plane)  # at once, numpy would turn planes to pixels three bytes at a time
+        result[..., channel] = quantize(plane)  # per channel: numpy interleaves all three at once slowly
     return result
 
 
@@ -104,7 +104,7 @@ def check_rgb(rgb: NDArray[np.uint8]) -> None:
 
 
 def described(value: object) -> str:
-    """An argument in an error's words: dtype and shape of an array, else the type."""
+    """Describe an argument for an error message: dtype and shape of an array, else the type."""
     return f"{value.dtype} {value.shape}" if isinstance(value, np.ndarray) else type(value).__name__
 
 
@@ -118,7 +118,7 @@ def to_uint8(array: NDArray[np.generic]) -> NDArray[np.uint8]:
         uint8, the same shape, each value the nearest of 256.
 
     Raises:
-        ImageError: the dtype is another, or a float is NaN or outside [0, 1].
+        ImageError: the dtype is not allowed, or a float is NaN or outside [0, 1].
     """
     kind, bytes_per_value = array.dtype.kind, array.dtype.itemsize
     if kind == "u" and bytes_per_value == 1:
@@ -129,7 +129,7 @@ def to_uint8(array: NDArray[np.generic]) -> NDArray[np.uint8]:
         return _from_float(cast("NDArray[np.floating]", array))
     raise ImageError(
         f"a picture array must be uint8, uint16 or float in [0, 1], got {array.dtype}; "
-        "convert it, for instance with .astype(numpy.uint8) where its values are 0 to 255"
+        "convert it, for instance with .astype(numpy.uint8) if its values are 0 to 255"
     )
 
 

@@ -1,7 +1,7 @@
-"""Colour profiles (ICC) to sRGB, with LittleCMS through Pillow.
+"""Convert pictures with ICC colour profiles to sRGB, with LittleCMS through Pillow.
 
-A profile that cannot be read or applied is logged, and the picture is taken as sRGB, as browsers do: slightly wrong
-colours are better than no picture.
+If a profile cannot be read or applied, a warning is logged and the picture is taken as sRGB, as in browsers. Slightly
+wrong colours are better than no picture.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["to_srgb"]
 
 logger = logging.getLogger(__name__)
 
-COLOR_SPACES = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK", "LAB": "Lab"}  # PIL's modes in ICC's words
+COLOR_SPACES = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK", "LAB": "Lab"}  # PIL's mode: ICC's colour space
 PROBE = np.stack(np.meshgrid(*[np.linspace(0, 255, 7)] * 3), axis=-1).astype(np.uint8).reshape(7, 49, 3)
 
 
@@ -25,10 +25,10 @@ def to_srgb(image: Image.Image, profile: bytes | None, name: str) -> Image.Image
     """Convert an opaque picture to sRGB.
 
     Args:
-        image: of mode L, RGB, CMYK or LAB.
+        image: a picture of mode L, RGB, CMYK or LAB.
         profile: the file's embedded ICC profile, if any. Without one, grey and RGB are taken as sRGB, CMYK is
-            converted by the plain formula `(255 - ink) * (255 - black) / 255`, and LAB is what it says.
-        name: what to call the picture in the log.
+            converted by the formula `(255 - ink) * (255 - black) / 255`, and LAB is converted as CIELAB.
+        name: name of the picture in the log.
 
     Returns:
         The picture in mode RGB.
@@ -45,9 +45,9 @@ def to_srgb(image: Image.Image, profile: bytes | None, name: str) -> Image.Image
     return image if image.mode == "RGB" else image.convert("RGB")  # convert would copy
 
 
-@lru_cache(maxsize=8)  # building one takes longer than decoding a small picture
+@lru_cache(maxsize=8)  # building a transform takes longer than decoding a small picture
 def _transform(data: bytes, mode: str) -> tuple[str, ImageCms.ImageCmsTransform | None]:
-    """The mode that a profile applies to, and its transform to sRGB; None if it changes nothing."""
+    """Return the mode that a profile applies to, and its transform to sRGB; None if it changes nothing."""
     profile = ImageCms.ImageCmsProfile(io.BytesIO(data))
     space = profile.profile.xcolor_space.strip()
     if space == "RGB" and mode == "L":
@@ -59,7 +59,7 @@ def _transform(data: bytes, mode: str) -> tuple[str, ImageCms.ImageCmsTransform 
 
 
 def _is_srgb(transform: ImageCms.ImageCmsTransform) -> bool:
-    """Whether a transform moves no colour by more than rounding, as with most profiles in pictures."""
+    """Whether a transform changes colours only by rounding, as for most profiles in pictures."""
     moved = np.asarray(_apply(Image.fromarray(PROBE), transform)).astype(np.int16) - PROBE
     return int(abs(moved).max()) <= 1
 

@@ -1,4 +1,4 @@
-"""Encoded pictures: files, bytes and streams, opened with Pillow."""
+"""Open encoded pictures with Pillow: files, bytes and streams."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from adain.images.picture import pixel_limit
 
 __all__ = ["Encoded", "is_encoded", "open_encoded", "stream_name"]
 
-_BYTES_PER_PIXEL = 8  # of an uncompressed file: RGBA of 16 bits
-_METADATA = 1 << 26  # bytes that profiles and previews may add
+_BYTES_PER_PIXEL = 8  # of an uncompressed file: RGBA with 16 bits
+_METADATA = 1 << 26  # bytes allowed for profiles and previews
 _CHUNK = 1 << 20  # bytes read from a stream at once
 
 
 class BinaryStream(Protocol):
-    """Anything with a `read` that gives bytes."""
+    """An object with a `read` that returns bytes."""
 
     def read(self, size: int, /) -> bytes:
-        """At most `size` bytes; none at the end."""
+        """Read at most `size` bytes; none at the end."""
 
 
 Encoded: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryStream
 
 
 def is_encoded(source: object) -> TypeGuard[Encoded]:
-    """Whether this is a path, bytes or a stream."""
+    """Whether the source is a path, bytes or a stream."""
     return isinstance(source, (str, os.PathLike, bytes, bytearray, memoryview)) or callable(
         getattr(source, "read", None)
     )
@@ -45,7 +45,7 @@ def open_encoded(source: Encoded) -> tuple[Image.Image, str]:
         The image, and its name for messages.
 
     Raises:
-        ImageError: it is missing, cannot be read, or is no picture of a format in the table.
+        ImageError: the source is missing, cannot be read, or is not a picture of a known format.
         InputError: the stream gives text.
     """
     if isinstance(source, (str, os.PathLike)):
@@ -62,13 +62,13 @@ def open_encoded(source: Encoded) -> tuple[Image.Image, str]:
 
 
 def stream_name(stream: object) -> str:
-    """The file name that a stream knows, or an empty text."""
+    """Return the file name of a stream, or an empty text."""
     name = getattr(stream, "name", None)
     return name if isinstance(name, str) else ""
 
 
 def _drained(stream: BinaryStream, name: str) -> io.BytesIO:
-    """A copy of the stream from its position to its end."""
+    """Copy a stream from its position to its end."""
     pixels = pixel_limit()
     limit = None if pixels is None else _BYTES_PER_PIXEL * pixels + _METADATA
     copy = io.BytesIO()
@@ -90,7 +90,7 @@ def _chunk(stream: BinaryStream, name: str) -> bytes:
         chunk: object = stream.read(_CHUNK)
     except MemoryError:
         raise
-    except Exception as error:  # a stream may be of any library
+    except Exception as error:  # streams of other libraries raise any type
         raise ImageError(f"{name} cannot be read from its stream ({error}); pass one that is open") from error
     if not isinstance(chunk, bytes):
         raise InputError(f"{name} must be a binary stream whose read() gives bytes, got {type(chunk).__name__}")
@@ -102,12 +102,12 @@ def _opened(file: Path | io.BytesIO, name: str) -> Image.Image:
         return Image.open(file, formats=_pillow_formats(Path(name).suffix.lower()))
     except MemoryError:
         raise
-    except Exception as error:  # decoders raise nearly every type there is on broken bytes
+    except Exception as error:  # on broken bytes, decoders raise nearly any type
         raise ImageError(f"{name} {_reason(error, file)}") from error
 
 
 def _pillow_formats(suffix: str) -> list[str]:
-    """Pillow's names, that of the suffix first: Pillow imports its decoders as it comes to them."""
+    """Return Pillow's format names, the suffix's first, because Pillow imports decoders in this order."""
     likely = READABLE.get(suffix)
     return [row.pillow for row in sorted(FORMATS, key=lambda row: row is not likely) if row.reads]
 
@@ -140,7 +140,7 @@ def _check_file(path: Path) -> None:
         status = path.stat()
     except PermissionError as error:
         raise ImageError(f"{path} {_reason(error, path)}") from error
-    except (OSError, ValueError) as error:  # also a name that is too long, or holds a zero byte
+    except (OSError, ValueError) as error:  # also if the name is too long, or has a zero byte
         raise ImageError(f"{path} does not exist; check the path") from error
     if stat.S_ISDIR(status.st_mode):
         raise ImageError(f"{path} is a folder; give the path of one picture")

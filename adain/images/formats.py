@@ -1,6 +1,6 @@
-"""The picture formats, one row each. Lists of suffixes, help texts and error messages follow from this table.
+"""Table of picture formats. Lists of suffixes, help texts and error messages follow from it.
 
-Only common formats for photographs and paintings are here. Pillow knows more, some of which start other programs
+It has only common formats for photographs and paintings. Pillow supports more, but some of them start other programs
 (EPS starts Ghostscript).
 """
 
@@ -16,18 +16,18 @@ __all__ = ["FORMATS", "READABLE", "WRITABLE", "Format", "listed", "named"]
 
 @dataclass(frozen=True)
 class Format:
-    """What a format can do.
+    """A picture format and its abilities.
 
     Attributes:
-        name: as in English text. In capitals it is Pillow's name.
-        suffixes: of file names, in lower case, with the dot.
+        name: name in English text; in capitals, it is Pillow's name.
+        suffixes: suffixes of file names, in lower case, with the dot.
         reads: whether it can be read.
         writes: whether it can be written.
         animated: whether a file may hold an animation; its first frame is read.
         alpha: whether an alpha channel is written. If not, the picture is laid on white.
         deep: whether 16-bit files are read.
         max_side: longest side in pixels that can be written.
-        options: how Pillow saves it.
+        options: options for Pillow's `save`.
     """
 
     name: str
@@ -60,10 +60,10 @@ WRITABLE: Mapping[str, Format] = {suffix: row for row in FORMATS if row.writes f
 
 
 def named(name: str) -> Format:
-    """The format to write by its suffix or name: ".png", "png" or "PNG".
+    """Look up a format to write by its suffix or name: ".png", "png" or "PNG".
 
     Raises:
-        InputError: it is unknown or cannot be written.
+        InputError: the format is unknown or cannot be written.
     """
     found = WRITABLE.get(f".{name.lower().removeprefix('.')}") if isinstance(name, str) else None
     if found is None:
@@ -73,6 +73,6 @@ def named(name: str) -> Format:
 
 
 def listed(formats: Iterable[Format], last: str = "and") -> str:
-    """Names of formats as English text: "JPEG, PNG and GIF"."""
+    """Join the names of formats as English text: "JPEG, PNG and GIF"."""
     *names, final = [row.name for row in formats]
     return f"{', '.join(names)} {last} {final}" if names else final

@@ -1,4 +1,4 @@
-"""Label maps, as segmentation writes them: pictures whose values are labels, not colours."""
+"""Read label maps, such as segmentations: pictures whose values are labels, not colours."""
 
 from __future__ import annotations
 
@@ -18,20 +18,19 @@ _GREY = ("1", "L", "P", "I", "I;16", "I;16L", "I;16B", "I;16N")
 
 
 def read_labels(source: PictureInput) -> NDArray[np.int64]:
-    """Read a map of labels. Values are not scaled and colours not converted.
+    """Read a label map. Values are not scaled and colours are not converted.
 
-    The label of a pixel is its grey value of 8 or 16 bits, its index in a palette, or its colour as the number
-    0xRRGGBB.
+    The label of a pixel is its grey value (8 or 16 bits), its palette index, or its colour as the number 0xRRGGBB.
 
     Args:
-        source: as for `adain.images.read`. Arrays and tensors may also hold bool or any type of whole numbers.
+        source: as for `adain.images.read`. Arrays and tensors may also hold bool or any integer type.
 
     Returns:
         (H, W) int64.
 
     Raises:
-        ImageError: the map cannot be read, or is a picture of another kind.
-        InputError: the source is of another type.
+        ImageError: the map cannot be read, or its mode is not allowed.
+        InputError: the source has another type.
     """
     if is_torch(source):
         source = from_torch(source)
@@ -56,7 +55,7 @@ def _values(image: Image.Image, name: str) -> NDArray[np.int64]:
         return np.asarray(image)[..., 0].astype(np.int64)
     if image.mode in ("RGB", "RGBA"):
         return _packed(np.asarray(image)[..., :3])
-    raise ImageError(f"{name} is of mode {image.mode}; a map of labels is grey, of a palette or RGB; convert it first")
+    raise ImageError(f"{name} has mode {image.mode}; a label map must be grey, palette or RGB; convert it first")
 
 
 def _packed(rgb: NDArray[np.uint8]) -> NDArray[np.int64]:

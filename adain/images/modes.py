@@ -1,4 +1,4 @@
-"""PIL images of any mode to a `Picture`: upright, 8 bit, sRGB, with the alpha channel apart."""
+"""Convert PIL images of any mode to a `Picture`: upright, 8 bit, sRGB, with a separate alpha channel."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from adain.images.picture import Picture, replace_hidden_colors
 
 __all__ = ["decoded", "from_pil", "to_rgb", "upright"]
 
-# Modes that hold the same colours as another mode from which everything is known here.
+# Modes that are first converted to a mode with the same colours.
 STRAIGHT = {"La": "LA", "PA": "RGBA", "RGBa": "RGBA", "RGBX": "RGB", "YCbCr": "RGB", "HSV": "RGB"}
-DEEP = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")  # one channel of more than 8 bits
+DEEP = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")  # one channel with more than 8 bits
 KNOWN = ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "LAB", *STRAIGHT, *DEEP)
 
 
 def from_pil(image: Image.Image, name: str = "the picture", *, keep_hidden: bool = False) -> Picture:
-    """Turn a PIL image of any common mode into a picture. The image itself is not changed.
+    """Convert a PIL image of any common mode to a picture. The image is not changed.
 
-    16-bit grey is rounded to the nearest of 256 values. Of 16-bit colours Pillow itself keeps the high byte.
-    Mode `I` counts as 16 bit, as Pillow long used it for. Mode `F` must be in [0, 1].
+    16-bit grey is rounded to the nearest of 256 values. For 16-bit colours, Pillow keeps the high byte. Mode `I` is
+    taken as 16 bit, for which Pillow long used it. Mode `F` must be in [0, 1].
 
     Args:
-        image: the image; it is loaded if it was not.
-        name: what to call it in messages.
+        image: the image; it is loaded if necessary.
+        name: name of the picture in messages.
         keep_hidden: as in `adain.images.read`.
 
     Raises:
-        ImageError: the pixels cannot be decoded, or are of a mode or range that is not supported.
+        ImageError: the pixels cannot be decoded, or their mode or range is not supported.
     """
     rgb, alpha = _split(image, name)
     colors = np.array(rgb)
@@ -41,13 +41,13 @@ def from_pil(image: Image.Image, name: str = "the picture", *, keep_hidden: bool
 
 
 def to_rgb(image: Image.Image, name: str = "the picture") -> Image.Image:
-    """The colours of `from_pil` as a PIL image. Opaque pictures are spared the way through an array."""
+    """Return the colours of `from_pil` as a PIL image. Faster for opaque pictures, without a copy to an array."""
     rgb, alpha = _split(image, name)
     return rgb if alpha is None else Image.fromarray(replace_hidden_colors(np.array(rgb), alpha))
 
 
 def _split(image: Image.Image, name: str) -> tuple[Image.Image, NDArray[np.uint8] | None]:
-    """The colours in mode RGB, and the alpha channel if there is one."""
+    """Return the colours in mode RGB, and the alpha channel if there is one."""
     if image.mode not in KNOWN:
         raise ImageError(f"{name} is of mode {image.mode}; allowed are {', '.join(KNOWN)}; convert it first")
     if min(image.size) < 1:
@@ -61,27 +61,27 @@ def _split(image: Image.Image, name: str) -> tuple[Image.Image, NDArray[np.uint8
 
 
 def decoded(image: Image.Image, name: str) -> Image.Image:
-    """The image itself, with its pixels decoded; an `ImageError` if they cannot be."""
+    """Decode the pixels and return the image itself; raise an `ImageError` if that fails."""
     try:
         image.load()
     except MemoryError:
         raise
-    except Exception as error:  # decoders raise nearly every type there is on broken bytes
+    except Exception as error:  # on broken bytes, decoders raise nearly any type
         raise ImageError(f"{name} is damaged or cut off ({error}); get a complete copy of it") from error
     return image
 
 
 def upright(image: Image.Image) -> Image.Image:
-    """Turn a picture as its EXIF orientation says. If that cannot be read, the picture is taken as upright."""
+    """Turn a picture by its EXIF orientation. If that cannot be read, the picture is taken as upright."""
     try:
         turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
         return ImageOps.exif_transpose(image) if turned else image
-    except Exception:  # as above: broken EXIF data raises anything, and must not cost the picture
+    except Exception:  # broken EXIF data raises any type, but the picture is still usable
         return image
 
 
 def _straight(image: Image.Image, name: str) -> Image.Image:
-    """The picture in mode L, LA, RGB, RGBA, CMYK or LAB, with transparency as an alpha channel."""
+    """Convert to mode L, LA, RGB, RGBA, CMYK or LAB, with transparency as an alpha channel."""
     if image.mode in DEEP:
         return _shallow(image, name)
     image = image.convert(STRAIGHT[image.mode]) if image.mode in STRAIGHT else image
@@ -93,7 +93,7 @@ def _straight(image: Image.Image, name: str) -> Image.Image:
 
 
 def _keyed(image: Image.Image) -> Image.Image:
-    """The picture with a transparent colour of 8 bits, like its pixels. A 16-bit file gives one of 16 bits."""
+    """Convert a 16-bit transparent colour to 8 bits, like the pixels that Pillow read from a 16-bit file."""
     key = image.info["transparency"]
     if image.mode == "RGB" and isinstance(key, tuple) and max(key) > 255:
         image = image.copy()
@@ -102,7 +102,7 @@ def _keyed(image: Image.Image) -> Image.Image:
 
 
 def _shallow(image: Image.Image, name: str) -> Image.Image:
-    """One channel of 16 bits or floats to 8 bits, with a transparent value as alpha."""
+    """Convert one channel of 16 bits or floats to 8 bits, with a transparent value as alpha."""
     values = np.asarray(image)
     if image.mode == "I":
         if values.min() < 0 or values.max() > 65535:

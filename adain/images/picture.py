@@ -1,4 +1,4 @@
-"""`Picture`, the one form of a picture that the rest of the package works on, and its resizing."""
+"""`Picture`, the form of a picture in the rest of the package, and its resizing."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Picture:
         return width, height
 
     def to_pil(self) -> Image.Image:
-        """The picture as a PIL image: RGBA if it has an alpha channel, else RGB."""
+        """Convert to a PIL image: RGBA if the picture has an alpha channel, else RGB."""
         image = Image.fromarray(self.rgb)
         if self.alpha is not None:
             image.putalpha(Image.fromarray(self.alpha))
@@ -59,13 +59,13 @@ def resize(picture: Picture, size: int, *, enlarge: bool = True) -> Picture:
     bleed into others.
 
     Args:
-        picture: the picture. It is returned itself if it has this size.
+        picture: the picture. It is returned unchanged if it has this size.
         size: pixels of the shorter side, at least 1.
         enlarge: whether a smaller picture is scaled up.
 
     Raises:
-        InputError: this is no `Picture`, the size is no positive whole number, or the result would have more pixels
-            than allowed.
+        InputError: `picture` is not a `Picture`, the size is not a positive whole number, or the result would have more
+            pixels than allowed.
     """
     if not isinstance(picture, Picture):
         raise InputError(f"only a Picture can be resized, got {type(picture).__name__}; read it first")
@@ -89,9 +89,9 @@ def resize(picture: Picture, size: int, *, enlarge: bool = True) -> Picture:
 
 
 def pixel_limit() -> int | None:
-    """The most pixels that a picture may have, about 179 million; None is no limit.
+    """Return the largest allowed number of pixels, about 179 million; None for no limit.
 
-    Pillow calls larger ones decompression bombs: twice `PIL.Image.MAX_IMAGE_PIXELS`, which is read at each call.
+    It is twice `PIL.Image.MAX_IMAGE_PIXELS`, read at each call. Pillow refuses larger pictures as decompression bombs.
     """
     return None if Image.MAX_IMAGE_PIXELS is None else 2 * Image.MAX_IMAGE_PIXELS
 
@@ -99,9 +99,9 @@ def pixel_limit() -> int | None:
 def replace_hidden_colors(rgb: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Give fully transparent pixels the mean colour of the others.
 
-    Files may hold any colour there, mostly black. Nobody sees it, but it would change a network's statistics and
-    bleed across the edge. The mean does not change the mean colour and adds no contrast. A wholly transparent picture
-    keeps its colours.
+    Files may hold any colour there, mostly black. It is invisible, but it would change a network's statistics and bleed
+    across the edge. The mean colour keeps the picture's mean and adds no contrast. A wholly transparent picture keeps
+    its colours.
 
     Args:
         rgb: uint8 (H, W, 3), changed in place.
@@ -117,7 +117,7 @@ def replace_hidden_colors(rgb: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> N
 
 
 def check_size(size: int) -> int:
-    """The size itself; an `InputError` unless it is a positive whole number of pixels."""
+    """Return the size; raise an `InputError` unless it is a positive whole number of pixels."""
     try:
         whole = operator.index(size)
     except TypeError:

@@ -1,4 +1,4 @@
-"""Anything that a user may pass as a picture, to a `Picture`."""
+"""Read a `Picture` from any input: path, bytes, stream, PIL image, array or tensor."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ PictureInput: TypeAlias = Encoded | Image.Image | NDArray[np.generic] | TorchTen
 
 
 def read(source: PictureInput, *, keep_hidden: bool = False) -> Picture:
-    """Read a picture: upright, 8 bit, sRGB, with its alpha channel apart.
+    """Read a picture: upright, 8 bit, sRGB, with a separate alpha channel.
 
-    Encoded pictures are of a format in `adain.images.formats`, recognised by content and not by name. They may be
-    grey, palette, colour, CMYK or Lab, of 8 or 16 bits. The EXIF orientation and the colour profile are applied. A
-    broken profile is logged, and the picture is taken as sRGB. Colours under an alpha of 0 become the mean of the
-    others. Pillow warns above 89 megapixels (`PIL.Image.DecompressionBombWarning`), and 179 are the limit;
-    `PIL.Image.MAX_IMAGE_PIXELS` moves both.
+    Encoded pictures have a format in `adain.images.formats`, recognised by content and not by name. They may be grey,
+    palette, colour, CMYK or Lab, with 8 or 16 bits. The EXIF orientation and the colour profile are applied. A broken
+    profile is logged, and the picture is taken as sRGB. Colours under an alpha of 0 become the mean of the others.
+    Pillow warns above 89 megapixels (`PIL.Image.DecompressionBombWarning`). The limit is 179 megapixels.
+    `PIL.Image.MAX_IMAGE_PIXELS` changes both.
 
     Args:
         source: the picture as one of
@@ -38,12 +38,12 @@ def read(source: PictureInput, *, keep_hidden: bool = False) -> Picture:
             - an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4): grey, RGB or RGBA, colours not multiplied by alpha,
               of dtype uint8, uint16 or float in [0, 1],
             - a torch tensor (H, W) or (C, H, W), of the same dtypes, on any device, also in a batch of 1,
-            - a `Picture`, which is returned itself.
+            - a `Picture`, which is returned unchanged.
         keep_hidden: keep the colours under an alpha of 0.
 
     Raises:
-        ImageError: the picture is missing, damaged or too large, is no picture, or has another shape or dtype.
-        InputError: the source is of another type.
+        ImageError: the picture is missing, damaged or too large, is not a picture, or has another shape or dtype.
+        InputError: the source has another type.
     """
     if isinstance(source, Picture):
         return source
@@ -68,11 +68,11 @@ def read_rgb(source: Encoded, *, at_least: int | None = None) -> Image.Image:
 
     Args:
         source: a path, bytes or a binary stream.
-        at_least: decode a JPEG at 1/2, 1/4 or 1/8 of its size, which is faster, but keep this many pixels a side.
+        at_least: decode a JPEG at 1/2, 1/4 or 1/8 of its size, which is faster, with at least this many pixels a side.
 
     Raises:
         ImageError: as for `read`.
-        InputError: the stream gives text, or `at_least` is no size.
+        InputError: the stream gives text, or `at_least` is not a size.
     """
     side = None if at_least is None else check_size(at_least)
     image, name = open_encoded(source)

@@ -1,4 +1,4 @@
-"""Pictures in torch tensors, taken without importing torch."""
+"""Convert torch tensors to arrays without importing torch."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ __all__ = ["TorchTensor", "from_torch", "is_torch"]
 
 
 class TorchTensor(Protocol):
-    """A `torch.Tensor`, which this package must not import."""
+    """Stands for `torch.Tensor`, because torch must not be imported here."""
 
     def detach(self) -> Any:
-        """The tensor without its history."""
+        """Return the tensor without its autograd history."""
 
 
 def is_torch(source: object) -> TypeGuard[TorchTensor]:
-    """Whether this is a tensor of torch, or of a subclass such as torchvision's `Image`."""
+    """Whether the source is a `torch.Tensor`, or of a subclass such as torchvision's `Image`."""
     return any(kind.__module__ == "torch" and kind.__name__ == "Tensor" for kind in type(source).__mro__)
 
 
 def from_torch(tensor: TorchTensor) -> NDArray[np.generic]:
-    """The values of a torch tensor as an array.
+    """Convert a torch tensor to an array.
 
     Args:
         tensor: (C, H, W) or (1, C, H, W) with C of 1, 3 or 4, or (H, W), on any device.
@@ -34,7 +34,7 @@ def from_torch(tensor: TorchTensor) -> NDArray[np.generic]:
         (H, W, C) or (H, W). Floats become float32, as numpy has no bfloat16.
 
     Raises:
-        ImageError: the shape is another, or the tensor has no values.
+        ImageError: the shape is not allowed, or the tensor has no values.
     """
     try:
         plain = tensor.detach().cpu()

@@ -1,4 +1,4 @@
-"""PIL images to files and streams: whole or not at all (see `adain.atomic`)."""
+"""Write PIL images to files and streams, completely or not at all (see `adain.atomic`)."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ __all__ = ["Sink", "check_place", "check_target", "write"]
 
 
 class Sink(Protocol):
-    """Anything with a `write` that takes bytes."""
+    """An object with a `write` that takes bytes."""
 
     def write(self, data: bytes, /) -> object:
-        """Take bytes; returns how many, or None for all."""
+        """Write bytes. Return the number written, or None for all."""
 
 
 def write(image: Image.Image, target: str | os.PathLike[str] | Sink, format: str | None = None) -> None:
     """Write a picture to a file or a binary stream.
 
-    JPEG is written with quality 95 and full colour resolution, WebP with quality 95, TIFF with LZW. JPEG and
-    BMP get no alpha channel: a picture that has one is laid on white. An existing file is replaced. If the path is a
-    symbolic link, the file behind it is replaced. The file's mode follows the umask. A stream gets its bytes when the
-    picture is encoded, so that a failing encoder writes nothing; it stays open.
+    JPEG is written with quality 95 and full colour resolution, WebP with quality 95, TIFF with LZW. For JPEG and BMP, a
+    picture with an alpha channel is laid on white. An existing file is replaced. If the path is a symbolic link, the
+    file that it points to is replaced. The file's mode follows the umask. A stream gets its bytes after the picture is
+    encoded, so a failing encoder writes nothing; it stays open.
 
     Args:
-        image: of mode L, RGB or RGBA; others are converted as `read` does.
-        target: a path, or anything with a `write` that takes bytes.
-        format: "png", ".png" or "PNG", likewise for the other suffixes in `adain.images.formats`. A path may omit it:
-            its suffix names the format. A stream must have it.
+        image: a picture of mode L, RGB or RGBA; other modes are converted as `read` does.
+        target: a path, or an object with a `write` that takes bytes.
+        format: "png", ".png" or "PNG", and so on for the suffixes in `adain.images.formats`. None: the suffix of the
+            path; a stream needs a format.
 
     Raises:
-        InputError: an argument is of another type, or the format is missing, unknown or cannot be written.
+        InputError: an argument has another type, or the format is missing, unknown or cannot be written.
         OutputError: the target cannot be written, or the format cannot hold a picture of this size.
     """
     if not isinstance(image, Image.Image):
@@ -61,11 +61,11 @@ def write(image: Image.Image, target: str | os.PathLike[str] | Sink, format: str
 
 
 def check_target(path: str | os.PathLike[str]) -> None:
-    """Find out whether `write` could write here, before the work that leads to it is done.
+    """Check that `write` can write to a path, before the picture is made.
 
     Raises:
-        InputError: it is no path, or its suffix names no format that can be written.
-        OutputError: the folder is missing, or the target is a folder, no regular file, or write-protected.
+        InputError: the argument is not a path, or its suffix is not of a format that can be written.
+        OutputError: the folder is missing, or the target is a folder, not a regular file, or write-protected.
     """
     suffix = _suffix(path)
     if suffix not in WRITABLE:
@@ -75,11 +75,11 @@ def check_target(path: str | os.PathLike[str]) -> None:
 
 
 def check_place(path: str | os.PathLike[str]) -> None:
-    """As `check_target`, for a file of any format.
+    """Check that a file of any format can be written to a path, as `check_target` does.
 
     Raises:
-        InputError: it is no path.
-        OutputError: as there.
+        InputError: the argument is not a path.
+        OutputError: as for `check_target`.
     """
     _suffix(path)
     if os.path.isdir(path):
@@ -95,7 +95,7 @@ def check_place(path: str | os.PathLike[str]) -> None:
 
 
 def _suffix(path: object) -> str:
-    """The suffix of a path, in lower case."""
+    """Return the suffix of a path, in lower case."""
     if not isinstance(path, (str, os.PathLike)):
         raise InputError(f"a target must be a path, got {type(path).__name__}")
     text = os.fsdecode(path)
@@ -106,18 +106,18 @@ def _suffix(path: object) -> str:
 
 def _stream_format(stream: object, format: str | None) -> Format:
     if isinstance(stream, io.TextIOBase):
-        raise InputError('a picture is bytes, and this stream takes text; open it with mode "wb", or give its .buffer')
+        raise InputError('a picture is bytes, but this stream takes text; open it with mode "wb", or give its .buffer')
     if format is None:
-        raise InputError('a stream has no suffix that names a format; name one, such as format="png"')
+        raise InputError('a stream needs a format, because it has no suffix; name one, such as format="png"')
     return named(format)
 
 
 def _send(data: bytes, stream: Sink, name: str) -> None:
     try:
         taken = stream.write(data)
-        if isinstance(taken, int) and taken < len(data):  # of an unbuffered stream
+        if isinstance(taken, int) and taken < len(data):  # an unbuffered stream may write only a part
             raise OSError(f"it took {taken:,} of {len(data):,} bytes")
-    except Exception as error:  # a stream may be of any library
+    except Exception as error:  # streams of other libraries raise any type
         raise OutputError(f"{name} cannot be written ({error}); pass a buffered stream that is open") from error
 
 
@@ -135,13 +135,13 @@ def _encoded(image: Image.Image, kind: Format, name: str) -> bytes:
         suited.save(data, format=kind.pillow, **kind.options)
     except MemoryError:
         raise
-    except Exception as error:  # encoders raise whatever they like
+    except Exception as error:  # encoders raise any type
         raise OutputError(f"{name} cannot be written ({error}); nothing was left behind") from error
     return data.getvalue()
 
 
 def _suited(image: Image.Image, kind: Format) -> Image.Image:
-    """The picture in a mode that the format has."""
+    """Convert the picture to a mode that the format supports."""
     if image.mode not in ("L", "RGB", "RGBA"):
         image = from_pil(image).to_pil()
     if image.mode == "RGBA" and not kind.alpha:

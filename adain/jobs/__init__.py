@@ -1,4 +1,4 @@
-"""Many pictures at once: folders of contents in folders of styles, as `adain stylize` and `adain grid` do it."""
+"""Jobs over many pictures: folders of contents with folders of styles, for `adain stylize` and `adain grid`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`grid`: every content in every style on one labelled sheet, to choose from."""
+"""`grid`: stylize every content with every style onto one labelled contact sheet."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Grid:
 
     Attributes:
         picture: the sheet, RGB.
-        made: how many results are on it.
-        ignored: how many files in the folders that were searched are no pictures by their names, or are hidden.
-        failures: what is not on it, and why; its places are empty.
+        made: number of results on the sheet.
+        ignored: number of files in the searched folders that are hidden, or not pictures by their names.
+        failures: missing results and their reasons; their places are empty.
     """
 
     picture: Image.Image
@@ -53,25 +53,25 @@ def grid(
     progress: Progress | None = None,
     cancel: CancelInput | None = None,
 ) -> Grid:
-    """Stylize every content with every style onto one sheet: contents down, styles across, originals at the edges.
+    """Draw a contact sheet: a row for each content, a column for each style, the originals at the edges.
 
     Args:
         stylizer: the model.
-        contents: files, folders and patterns, as `stylize_many` takes them.
-        styles: likewise.
+        contents: files, folders and patterns, as for `stylize_many`.
+        styles: files, folders and patterns, as for `stylize_many`.
         alphas: strengths of the style in [0, 1]; a column for each. Empty: the model's own default.
         preserve_color: see `adain.StyleRequest`.
-        size: likewise; the results are shrunk afterwards.
-        style_size: likewise.
-        request: all of these in one, in their place; it has neither weights nor masks.
-        cell: the side of the square that each picture is shrunk into, in pixels.
-        progress: as `stylize_many` calls it.
+        size: see `adain.StyleRequest`; the results are shrunk to `cell` afterwards.
+        style_size: see `adain.StyleRequest`.
+        request: replaces `preserve_color` to `style_size`; without weights and masks.
+        cell: side in pixels of the square that each picture is shrunk into.
+        progress: as for `stylize_many`.
         cancel: as for a `Stylizer`.
 
     Raises:
-        InputError: an argument outside what is allowed, an input that is not there or holds no pictures, or a sheet
-            that would be too large.
-        CancelledError: `cancel` ended it.
+        InputError: an argument is not allowed, an input does not exist or holds no pictures, or the sheet would be too
+            large.
+        CancelledError: `cancel` ended the call.
     """
     keywords = StyleRequest(preserve_color=preserve_color, size=size, style_size=style_size)
     request = given(request, keywords, StyleRequest(size=GRID_SIZE))
@@ -87,7 +87,7 @@ def grid(
 
 
 class _Drawing:
-    """A sheet while it is filled."""
+    """Draws a sheet, cell by cell."""
 
     def __init__(
         self,
@@ -113,7 +113,7 @@ class _Drawing:
         return Grid(self._sheet.picture, self._made, ignored, (*closed, *self._failures))
 
     def _draw_styles(self) -> list[int]:
-        """Along the top edge; returns the columns whose style could be read."""
+        """Draw the styles along the top edge. Returns the columns whose style could be read."""
         usable, broken = [], set[Look]()
         for column, (look, alpha) in enumerate(self._columns, start=1):
             original = Cell(None, self._label(look, alpha))

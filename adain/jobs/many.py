@@ -1,4 +1,4 @@
-"""`stylize_many`: every content in every style, into a folder."""
+"""`stylize_many`: stylize every content with every style into a folder."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ Progress: TypeAlias = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Report:
-    """What became of a run.
+    """The outcome of a run.
 
     Attributes:
-        written: the files that were written.
-        existing: how many results existed, and were left as they are.
-        ignored: how many files in the folders that were searched are no pictures by their names, or are hidden.
-        failures: what could not be done, and why.
-        stopped: whether the run ended early, because there was no room for more results.
+        written: the written files.
+        existing: number of results that existed and were skipped.
+        ignored: number of files in the searched folders that are hidden, or not pictures by their names.
+        failures: failed inputs and results, with their reasons.
+        stopped: whether the run ended early, because the disk was full or read-only.
     """
 
     written: tuple[Path, ...]
@@ -72,41 +72,41 @@ def stylize_many(
 ) -> Report:
     """Stylize every content with every style, at every strength, into a folder.
 
-    The contents' folders are kept in it. Reading, stylizing and writing overlap; a style is encoded once. Results
-    that exist are left out, so that a run that was interrupted goes on where it was; no file is ever half written.
+    The output has the contents' subfolders. Reading, stylizing and writing overlap; a style is encoded once. Results
+    that exist are skipped, so an interrupted run can be continued. No file is left incomplete.
 
     Args:
         stylizer: the model.
-        contents: files, folders with all pictures in them and in their folders, and patterns (`photos/*.jpg`, with
-            ** for any number of folders), one or a list of them.
-        styles: likewise; also style codes that were saved.
-        output: the folder, made if it is not there. It may not be one that is searched for contents or styles.
-        name: a template for the results' paths in it, with the fields of `adain.jobs.naming.FIELDS`. None:
-            `{content}_{style}`, with `_{alpha}` if there are several. The suffix is the content's unless the
+        contents: files, folders (searched with their subfolders) and patterns (`photos/*.jpg`, with ** for any number
+            of folders), one or a list.
+        styles: the same kinds, and saved style codes.
+        output: the folder, made if it does not exist. It must not be in a folder that is searched for contents or
+            styles.
+        name: a template for the results' paths in the folder, with the fields of `adain.jobs.naming.FIELDS`. None:
+            `{content}_{style}`, with `_{alpha}` if there are several strengths. The suffix is the content's unless the
             template has one.
         alphas: strengths of the style in [0, 1]; a result for each. Empty: the model's own default.
-        weights: one per style: all of them are mixed in these shares. None: every style on its own.
-        masks: one per style, or "subject": all styles go into every result. This and all up to `tile`: see
-            `adain.StyleRequest`.
-        preserve_color: likewise.
-        size: likewise.
-        style_size: likewise.
-        tile: likewise.
-        request: all of these in one, in their place.
-        overwrite: make results that exist again.
+        weights: one per style: all styles are mixed with these shares. None: a result for each style.
+        masks: one per style, or "subject": all styles go into every result; see `adain.StyleRequest`.
+        preserve_color: see `adain.StyleRequest`.
+        size: see `adain.StyleRequest`.
+        style_size: see `adain.StyleRequest`.
+        tile: see `adain.StyleRequest`.
+        request: replaces `weights` to `tile`.
+        overwrite: whether to make existing results again.
         compare: write content, style and result side by side instead of the result alone.
-        progress: called with the results that are dealt with, whether they could be made or not, and all that
-            were to be made; first with 0.
-        cancel: ends the run with a `CancelledError`, as for a `Stylizer`; results that are written stay.
+        progress: called with the number of finished or failed results and the number of all results to make; first
+            with 0.
+        cancel: ends the run with a `CancelledError`, as for a `Stylizer`; written results stay.
 
     Returns:
-        What was written, and what could not be; a bad picture does not stop the rest.
+        The written files and the failures. A bad picture does not stop the run.
 
     Raises:
-        InputError: an argument outside what is allowed, an input that is not there or holds no pictures, or two
-            results of the same name. Nothing has been written.
+        InputError: an argument is not allowed, an input does not exist or holds no pictures, or two results have the
+            same name. Nothing has been written.
         OutputError: the folder cannot be written to.
-        CancelledError: `cancel` ended it.
+        CancelledError: `cancel` ended the run.
     """
     keywords = StyleRequest(
         weights=weights, masks=masks, preserve_color=preserve_color, size=size, style_size=style_size, tile=tile
@@ -127,35 +127,35 @@ def stylize_many(
 
 
 def alphas_of(stylizer: Stylizer, request: StyleRequest, alphas: Sequence[float]) -> list[float]:
-    """The strengths of a sweep, each once; none stands for the request's own.
+    """Return the distinct strengths of a sweep. If `alphas` is empty, the request's own.
 
     Raises:
-        InputError: one is not in [0, 1].
+        InputError: a strength is not in [0, 1].
     """
     requests = [replace(request, alpha=alpha) for alpha in checks.listed("alphas", alphas)]
     return list(dict.fromkeys(stylizer.alpha(each) for each in requests or [request]))
 
 
 def find_contents(contents: Paths) -> Found:
-    """The contents, as `stylize_many` finds them.
+    """Find the contents for `stylize_many`.
 
     Raises:
-        InputError: one is not there or holds no pictures.
+        InputError: an input does not exist or holds no pictures.
     """
     return find(_listed(contents), READABLE)
 
 
 def find_styles(styles: Paths) -> Found:
-    """The styles, as `stylize_many` finds them.
+    """Find the styles for `stylize_many`.
 
     Raises:
-        InputError: one is not there or holds no pictures.
+        InputError: an input does not exist or holds no pictures.
     """
     return find(_listed(styles), [*READABLE, SUFFIX])
 
 
 class _Folder:
-    """The steps of results that are files of their own."""
+    """The pipeline steps that write each result to its own file."""
 
     def __init__(self, stylizing: Stylizing, *, compare: bool) -> None:
         self._stylizing = stylizing
@@ -176,7 +176,7 @@ class _Folder:
 
 
 class _Tally:
-    """Counts what became of the results; the sink of a run."""
+    """Counts written and failed results; the sink of a run."""
 
     def __init__(self, total: int, progress: Progress | None) -> None:
         self.written: list[Path] = []

@@ -1,4 +1,4 @@
-"""What results are called: a template with fields, filled in for each of them."""
+"""File names of results: a template with fields, filled in for each result."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ __all__ = ["FIELDS", "Template", "default_template"]
 
 FIELDS = {
     "content": "the content's path in its folder, without the suffix",
-    "style": "likewise the style's, with - for /; styles that are mixed have + between them",
+    "style": "the style's path in its folder, without the suffix, with - for /; mixed styles are joined by +",
     "alpha": "the strength of the style",
     "model": "the model's name",
-    "folder": "the name of the folder that the content is in",
+    "folder": "the name of the content's folder",
     "suffix": "the content's suffix, without the dot",
 }
 
 
 class Template:
-    """A name with fields in braces, such as `{style}/{content}`.
+    """A template for file names, with fields in braces, such as `{style}/{content}`.
 
-    What it makes is a path in the output folder. Where the template does not end in a suffix that can be
-    written, the content's is added, or .png if that cannot be written.
+    The result is a path in the output folder. If the template has no suffix, the content's suffix is added, or .png if
+    that format cannot be written.
 
     Args:
         text: the template; {{ and }} stand for braces.
 
     Raises:
-        InputError: braces that do not match, a field that does not exist, a suffix that cannot be written, or a
-            name that would lie outside the output folder or is empty.
+        InputError: braces do not match, a field is unknown, the suffix cannot be written, or the name is empty or
+            outside the output folder.
     """
 
     def __init__(self, text: str) -> None:
@@ -45,12 +45,12 @@ class Template:
         self._suffixed = dot != ""
         if self._suffixed and f".{end.lower()}" not in WRITABLE:
             raise InputError(f"the name {text!r} must end in one of {', '.join(WRITABLE)}, or in no suffix")
-        path = PurePath(text)  # of this system: on Windows, C:name and \\name are elsewhere too
+        path = PurePath(text)  # by this system's rules: on Windows, C:name and \\name are also outside
         if not text or text.endswith("/") or path.anchor or ".." in path.parts:
-            raise InputError(f"the name {text!r} must be that of a file in the output folder")
+            raise InputError(f"the name {text!r} must be a file in the output folder")
 
     def fill(self, values: Mapping[str, str]) -> str:
-        """The name for one result.
+        """Make the name of one result.
 
         Args:
             values: a text for each of `FIELDS`.
@@ -63,11 +63,11 @@ class Template:
 
 
 def default_template(alphas: int, *, compare: bool) -> str:
-    """The template where the user gives none.
+    """Return the default template.
 
     Args:
-        alphas: how many strengths there are; several need a field of their own.
-        compare: whether the results are comparisons, which are not to be taken for results later on.
+        alphas: number of strengths; several need the field `{alpha}`.
+        compare: whether the results are comparisons, which get other names than plain results.
     """
     return "{content}_{style}" + ("_{alpha}" if alphas > 1 else "") + ("_compare" if compare else "")
 
@@ -76,7 +76,7 @@ def _parsed(text: str) -> list[tuple[str, str | None]]:
     try:
         pieces = list(Formatter().parse(text))
     except ValueError as error:
-        raise InputError(f"the name {text!r} cannot be understood ({error}); a brace itself is {{{{ or }}}}") from error
+        raise InputError(f"the name {text!r} cannot be understood ({error}); write {{{{ or }}}} for a brace") from error
     for _, field, spec, conversion in pieces:
         if field is not None and (field not in FIELDS or spec or conversion):
             allowed = ", ".join(f"{{{name}}}" for name in FIELDS)

@@ -1,4 +1,4 @@
-"""What is to be made: every content in every style at every strength, each under a name of its own."""
+"""Plan of a run: every content with every style at every strength, each with a unique file name."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from adain.jobs.sources import Found, Place, Source
 
 __all__ = ["LOOKS_AT_ONCE", "Look", "Result", "Task", "check_apart", "looks", "plan", "unmade"]
 
-# Looks whose style codes are kept in memory: 0.2 GB for the largest codes, those of five-level WCT. A content is
-# read again for the next so many.
+# Number of looks whose style codes are kept in memory: 0.2 GB for the largest codes, of five-level WCT. Each content
+# is read again for each group of this many looks.
 LOOKS_AT_ONCE = 100
 
 
 @dataclass(frozen=True)
 class Look:
-    """One style, or several mixed.
+    """One style, or several styles mixed.
 
     Attributes:
-        name: what it is called in the names of results.
+        name: name in the file names of results.
         styles: pictures or style codes, at least one.
     """
 
@@ -43,14 +43,14 @@ class Result:
 
 @dataclass(frozen=True)
 class Task:
-    """A content, and what is to be made of it while it is in memory."""
+    """A content, and the results to make of it while it is in memory."""
 
     content: Source
     results: tuple[Result, ...]
 
 
 def looks(styles: Sequence[Source], *, mixed: bool) -> list[Look]:
-    """Each style as a look, or all of them mixed as one."""
+    """Make one look of each style, or one look of all styles mixed."""
     names = [style.name.replace("/", "-") for style in styles]
     if mixed:
         return [Look("+".join(names), tuple(styles))]
@@ -60,7 +60,7 @@ def looks(styles: Sequence[Source], *, mixed: bool) -> list[Look]:
 def plan(
     contents: Sequence[Source], looks: Sequence[Look], alphas: Sequence[float], name: Template, output: Path, model: str
 ) -> list[Task]:
-    """All combinations, in the order that reads and encodes the least.
+    """Plan all combinations, in the order with the fewest reads and encodings.
 
     Raises:
         InputError: two results would have the same name.
@@ -81,10 +81,10 @@ def plan(
 
 
 def check_apart(tasks: Iterable[Task], found: Sequence[Found]) -> None:
-    """Refuse to write where the next run would take the results for inputs, or over an input.
+    """Check that results do not replace an input, and are not in a folder that is searched for inputs.
 
     Raises:
-        InputError: says which.
+        InputError: a result is; the message names it.
     """
     inputs = {os.path.realpath(source.path) for each in found for source in each.sources}
     places = [place for each in found for place in each.places]
@@ -99,7 +99,7 @@ def check_apart(tasks: Iterable[Task], found: Sequence[Found]) -> None:
 
 
 def unmade(tasks: Iterable[Task]) -> list[Task]:
-    """The tasks without the results that exist as files."""
+    """Return the tasks without the results that exist as files."""
     left = (
         replace(task, results=tuple(result for result in task.results if not result.target.is_file())) for task in tasks
     )
@@ -110,8 +110,8 @@ def _check_unsearched(folder: Path, real: Path, places: Sequence[Place]) -> None
     for place in places:
         if real == place.folder or (place.deep and real.is_relative_to(place.folder)):
             raise InputError(
-                f"the results would lie in {folder}, which is searched for inputs, and the next run would take them "
-                "for inputs; choose an output folder elsewhere"
+                f"the results would lie in {folder}, which is searched for inputs, so the next run would use them "
+                "as inputs; choose an output folder elsewhere"
             )
 
 

@@ -1,11 +1,11 @@
-"""Reading, stylizing and writing at the same time, each with a bounded queue before it.
+"""Pipeline for many pictures: read, stylize and write in parallel, with bounded queues between.
 
-The network runs in the calling thread, on all its cores; other threads decode the next contents and encode the
-last results, which release Python's lock for most of the time. No more than `AHEAD` pictures wait on either side.
+The network runs in the calling thread, on all its cores. Other threads decode the next contents and encode the last
+results; they release the GIL most of the time. At most `AHEAD` pictures wait on either side.
 
-The network takes one picture at a time: on a CPU, batches of equal sizes are no faster (adain-slim in onnxruntime on
-one core, ms per picture alone / in eights: 8.2 / 7.8 at 128 px, 30 / 34 at 256 px, 124 / 155 at 512 px), and would
-hold the memory of all of them.
+The network takes one picture at a time. On a CPU, batches are not faster (adain-slim in onnxruntime on one core, ms per
+picture alone / in batches of eight: 8.2 / 7.8 at 128 px, 30 / 34 at 256 px, 124 / 155 at 512 px), and would take the
+memory of all their pictures.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ WRITERS = max(2, min(8, os.cpu_count() or 1))  # a PNG of a megapixel takes a th
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 
-# Of one picture; the rest goes on. `CancelledError` is none: it ends the run.
+# These fail one picture, and the run continues. `CancelledError` is not among them: it ends the run.
 PROBLEMS = (InputError, ImageError, WeightsError, DeviceError, MemoryError, OSError)
 
 _T = TypeVar("_T")
 
 
-class Full(Exception):  # noqa: N818  not an error of its own: it ends the run, and the report says why
-    """There is no room for results; all that follow would fail likewise."""
+class Full(Exception):  # noqa: N818  not an error: it ends the run, and the report says why
+    """The disk is full or read-only, so that all further results would fail."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ class Failure:
 
     Attributes:
         path: the content, the style, or the result to write.
-        reason: why.
-        results: how many results are missing because of it.
+        reason: the error message.
+        results: number of results that are missing because of it.
     """
 
     path: Path
@@ -63,45 +63,45 @@ class Failure:
 
 
 class Steps(Protocol[_T]):
-    """What is done for each picture.
+    """The steps for each picture.
 
-    Errors of this package, of memory and of the operating system are that picture's own; others end the run.
+    An exception among `PROBLEMS` fails the picture; others end the run.
     """
 
     def read(self, content: Source) -> Picture:
-        """The content; called from several threads."""
+        """Read the content; called from several threads."""
         ...
 
     def prepare(self, look: Look) -> None:
-        """Have the look's style code ready; called from the calling thread alone, before each result."""
+        """Prepare the look's style code; called from the calling thread only, before each result."""
         ...
 
     def stylize(self, content: Picture, result: Result) -> _T:
-        """Make one result; called from the calling thread alone."""
+        """Make one result; called from the calling thread only."""
         ...
 
     def finish(self, content: Picture, made: _T, result: Result) -> None:
-        """Write it; called from several threads."""
+        """Write the result; called from several threads."""
         ...
 
 
 class Sink(Protocol):
-    """Who is told what became of the results, in the calling thread."""
+    """Receives the outcome of each result, in the calling thread."""
 
     def done(self, result: Result) -> None:
-        """It was finished."""
+        """A result was written."""
         ...
 
     def failed(self, failure: Failure) -> None:
-        """Something was not, and the rest goes on."""
+        """Something failed; the run continues."""
         ...
 
 
 def run(tasks: Iterable[Task], steps: Steps[_T], sink: Sink) -> None:
-    """Work through the tasks. Interrupted, it finishes what is being written and drops the rest.
+    """Run the tasks. After an interruption, finish the results that are being written and drop the others.
 
     Raises:
-        Full: there is no room for more results; the sink has been told of the one that was written.
+        Full: the disk is full or read-only; the sink has received the failed result.
     """
     broken: dict[Look, Failure] = {}
     with _threads("adain-read", READERS) as reading, _threads("adain-write", WRITERS) as writing:
@@ -136,7 +136,7 @@ class _Writes(Generic[_T]):
         self.collect(down_to=AHEAD)
 
     def collect(self, down_to: int = 0) -> None:
-        """Tell of what is finished, and wait until no more than so many are not."""
+        """Report finished results, and wait until at most `down_to` are unfinished."""
         while self._waiting and (len(self._waiting) > down_to or self._waiting[0][1].done()):
             if not self._tell(*self._waiting.popleft()):
                 for result, written in self._waiting:
@@ -145,7 +145,7 @@ class _Writes(Generic[_T]):
                 raise Full
 
     def _tell(self, result: Result, written: Future[None]) -> bool:
-        """Tell what became of a result; returns whether there may be room for others."""
+        """Report the outcome of a result. Returns False if the disk is full or read-only."""
         problem = _problem(written)
         if problem is None:
             self._sink.done(result)
@@ -155,7 +155,7 @@ class _Writes(Generic[_T]):
 
 
 def _prepared(steps: Steps[_T], look: Look, broken: dict[Look, Failure]) -> bool:
-    """Whether the look can be used. One that cannot is told of once, with all that it would have been used for."""
+    """Whether the look can be used. A broken look is reported once, with the number of its results."""
     if look in broken:
         broken[look] = replace(broken[look], results=broken[look].results + 1)
         return False
@@ -170,7 +170,7 @@ def _prepared(steps: Steps[_T], look: Look, broken: dict[Look, Failure]) -> bool
 def _ahead(
     pool: ThreadPoolExecutor, read: Callable[[Source], Picture], tasks: Iterable[Task]
 ) -> Iterator[tuple[Task, Future[Picture]]]:
-    """The tasks in their order, while the contents of the next are read."""
+    """Yield the tasks in their order, while the next contents are read."""
     rest = iter(tasks)
     waiting = deque((task, pool.submit(read, task.content)) for task in islice(rest, AHEAD))
     while waiting:
@@ -181,7 +181,7 @@ def _ahead(
 
 @contextmanager
 def _threads(name: str, count: int) -> Iterator[ThreadPoolExecutor]:
-    """Threads that finish what they are at, and nothing else, when the block is left."""
+    """Start threads. When the block ends, they finish their current work and drop the rest."""
     pool = ThreadPoolExecutor(count, thread_name_prefix=name)
     try:
         yield pool
@@ -190,7 +190,7 @@ def _threads(name: str, count: int) -> Iterator[ThreadPoolExecutor]:
 
 
 def _problem(future: Future[Any]) -> BaseException | None:
-    """What kept it from being done, waiting for it; a mistake of this program's is raised."""
+    """Wait for a future and return its error, if it is one of `PROBLEMS`. Other errors are raised."""
     error = future.exception()
     if error is not None and not isinstance(error, PROBLEMS):
         raise error
@@ -198,12 +198,12 @@ def _problem(future: Future[Any]) -> BaseException | None:
 
 
 def reason(error: BaseException) -> str:
-    """What one of `PROBLEMS` says."""
+    """Return the message of one of `PROBLEMS`."""
     return "there is not enough memory for it" if isinstance(error, MemoryError) else str(error)
 
 
 def _no_room(error: BaseException) -> bool:
-    """Whether a full or write-protected disk is behind it."""
+    """Whether a full or read-only disk caused the error."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, OSError) and cause.errno in _NO_ROOM:

@@ -1,4 +1,4 @@
-"""What a user names, to pictures: files, folders with all that is in them, and patterns like `photos/*.jpg`."""
+"""Find pictures from files, folders (with their subfolders) and patterns like `photos/*.jpg`."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Source:
 
     Attributes:
         path: the file.
-        name: its path in the folder or pattern it was found by, without its suffix, "/" between the parts; of
-            a file that was named itself, the name alone.
+        name: the path relative to the searched folder, without suffix, with "/" between the parts. For a file that was
+            named directly: its name only.
     """
 
     path: Path
@@ -30,11 +30,11 @@ class Source:
 
 @dataclass(frozen=True)
 class Place:
-    """A folder that was searched; what is written there would be found the next time.
+    """A folder that was searched. The next run would find files written there.
 
     Attributes:
         folder: absolute, without symbolic links.
-        deep: whether the folders in it were searched too.
+        deep: whether its subfolders were searched too.
     """
 
     folder: Path
@@ -43,13 +43,13 @@ class Place:
 
 @dataclass(frozen=True)
 class Found:
-    """What the user's names stand for.
+    """The result of a search.
 
     Attributes:
-        sources: in the order they were named, within a folder by path; each file once.
+        sources: the files, each once: in the order of the inputs, and in a folder by path.
         places: the folders that were searched.
-        ignored: how many other files were there: their suffixes are no picture's, or they are hidden.
-        closed: folders that could not be looked into, each with the reason.
+        ignored: number of other files: hidden, or with another suffix.
+        closed: folders that could not be read, each with the reason.
     """
 
     sources: tuple[Source, ...]
@@ -60,7 +60,7 @@ class Found:
 
 @dataclass
 class _Search:
-    """What came up while one folder or pattern was searched."""
+    """The search of one folder or pattern."""
 
     root: Path
     suffixes: Collection[str]
@@ -81,7 +81,7 @@ class _Search:
             self.add(path)
 
     def _walk(self, folder: Path) -> Iterator[Path]:
-        """All files; links to folders are followed, but none is entered twice."""
+        """Yield all files. Links to folders are followed, but no folder is entered twice."""
         entered = {os.path.realpath(folder)}
         for place, folders, files in os.walk(folder, followlinks=True, onerror=self._cannot_enter):
             folders[:] = [name for name in sorted(folders) if not name.startswith(".")]
@@ -91,22 +91,22 @@ class _Search:
             yield from (Path(place, name) for name in sorted(files))
 
     def _cannot_enter(self, error: OSError) -> None:
-        self.closed.append((Path(error.filename), f"the folder cannot be looked into: {error.strerror}"))
+        self.closed.append((Path(error.filename), f"the folder cannot be read: {error.strerror}"))
 
 
 def find(inputs: Sequence[str | os.PathLike[str]], suffixes: Collection[str]) -> Found:
-    """Find the pictures that files, folders and patterns stand for.
+    """Find pictures in files, folders and patterns.
 
-    A folder stands for all files in it and in its folders whose suffix is one of `suffixes`. A pattern has *, ?,
-    [abc], or ** for any number of folders; folders that it matches stand for what is in them. Hidden files are
-    left out. A file that is named itself may have any name.
+    A folder gives all files in it and its subfolders with one of the `suffixes`. A pattern has *, ?, [abc], or ** for
+    any number of folders; matching folders are searched. Hidden files are ignored. A file that is named directly may
+    have any suffix.
 
     Args:
         inputs: at least one.
         suffixes: lower case, with their dots.
 
     Raises:
-        InputError: an input that is not there, or that holds none.
+        InputError: an input does not exist, or holds no pictures.
     """
     sources: dict[str, Source] = {}  # by absolute path
     searches = [_search(os.fspath(each), suffixes) for each in inputs]
@@ -122,7 +122,7 @@ def find(inputs: Sequence[str | os.PathLike[str]], suffixes: Collection[str]) ->
 
 
 def is_pattern(text: str) -> bool:
-    """Whether this stands for the files it matches: it has *, ? or [, and no file has it as its name."""
+    """Whether a text is a pattern: it has *, ? or [, and no file has this name."""
     return glob.has_magic(text) and not os.path.lexists(text)
 
 
@@ -154,10 +154,10 @@ def _matches(pattern: str, suffixes: Collection[str]) -> _Search:
     if deep:
         search.places.append(Place(Path(os.path.realpath(root)), deep=True))
     for path in map(Path, sorted(glob.glob(pattern, recursive=True))):
-        if not path.is_dir():  # also what cannot be read, such as a link to nothing: it fails by itself
+        if not path.is_dir():  # includes broken links, which fail later
             search.add(path)
             search.places.append(Place(Path(os.path.realpath(path.parent)), deep=False))
-        elif not deep:  # ** has gone into the folders itself
+        elif not deep:  # ** has searched the folders already
             search.add_folder(path)
     return search
 

@@ -1,4 +1,4 @@
-"""The steps of a run that every kind of it shares: read a content, have a style's code, stylize."""
+"""The steps that all runs share: read a content, prepare style codes, stylize."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ __all__ = ["Stylizing"]
 
 
 class Stylizing:
-    """A model at work on tasks; the first steps of `adain.jobs.running.Steps`.
+    """Runs a model on tasks: `read`, `prepare` and `stylize` of `adain.jobs.running.Steps`.
 
-    A style is read once, and encoded once unless CORAL recolours it for each content; it is kept for as long as its
-    tasks last: they come grouped by style.
+    A style is read once. It is encoded once, unless CORAL recolours it for each content. Tasks come grouped by style,
+    so a style is kept only while its tasks run.
 
     Args:
         stylizer: the model.
-        request: what all results have in common.
-        keep_pictures: whether the pictures of styles will be asked for.
-        at_once: how many looks are kept.
+        request: the options of all results.
+        keep_pictures: whether to keep the pictures of styles, for `originals`.
+        at_once: number of looks to keep.
         cancel: see `adain.cancellation`.
     """
 
@@ -51,14 +51,14 @@ class Stylizing:
         self._looks: dict[Look, Sequence[StyleCode | Picture]] = {}
 
     def read(self, content: Source) -> Picture:
-        """The content, in the size it is stylized in unless colours below an alpha of 0 would be lost by that."""
+        """Read the content, scaled to its final size. With masks "subject" it is not scaled, to keep hidden colours."""
         if self._request.masks == "subject":
             return images.read(content.path, keep_hidden=True)
         picture = images.read(content.path)
         return picture if self._request.size is None else images.resize(picture, self._request.size)
 
     def prepare(self, look: Look) -> None:
-        """Read and encode the look's styles unless that was done."""
+        """Read and encode the look's styles, once."""
         self._cancel()
         if look not in self._looks:
             styles: Sequence[StyleCode | Picture] = [
@@ -72,12 +72,12 @@ class Stylizing:
             self._looks[look] = styles
 
     def stylize(self, content: Picture, look: Look, alpha: float) -> Image.Image:
-        """One result, as the stylizer returns it; the look is prepared."""
+        """Make one result. The look must be prepared."""
         request = replace(self._request, alpha=alpha)
         return self._stylizer(content, self._looks[look], request=request, cancel=self._cancel)
 
     def originals(self, look: Look) -> list[Cell]:
-        """The pictures of a look that is prepared, labelled; of a saved code the label alone."""
+        """Return the labelled pictures of a prepared look. A saved code has only a label."""
         pictures = [style.picture if isinstance(style, StyleCode) else style for style in self._looks[look]]
         return [
             Cell(None if picture is None else picture.to_pil(), style.path.name)

@@ -1,10 +1,10 @@
-"""Films in a style: video files, GIFs, folders of frames, cameras.
+"""Stylize films: video files, GIFs, folders of frames, cameras.
 
     adain.video.stylize(stylizer, "clip.mp4", "painting.jpg", "stylized.mp4", keyframes="0:alpha=0 2:alpha=1")
 
     reading | gif | folder --Frame, Sound--> smoothing, keyframes, cuts --Frame, Sound--> writing | gif | folder
 
-Video files need PyAV (extra `video`), which is imported when one is opened.
+Video files need PyAV (extra `video`), which is imported on first use.
 """
 
 from __future__ import annotations

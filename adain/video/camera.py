@@ -1,4 +1,4 @@
-"""The camera as a source: what FFmpeg calls v4l2 on Linux, avfoundation on macOS and dshow on Windows."""
+"""Cameras as video sources, through FFmpeg's devices: v4l2 on Linux, avfoundation on macOS, dshow on Windows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from adain.video.decoding import VideoSource
 
 __all__ = ["open_camera"]
 
-# By the beginning of sys.platform: FFmpeg's name of the device, and what a camera is called if the user does not say.
+# By prefix of sys.platform: FFmpeg's device, the default camera, and an example of a name for error messages.
 _SYSTEMS = {
     "linux": ("v4l2", "/dev/video0", "/dev/video1"),
     "darwin": ("avfoundation", "0", "1"),
@@ -20,18 +20,18 @@ _SYSTEMS = {
 
 
 def open_camera(name: str | None = None) -> VideoSource:
-    """Open a camera, at the size and rate it has by itself.
+    """Open a camera at its default size and rate.
 
     Args:
-        name: `/dev/video1` on Linux, `1` on macOS, `video=NAME` on Windows. None: the first, on Windows the one that
-            is built in.
+        name: `/dev/video1` on Linux, `1` on macOS, `video=NAME` on Windows. None: the first camera, on Windows the
+            built-in one.
 
     Raises:
-        DeviceError: there is none of that name, or it cannot be used.
+        DeviceError: the camera does not exist, or cannot be used.
     """
     system = next((facts for platform, facts in _SYSTEMS.items() if sys.platform.startswith(platform)), None)
     if system is None:
-        raise DeviceError(f"no way is known to reach a camera on {sys.platform}; record a file, and use adain video")
+        raise DeviceError(f"cameras are not supported on {sys.platform}; record a file, and use adain video")
     device, usual, example = system
     chosen = name or usual
     container = None
@@ -43,6 +43,6 @@ def open_camera(name: str | None = None) -> VideoSource:
             container.close()
         reason = getattr(error, "strerror", None) or error
         raise DeviceError(
-            f"the camera {chosen} cannot be used ({reason}); connect one, close what else uses it, "
+            f"the camera {chosen} cannot be used ({reason}); connect one, close other programs that use it, "
             f"or name another, such as {example}"
         ) from error

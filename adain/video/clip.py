@@ -1,6 +1,6 @@
-"""What moves between a source and a target: a clip's facts, its frames and its sound.
+"""Clips: the metadata, frames and sound that pass from a source to a sink.
 
-Times are exact fractions of a second, so that what a file says in ticks of its own comes out as the same ticks.
+Times are exact fractions of a second, so that a file's time stamps are kept to the tick.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ __all__ = ["Clip", "Frame", "Sink", "Sound", "Source"]
 
 @dataclass(frozen=True)
 class Clip:
-    """What is known of a clip before its frames are read.
+    """The metadata of a clip.
 
     Attributes:
-        width: pixels of a frame as it is shown.
-        height: likewise.
-        time_base: seconds of a tick; every frame's time is a whole number of them.
-        rate: frames a second, on average.
-        frames: how many there are; None where the file does not say.
-        orientation: how the file's rows and columns become the upright frame; None for formats without.
-        aspect: width of a pixel over its height.
-        colors: how the file codes colours; None for RGB.
-        loop: how often a GIF is repeated, 0 is for ever; None for once.
+        width: width of an upright frame in pixels.
+        height: height of an upright frame in pixels.
+        time_base: seconds per tick; every frame's time is a whole number of ticks.
+        rate: average frames per second.
+        frames: number of frames; None if the file does not say.
+        orientation: how the file's frames are turned upright; None if the format has no orientation.
+        aspect: width of a pixel divided by its height.
+        colors: colour coding of the file; None for RGB.
+        loop: how often a GIF repeats; 0 is forever. None: it plays once.
         sounds: the sound tracks, as streams to copy.
         metadata: title and so on.
     """
@@ -58,11 +58,11 @@ class Frame:
     """One frame, upright.
 
     Attributes:
-        rgb: uint8 (H, W, 3), sRGB as far as the clip's colours are.
-        time: seconds from the start, when it is shown.
-        duration: seconds for which it is shown; None where the source does not say.
+        rgb: uint8 (H, W, 3), RGB in the clip's own primaries and transfer, usually near sRGB.
+        time: start time in seconds from the start of the clip.
+        duration: duration in seconds; None if the source does not say.
         alpha: uint8 (H, W) or None, as in `adain.images.Picture`.
-        name: the file it came from, where that was one of many.
+        name: name of the source file without suffix, if the source is a folder of frames.
     """
 
     rgb: NDArray[np.uint8]
@@ -74,7 +74,7 @@ class Frame:
 
 @dataclass(frozen=True, eq=False)
 class Sound:
-    """A packet of a sound track, to be copied as it is.
+    """A packet of a sound track, which is copied unchanged.
 
     Attributes:
         track: position in `Clip.sounds`.
@@ -91,26 +91,26 @@ class Source(Protocol):
     clip: Clip
 
     def __iter__(self) -> Iterator[Frame | Sound]:
-        """Frames in the order they are shown, sound between them as it lies in the file.
+        """Yield frames in display order, and sound packets between them in the file's order.
 
         Raises:
-            ImageError: what comes next is damaged.
+            ImageError: the source is damaged.
         """
         ...
 
     def close(self) -> None:
-        """Give back what it holds."""
+        """Close files and devices."""
         ...
 
 
 class Sink(Protocol):
-    """Where a clip goes. It exists under its name only once it was finished, or frame by frame for a folder."""
+    """A clip that is written. A file appears under its name only when finished; a folder fills frame by frame."""
 
     def write(self, item: Frame | Sound) -> None:
-        """Take the next frame or sound.
+        """Write the next frame or sound packet.
 
         Raises:
-            OutputError: it cannot be written; the disk may be full.
+            OutputError: the item cannot be written, for example because the disk is full.
         """
         ...
 
@@ -118,10 +118,10 @@ class Sink(Protocol):
         """Complete the file and give it its name.
 
         Raises:
-            OutputError: as `write`.
+            OutputError: as for `write`.
         """
         ...
 
     def discard(self) -> None:
-        """Remove what is incomplete."""
+        """Remove the incomplete file."""
         ...

@@ -1,11 +1,11 @@
-"""Between a video's YCbCr and RGB.
+"""Convert video colours between YCbCr and RGB.
 
-A file says by which matrix and range its YCbCr is meant. The conversions here follow it in both directions and the
-result carries the same labels, so that a player undoes exactly what was done. Left to themselves, the libraries take
-BT.601 of limited range whatever the label says: up to 23 of 255 levels off.
+A file is labelled with the matrix and range of its YCbCr. The conversions here follow the labels in both directions,
+and the result has the same labels, so that a player inverts the conversion exactly. By default, the libraries use
+BT.601 with limited range and ignore the labels, which is wrong by up to 23 of 255 levels.
 
-Where a file has no label, BT.709 is meant from 1280 pixels of width or 577 of height on, else BT.601, as mpv takes it,
-and the result is labelled so.
+A file without labels is taken as BT.709 from 1280 pixels of width or 577 of height, else as BT.601, as in mpv. The
+result gets these labels.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ __all__ = ["LIMITED", "Colors", "ToRGB", "ToYUV", "assumed"]
 
 LIMITED, FULL = 1, 2  # FFmpeg's AVColorRange
 BT709, BT601 = 1, 6  # FFmpeg's AVColorSpace, as ITU-T H.273 numbers them
-UNSPECIFIED = 2  # of matrix, primaries and transfer alike
+UNSPECIFIED = 2  # for matrix, primaries and transfer
 MATRICES = {BT709: "BT.709", 4: "FCC", 5: "BT.601", BT601: "BT.601", 7: "SMPTE 240M", 9: "BT.2020"}
-HDR = {16: "PQ", 18: "HLG"}  # transfers whose values mean light that sRGB has no numbers for
+HDR = {16: "PQ", 18: "HLG"}  # transfers brighter than sRGB can represent
 
-# Bicubic for the chroma's missing samples, full chroma resolution inside, exact rounding (swscale's SWS_* flags):
-# within 1 of 255 of the formulas, 2 without.
+# swscale's SWS_* flags: bicubic chroma upsampling, full internal chroma resolution, accurate rounding. With them the
+# result is within 1 of 255 of the formulas, without within 2.
 _QUALITY = 0x4 | 0x2000 | 0x40000
 
 
 @dataclass(frozen=True)
 class Colors:
-    """How a file codes its colours, by FFmpeg's numbers.
+    """The colour coding of a file, in FFmpeg's numbers.
 
     Attributes:
-        matrix: of `MATRICES`.
+        matrix: a key of `MATRICES`.
         range: `LIMITED` (black is 16, white 235) or `FULL`.
-        primaries: kept as the file has it.
-        transfer: likewise.
+        primaries: the file's value, copied to the result.
+        transfer: the file's value, copied to the result.
     """
 
     matrix: int
@@ -50,18 +50,18 @@ class Colors:
 
     @classmethod
     def of(cls, frame: av.VideoFrame, name: str) -> Colors:
-        """Those of a decoded frame.
+        """Read the colour coding of a decoded frame.
 
         Args:
-            frame: as it comes from the decoder, unturned.
-            name: what to call the video in messages.
+            frame: from the decoder, not turned.
+            name: name of the video in messages.
 
         Raises:
-            ImageError: the colours are of a kind that cannot be converted.
+            ImageError: the colour coding is not supported.
         """
         if frame.color_trc in HDR:
             raise ImageError(
-                f"{name} is HDR ({HDR[frame.color_trc]}), which styles have no colours for; "
+                f"{name} is HDR ({HDR[frame.color_trc]}), which is not supported; "
                 "convert it to SDR first, for instance with FFmpeg's filter tonemap"
             )
         guess = assumed(frame.width, frame.height)
@@ -71,25 +71,25 @@ class Colors:
         matrix = guess.matrix if frame.colorspace in (0, UNSPECIFIED) else frame.colorspace
         if matrix not in MATRICES:
             known = ", ".join(dict.fromkeys(MATRICES.values()))
-            raise ImageError(f"{name} codes colours by matrix {matrix} of ITU-T H.273; allowed are {known}; convert it")
+            raise ImageError(f"{name} has colour matrix {matrix} of ITU-T H.273; allowed are {known}; convert it")
         full = frame.color_range == FULL or frame.format.name.startswith("yuvj")
         return cls(matrix, FULL if full else LIMITED, **kept)
 
 
 def assumed(width: int, height: int) -> Colors:
-    """What a video of that size and without labels is taken to be."""
+    """Return the colour coding assumed for a video of this size without labels."""
     return Colors(BT709 if width >= 1280 or height > 576 else BT601, LIMITED)
 
 
 class ToRGB:
-    """Frames of one clip to RGB."""
+    """Converts the frames of one clip to RGB."""
 
     def __init__(self, colors: Colors) -> None:
         self._colors = colors
         self._reformatter = VideoReformatter()
 
     def __call__(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
-        """A decoded frame of any pixel format as uint8 (H, W, 3)."""
+        """Convert a decoded frame of any pixel format to uint8 (H, W, 3)."""
         if not frame.format.is_rgb:
             frame.colorspace, frame.color_range = self._colors.matrix, self._colors.range
         converted = self._reformatter.reformat(frame, format="rgb24", dst_color_range=FULL, interpolation=_QUALITY)
@@ -97,10 +97,10 @@ class ToRGB:
 
 
 class ToYUV:
-    """RGB to frames for an encoder.
+    """Converts RGB to frames for an encoder.
 
     Args:
-        colors: what the file will be labelled as.
+        colors: the colour coding that the file will be labelled with.
         pixel_format: FFmpeg's name, `yuv420p` or `yuv444p`.
     """
 
@@ -110,7 +110,7 @@ class ToYUV:
         self._reformatter = VideoReformatter()
 
     def __call__(self, rgb: NDArray[np.uint8]) -> av.VideoFrame:
-        """A uint8 (H, W, 3) as a frame without a time."""
+        """Convert uint8 (H, W, 3) to a frame without a time stamp."""
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")
         frame.colorspace, frame.color_range = self._colors.matrix, FULL
         return self._reformatter.reformat(

@@ -1,9 +1,8 @@
-"""Cuts: where a scene ends and the next begins.
+"""Cut detection: find where a new scene begins.
 
-Two frames are of one scene if a small grey copy of the one still correlates with that of the other, or if their
-colours are much the same. Correlation does not see exposure and contrast, so that a lamp that is switched on is no cut;
-the histogram does not see motion, so that a fast pan is none. What is taken for a cut and is none costs little: the
-smoothing begins anew there.
+Two frames belong to one scene if their small grey copies correlate, or if their colour histograms are similar.
+Correlation ignores exposure and contrast, so switching on a lamp is not a cut. The histogram ignores motion, so a fast
+pan is not a cut. A false cut costs little: the smoothing restarts there.
 """
 
 from __future__ import annotations
@@ -16,21 +15,21 @@ from adain.color import LUMA
 
 __all__ = ["CutDetector"]
 
-THUMBNAIL = (32, 32)  # pixels; every side is averaged to that, whatever the aspect
-BINS = 8  # of each of red, green and blue
-SAME_PLACE = 0.5  # correlation from which two frames show the same thing
+THUMBNAIL = (32, 32)  # pixels, for any aspect ratio
+BINS = 8  # for each of red, green and blue
+SAME_PLACE = 0.5  # correlation from which two frames belong to one scene
 SAME_COLORS = 0.7  # overlap of histograms, in [0, 1]
-FLAT = 1.0  # of 255; a frame that varies less than this correlates with nothing
+FLAT = 1.0  # of 255; frames with a smaller deviation have correlation 0
 
 
 class CutDetector:
-    """Tells of each frame whether it begins a scene; for frames in their order."""
+    """Detects for each frame whether it begins a scene. Call it with the frames in their order."""
 
     def __init__(self) -> None:
         self._previous: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
 
     def __call__(self, rgb: NDArray[np.uint8]) -> bool:
-        """Whether this frame, uint8 (H, W, 3), is of another scene than the one before; False for the first."""
+        """Whether this frame, uint8 (H, W, 3), begins a new scene. False for the first frame."""
         thumbnail = np.asarray(Image.fromarray(rgb).resize(THUMBNAIL, Image.Resampling.BOX))
         current = thumbnail @ LUMA.astype(np.float64), _histogram(thumbnail)
         previous, self._previous = self._previous, current
@@ -43,7 +42,7 @@ class CutDetector:
 
 
 def _histogram(thumbnail: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Shares of the pixels in each of BINS^3 colours; neighbouring bins overlap, so that a small change is small."""
+    """Return the colour histogram: shares of the pixels in BINS^3 bins, interpolated between neighbouring bins."""
     position = thumbnail.reshape(-1, 3) / 256 * BINS - 0.5  # (pixels, 3)
     low = np.floor(position)
     counts = np.zeros(BINS**3)

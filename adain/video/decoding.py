@@ -1,4 +1,4 @@
-"""Video files to frames and sound, by PyAV."""
+"""Read frames and sound from video files, with PyAV."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ logger = logging.getLogger(__name__)
 
 _SoundPacket: TypeAlias = "av.Packet[av.AudioStream]"
 
-_RATE = Fraction(25)  # frames a second, of a file that has neither a rate nor times
-_ABOUT_THE_FILE = {"major_brand", "minor_version", "compatible_brands", "encoder"}  # not about what it shows
+_RATE = Fraction(25)  # frames per second of a file without a rate and time stamps
+_ABOUT_THE_FILE = {"major_brand", "minor_version", "compatible_brands", "encoder"}  # not copied to the result
 
 
 class VideoSource:
-    """The first video track of a file or device, and all its sound; see `adain.video.clip.Source`.
+    """Reads the first video track of a file or device, and all its sound. A `Source`.
 
-    Times begin at 0 with whatever the file begins with.
+    Time 0 is the file's first video or sound.
 
     Args:
         container: opened for reading; closed by `close`.
-        name: what to call it in messages.
-        sound: whether sound tracks are read.
+        name: name of the source in messages.
+        sound: whether to read sound tracks.
 
     Raises:
-        ImageError: it has no video, or none that can be decoded.
+        ImageError: there is no video track, or it cannot be decoded.
     """
 
     def __init__(self, container: av.container.InputContainer, name: str, *, sound: bool = True) -> None:
@@ -50,16 +50,16 @@ class VideoSource:
         self._stream.codec_context.thread_type = "AUTO"
         self._sounds = tuple(filter(_is_known, container.streams.audio)) if sound else ()
         if sound and len(self._sounds) < len(container.streams.audio):
-            logger.warning("%s has sound of a kind that FFmpeg does not know, which is left out", name)
+            logger.warning("%s has sound that FFmpeg cannot decode; it is left out", name)
         self._time_base = self._stream.time_base or 1 / _RATE
         self._rate = self._stream.average_rate or self._stream.guessed_rate or _RATE
         start = cast("int | None", container.start_time)  # the stubs leave None out
-        self._shift = Fraction(max(start or 0, 0), av.time_base)  # seconds before anything begins
+        self._shift = Fraction(max(start or 0, 0), av.time_base)  # seconds
         self._items = self._decoded()
         self._first = self._until_first_frame()
         frame = self._first[-1]
         assert isinstance(frame, av.VideoFrame)
-        if start is None and frame.pts is not None:  # a camera's clock began long ago
+        if start is None and frame.pts is not None:  # a camera's clock does not start at 0
             self._shift = frame.pts * self._time_base
         self._size = frame.width, frame.height
         self._colors = Colors.of(frame, name)
@@ -73,7 +73,7 @@ class VideoSource:
         """Open a file.
 
         Raises:
-            ImageError: it is missing, no video, or as above.
+            ImageError: the file is missing, is not a video, or cannot be decoded.
         """
         try:
             container = av.open(str(path))
@@ -103,7 +103,7 @@ class VideoSource:
                 yield self._sound(item)
 
     def _decoded(self) -> Generator[av.VideoFrame | _SoundPacket, None, None]:
-        """Frames, and packets of sound."""
+        """Yield frames and sound packets."""
         time = 0.0
         try:
             for packet in self._container.demux(self._stream, *self._sounds):
@@ -111,7 +111,7 @@ class VideoSource:
                     for frame in self._stream.decode(packet):
                         time = time if frame.pts is None else float(frame.pts * self._time_base - self._shift)
                         yield frame
-                elif packet.dts is not None:  # the last one only says that there are no more
+                elif packet.dts is not None:  # the last packet is empty and marks the end
                     yield cast("_SoundPacket", packet)
         except av.FFmpegError as error:
             raise ImageError(
@@ -145,27 +145,27 @@ class VideoSource:
         )
 
     def _estimate(self) -> int | None:
-        """The number of frames by duration and rate; of some formats the file does not say it."""
+        """Estimate the number of frames from duration and rate, for formats that do not store it."""
         if self._container.duration is None:
             return None
         return max(1, round(Fraction(self._container.duration, av.time_base) * self._rate))
 
     def _warn(self, frame: av.VideoFrame) -> None:
         if frame.interlaced_frame:
-            logger.warning("%s is interlaced; its frames are stylised as they are, combs and all", self._name)
+            logger.warning("%s is interlaced; its frames are stylised without deinterlacing", self._name)
         if self._container.streams.subtitles:
             logger.warning("%s has subtitles, which are left out", self._name)
         if any(component.is_alpha for component in frame.format.components):
-            logger.warning("%s is transparent in places, which the result is not", self._name)
+            logger.warning("%s has transparency; the result will be opaque", self._name)
 
     def _tick(self, frame: av.VideoFrame, last: int | None) -> int:
-        """When a frame is shown, in ticks from the start; always after the last one."""
+        """Return a frame's time in ticks from the start; always later than the last frame's."""
         step = max(1, round(1 / (self._rate * self._time_base)))
         if frame.pts is None:
             return 0 if last is None else last + step
         tick = frame.pts - round(self._shift / self._time_base)
         if last is not None and tick <= last:
-            logger.debug("%s: a frame of tick %d comes after one of %d; moved behind it", self._name, tick, last)
+            logger.debug("%s: the frame of tick %d follows tick %d; moved after it", self._name, tick, last)
             return last + 1
         return tick
 
@@ -190,11 +190,11 @@ class VideoSource:
 
 
 def _video_stream(container: av.container.InputContainer, name: str) -> av.VideoStream:
-    """The first video track that is not a cover picture."""
+    """Return the first video track that is not a cover picture."""
     for stream in container.streams.video:
         if not stream.disposition & Disposition.attached_pic:
             if not _is_known(stream):
-                raise ImageError(f"{name} is of a kind that this FFmpeg cannot decode; convert it first, to H.264 say")
+                raise ImageError(f"{name} cannot be decoded by this FFmpeg; convert it first, for instance to H.264")
             return stream
     raise ImageError(f"{name} has no video track; give a file that has one")
 

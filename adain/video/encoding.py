@@ -1,6 +1,6 @@
-"""Frames and sound to video files, by PyAV: complete, or not at all.
+"""Write frames and sound to video files with PyAV, completely or not at all.
 
-A file is written beside its target and takes the target's place when it is finished (see `adain.atomic`).
+A temporary file is written beside the target, and replaces the target when it is finished (see `adain.atomic`).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from adain.video.colors import ToYUV, assumed
 
 __all__ = ["FORMATS", "VideoSink"]
 
-_PROBLEMS = (av.FFmpegError, OSError)  # some are both; a stream that was closed is only the second
+_PROBLEMS = (av.FFmpegError, OSError)  # a closed stream raises OSError only
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,11 @@ class _Format:
     name: str  # FFmpeg's
     codec: str
     options: Mapping[str, str]
-    live: dict[str, str]  # in place of or beside the options, for frames that are shown as they come
-    odd: bool  # whether the codec has odd sides with halved chroma
+    live: dict[str, str]  # update the options for live frames
+    odd: bool  # whether the codec allows odd sides with halved chroma
 
 
-_X264 = {"crf": "18"}  # as good as lossless to the eye; stylised frames are rich in detail
+_X264 = {"crf": "18"}  # visually lossless; stylised frames are rich in detail
 _X264_LIVE = {"preset": "veryfast", "tune": "zerolatency"}
 _VP9 = {"crf": "24", "b:v": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1"}  # of like quality
 _VP9_LIVE = {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0"}
@@ -52,20 +52,21 @@ FORMATS: Mapping[str, _Format] = {
 
 
 class VideoSink:
-    """A video file; see `adain.video.clip.Sink`.
+    """Writes a video file. A `Sink`.
 
-    H.264, in `.webm` VP9, with the source's size, time stamps, colours, display matrix and sound. H.264 halves chroma
-    for even sides only; with an odd one it is written in full (4:4:4), which not every player shows.
+    The codec is H.264, or VP9 for `.webm`. Size, time stamps, colours, display matrix and sound are the source's. H.264
+    allows halved chroma for even sides only; with an odd side, chroma is written in full (4:4:4), which some players
+    cannot show.
 
     Args:
-        target: the file, or a stream that is written to as it comes.
-        clip: what is to be written.
-        suffix: the format, of `FORMATS`.
-        live: whether frames come from a camera and should be written without delay, however many bytes it takes.
+        target: the file, or a stream that is written as frames come.
+        clip: the clip's metadata.
+        suffix: the format, a key of `FORMATS`.
+        live: whether frames come from a camera and are written without delay, at the cost of more bytes.
 
     Raises:
         InputError: the format cannot hold the clip's sound.
-        OutputError: nothing can be written there.
+        OutputError: the target cannot be written.
     """
 
     def __init__(self, target: Path | IO[bytes], clip: Clip, suffix: str, *, live: bool = False) -> None:
@@ -114,7 +115,7 @@ class VideoSink:
             if not self._ended:
                 self._container.close()
         except _PROBLEMS:
-            pass  # what could not be written is not wanted any more
+            pass  # the file is deleted anyway
         if self._beside is not None:
             self._beside.unlink(missing_ok=True)
 
@@ -144,7 +145,7 @@ class VideoSink:
             stream = self._container.add_stream_from_template(template)
         except ValueError as error:
             raise InputError(
-                f"{suffix} cannot hold sound of the kind {template.codec_context.name}, and sound is copied as it is; "
+                f"{suffix} cannot hold sound of the kind {template.codec_context.name}, and sound is not converted; "
                 "write .mkv, or leave the sound out"
             ) from error
         stream.metadata.update(template.metadata)
@@ -168,7 +169,7 @@ class VideoSink:
 
 
 def _on_white(rgb: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """What shows of a transparent frame in a format without transparency, as for pictures."""
+    """Lay a transparent frame on white, as for pictures in formats without an alpha channel."""
     white = Image.new("RGB", (rgb.shape[1], rgb.shape[0]), "white")
     white.paste(Image.fromarray(rgb), mask=Image.fromarray(alpha))
     return np.array(white)

@@ -33,12 +33,12 @@ class FilmMasks:
     last frame stays, and a warning is logged.
 
     Args:
-        masks: as a `StyleRequest` has them.
-        styles: how many.
+        masks: the masks of a `StyleRequest`.
+        styles: number of styles.
 
     Raises:
         ImageError: a film or folder of masks cannot be read.
-        DeviceError: reading it needs PyAV.
+        DeviceError: a film of masks needs PyAV.
     """
 
     def __init__(self, masks: Masks, styles: int) -> None:
@@ -54,10 +54,10 @@ class FilmMasks:
             self._open = opening.pop_all()
 
     def __call__(self, frame: Frame) -> NDArray[np.float32]:
-        """The masks of the next frame, (S, H, W) float32 in [0, 1].
+        """Return the masks of the next frame, (S, H, W) float32 in [0, 1].
 
         Raises:
-            InputError: a mask is of another aspect than the frame, or the film has no alpha channel for its subject.
+            InputError: a mask has another aspect ratio than the frame, or "subject" is used without an alpha channel.
             ImageError: a mask cannot be read.
         """
         if self.subject:
@@ -72,24 +72,24 @@ class FilmMasks:
     def _of_alpha(self, frame: Frame) -> NDArray[np.float32]:
         if frame.alpha is None and not self._has_alpha:
             raise InputError(
-                "the film has no alpha channel that says what its subject is; "
+                "the film has no alpha channel to mark its subject; "
                 "give a GIF or a folder of PNG files that has one, or a mask per style"
             )
-        self._has_alpha = True  # a later frame without is opaque
+        self._has_alpha = True  # a later frame without alpha is opaque
         alpha = np.full(frame.rgb.shape[:2], 255, np.uint8) if frame.alpha is None else frame.alpha
         subject = alpha.astype(np.float32) / np.float32(255)
         return np.stack([subject, 1 - subject][: self._styles])
 
 
 class _Still:
-    """One picture for all frames."""
+    """A mask picture for all frames."""
 
     def __init__(self, mask: PictureInput, number: int) -> None:
         self._mask, self._number = mask, number
         self._scaled: tuple[Size, NDArray[np.float32]] | None = None
 
     def __call__(self, size: Size) -> NDArray[np.float32]:
-        """(1, H, W) for a width and a height."""
+        """Return the mask (1, H, W) for a width and a height."""
         if self._scaled is None or self._scaled[0] != size:
             self._scaled = size, masking.read([self._mask], size, self._number)
         return self._scaled[1]
@@ -107,7 +107,7 @@ class _Moving:
         self._last: Frame | None = None
 
     def __call__(self, size: Size) -> NDArray[np.float32]:
-        """(1, H, W) for a width and a height; the next one."""
+        """Return the next mask (1, H, W) for a width and a height."""
         frame = next(self._frames, None)
         if frame is None and not self._still:
             logger.warning("%s is shorter than the film; its last frame stays", self._name)
@@ -119,7 +119,7 @@ class _Moving:
 
 
 def _moving(mask: object) -> Path | None:
-    """The path of a film or a folder; None for a picture."""
+    """Return the path of a film or a folder; None for a picture."""
     if not isinstance(mask, (str, os.PathLike)):
         return None
     path = Path(mask)

@@ -1,8 +1,7 @@
-"""How much a stylised clip flickers: its change from frame to frame over that of its source.
+"""Flicker metric: the frame-to-frame change of a stylised clip divided by the change of its source.
 
-What moves in the source should move in the result, and what stands still should stand still. Where the source hardly
-changes and the result does, the ratio is high: 1 is a result as steady as its source. Both changes are root mean
-squares over all pixels, so that a few that change much count, and not only many that change little.
+1 means that the result is as steady as its source. The ratio is high if the result changes where the source hardly
+does. Both changes are root mean squares over all pixels, so that a few large changes count as well as many small ones.
 """
 
 from __future__ import annotations
@@ -20,18 +19,18 @@ __all__ = ["flicker"]
 
 
 def flicker(source: Sequence[NDArray[np.uint8]], result: Sequence[NDArray[np.uint8]]) -> float:
-    """The change of a result from frame to frame over that of its source.
+    """Measure the frame-to-frame change of a result divided by the change of its source.
 
     Args:
-        source: at least two frames, uint8 (H, W, 3), of one scene: at a cut, everything changes.
-        result: the same number of frames of one shape.
+        source: at least two frames, uint8 (H, W, 3), of one scene, without a cut.
+        result: the same number of frames, all of one shape.
 
     Returns:
-        The ratio of the root mean square differences of neighbouring frames; infinite where the source stands still
-        and the result does not, 0 where the result stands still.
+        The ratio of the root mean square differences of neighbouring frames. 0 if the result stands still, else
+        infinite if the source stands still.
 
     Raises:
-        InputError: fewer than two frames, not the same number, or of different shapes.
+        InputError: there are fewer than two frames, the numbers differ, or the shapes differ.
     """
     if len(source) != len(result) or len(source) < 2:
         raise InputError(f"source and result need two or more frames each, got {len(source)} and {len(result)}")
@@ -42,7 +41,7 @@ def flicker(source: Sequence[NDArray[np.uint8]], result: Sequence[NDArray[np.uin
 
 
 def _change(frames: Sequence[NDArray[np.uint8]]) -> float:
-    """Root mean square difference of neighbouring frames, in 8-bit levels."""
+    """Return the root mean square difference of neighbouring frames, in 8-bit levels."""
     total = 0.0
     for before, after in itertools.pairwise(frames):
         check_rgb(before)

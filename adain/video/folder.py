@@ -17,15 +17,15 @@ __all__ = ["FolderSink", "FolderSource", "check_empty"]
 
 
 class FolderSource:
-    """The pictures of a folder, in the order of the numbers in their names; see `adain.video.clip.Source`.
+    """Reads the pictures of a folder as frames, in the order of the numbers in their names. A `Source`.
 
     Args:
-        path: the folder; files that are hidden, or no pictures by their suffix, are left alone.
-        rate: frames a second.
-        keep_hidden: whether colours below an alpha of 0 are kept.
+        path: the folder; hidden files and files without a picture suffix are ignored.
+        rate: frames per second.
+        keep_hidden: whether to keep colours under an alpha of 0.
 
     Raises:
-        ImageError: it cannot be looked into or holds no pictures, or the first cannot be read.
+        ImageError: the folder cannot be read or holds no pictures, or the first picture cannot be read.
     """
 
     def __init__(self, path: Path, rate: Fraction, *, keep_hidden: bool = False) -> None:
@@ -35,7 +35,7 @@ class FolderSource:
             raise ImageError(f"the folder {path} holds no pictures ({', '.join(READABLE)}); give one with frames")
         for file, other in zip(self._files, self._files[1:], strict=False):
             if file.stem == other.stem:
-                raise ImageError(f"{file} and {other} have one name but for the suffix; move one of them elsewhere")
+                raise ImageError(f"{file} and {other} differ only in the suffix; move one of them elsewhere")
         width, height = images.read(self._files[0]).size
         self.clip = Clip(width, height, time_base=1 / rate, rate=rate, frames=len(self._files))
 
@@ -58,13 +58,13 @@ class FolderSource:
 
 
 class FolderSink:
-    """A folder with a PNG per frame: named as the source's files, or 000001.png and on; see `adain.video.clip.Sink`.
+    """Writes a folder with a PNG per frame, named like the source's files, or 000001.png and so on. A `Sink`.
 
-    Every file is complete as soon as it has its name, and stays whatever comes after it.
+    A file that has its name is complete. It stays, also after a later error.
 
     Raises:
-        InputError: the folder has something in it already.
-        OutputError: it cannot be made.
+        InputError: the folder is not empty.
+        OutputError: the folder cannot be made.
     """
 
     def __init__(self, target: Path) -> None:
@@ -95,7 +95,7 @@ class FolderSink:
 
 
 def check_empty(folder: Path) -> None:
-    """Raise an `InputError` if there is a folder with something in it, an `OutputError` if it cannot be looked into."""
+    """Raise an `InputError` if the folder is not empty, an `OutputError` if it cannot be read."""
     try:
         taken = folder.exists() and any(folder.iterdir())
     except OSError as error:
@@ -105,17 +105,15 @@ def check_empty(folder: Path) -> None:
 
 
 def _pictures(folder: Path) -> list[Path]:
-    """In the order of their numbers."""
+    """List the pictures of a folder, in the order of their numbers."""
     try:
         files = [file for file in folder.iterdir() if file.suffix.lower() in READABLE and file.name[0] != "."]
     except OSError as error:
-        raise ImageError(
-            f"the folder {folder} cannot be looked into ({error.strerror}); check its permissions"
-        ) from error
+        raise ImageError(f"the folder {folder} cannot be read ({error.strerror}); check its permissions") from error
     return sorted(files, key=_by_number)
 
 
 def _by_number(path: Path) -> list[tuple[int, str]]:
-    """frame2 before frame10: what is digits counts as a number."""
+    """Sort key that compares digits as numbers: frame2 before frame10."""
     parts = re.split(r"(\d+)", path.name)
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]

@@ -1,7 +1,7 @@
-"""GIF animations, by Pillow: frame durations and the number of repeats are kept, which video libraries lose.
+"""Read and write GIF animations with Pillow.
 
-A GIF counts in hundredths of a second. Durations of 0 are read as a tenth of a second, as browsers show them. A frame
-that is the same as the one before only lengthens it.
+Frame durations and the number of repeats are kept; video libraries lose them. GIF time is in hundredths of a second. A
+duration of 0 is read as a tenth of a second, as in browsers. A frame that equals the one before only makes it longer.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ def is_gif(path: Path) -> bool:
         with path.open("rb") as file:
             return file.read(4) == b"GIF8"
     except OSError:
-        return False  # and whatever opens it next says why
+        return False  # the next attempt to open it reports the error
 
 
 class GifSource:
-    """The frames of a GIF; see `adain.video.clip.Source`.
+    """Reads the frames of a GIF. A `Source`.
 
     Raises:
-        ImageError: it is damaged, or too large.
+        ImageError: the GIF is damaged, or too large.
     """
 
     def __init__(self, path: Path) -> None:
@@ -85,10 +85,10 @@ class GifSource:
 
 
 class GifSink:
-    """A GIF file; see `adain.video.clip.Sink`.
+    """Writes a GIF file. A `Sink`.
 
-    Each frame has its own 256 colours, undithered, because dither flickers. All frames are held in memory, one byte a
-    pixel, until the file is finished.
+    Each frame has its own 256 colours, without dithering, because dithering flickers. All frames stay in memory until
+    the file is finished, one byte per pixel.
     """
 
     def __init__(self, target: Path, clip: Clip) -> None:
@@ -132,7 +132,7 @@ class GifSink:
 
 
 def _with_palette(frame: Frame) -> Image.Image:
-    """A frame in 256 colours of its own, of which one is the transparent one where there is any."""
+    """Reduce a frame to its own 256 colours; with an alpha channel, one of them is the transparent colour."""
     image = Image.fromarray(frame.rgb)
     if frame.alpha is None:
         return image.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)

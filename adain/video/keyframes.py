@@ -1,14 +1,14 @@
-"""Alpha and styles that change over time.
+"""Keyframes: alpha and styles that change over time.
 
     0:alpha=0 2.5:alpha=1                     fade the style in
     0:style=1 10:style=2                      from the first style to the second
     4:style=1 4:style=2*0.3+3*0.7             at four seconds, at once to a mix
     0:alpha=0.2,style=1 5:style=2 8:alpha=1   both, each on its own keyframes
 
-Keyframes stand in the order of time, separated by spaces; each is `SECONDS:NAME=VALUE`, with commas between several
-of `alpha` (in [0, 1]) and `style` (numbers of the styles from 1 on, each with `*WEIGHT` if not 1, joined by `+`).
-Between two keyframes that name it, a value goes evenly from one to the other; before the first and after the last it
-stays. Two keyframes at one time make a jump.
+Keyframes are in the order of time, separated by spaces. Each is `SECONDS:NAME=VALUE`, with more settings after commas.
+`alpha` is in [0, 1]. `style` is the number of a style, counted from 1; a mix is joined by `+`, with `*WEIGHT` after a
+number if the weight is not 1. A value is interpolated linearly between the keyframes that set it, and constant before
+the first and after the last. Two keyframes at the same time make a jump.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _EXAMPLE = "write them like 0:alpha=0 2.5:alpha=1,style=1 5:style=2*0.3+3*0.7"
 
 @dataclass(frozen=True)
 class Keyframe:
-    """What holds at a time; what is None is left to the keyframes around.
+    """Alpha and weights at a time. A value of None is interpolated between other keyframes.
 
     Attributes:
         time: seconds from the start, at least 0.
@@ -43,14 +43,14 @@ class Keyframe:
 
 
 def parse(text: str, styles: int) -> list[Keyframe]:
-    """Read the notation of this module.
+    """Read keyframes in the notation of this module.
 
     Args:
-        text: as above.
-        styles: how many there are.
+        text: the keyframes.
+        styles: number of styles.
 
     Raises:
-        InputError: it is not as above, or names a style that is not there.
+        InputError: the notation is wrong, or a style number does not exist.
     """
     found = [_keyframe(word, styles) for word in text.split()]
     if not found:
@@ -59,19 +59,19 @@ def parse(text: str, styles: int) -> list[Keyframe]:
 
 
 class Timeline:
-    """Alpha and weights at every time.
+    """Interpolates alpha and weights over time.
 
     Attributes:
-        mixes: whether a keyframe names weights.
+        mixes: whether a keyframe sets weights.
 
     Args:
-        keyframes: in the order of time; none for values that do not change.
-        alpha: where no keyframe names it.
-        weights: likewise; one per style.
+        keyframes: in the order of time; empty for constant values.
+        alpha: used if no keyframe sets alpha.
+        weights: one per style; used if no keyframe sets weights.
 
     Raises:
-        InputError: times that go back or are negative, more than two keyframes that name one thing at one time, an
-            alpha outside [0, 1], or weights that are no mix of so many styles.
+        InputError: a time is negative or before the previous one, more than two keyframes set a value at the same
+            time, an alpha is outside [0, 1], or weights do not fit the number of styles.
     """
 
     def __init__(self, keyframes: Sequence[Keyframe], alpha: float, weights: Sequence[float]) -> None:
@@ -86,16 +86,16 @@ class Timeline:
         self._weights = _Track(mixes or [(0.0, tuple(shares(len(weights), weights)))], "style")
 
     def alpha(self, time: float) -> float:
-        """Strength in [0, 1]."""
+        """Return the strength in [0, 1]."""
         return self._alpha(time)[0]
 
     def weights(self, time: float) -> tuple[float, ...]:
-        """Shares of the styles, which sum to 1."""
+        """Return the shares of the styles, which sum to 1."""
         return self._weights(time)
 
 
 class _Track:
-    """Points in time, and straight lines between them."""
+    """Piecewise linear interpolation of values over time."""
 
     def __init__(self, points: Sequence[tuple[float, tuple[float, ...]]], name: str) -> None:
         self._times = [time for time, _ in points]

@@ -1,4 +1,4 @@
-"""Which reader and which writer a path means, and what is wrong with it before any work is done."""
+"""Choose the reader and writer for a path, and check the path before any work is done."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from adain.video.gif import GifSink, GifSource, is_gif
 __all__ = ["VIDEO_SUFFIXES", "check_output", "open_sink", "open_source", "require_av"]
 
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm")
-RATE = Fraction(25)  # frames a second of a folder of frames; film is 24, PAL 25
-FASTEST = 1000  # frames a second; more is a mistake
+RATE = Fraction(25)  # frames per second, the default for a folder of frames; film is 24, PAL 25
+FASTEST = 1000  # frames per second; more is a mistake
 
 
 def open_source(
@@ -26,22 +26,22 @@ def open_source(
     """Open a video file, a GIF or a folder of frames.
 
     Args:
-        path: to it.
-        rate: frames a second of a folder; 25 if None.
-        sound: whether sound tracks are read.
-        keep_hidden: whether colours below an alpha of 0 are kept, see `adain.images.read`.
+        path: the file or folder.
+        rate: frames per second of a folder, above 0 and at most 1000. None: 25.
+        sound: whether to read sound tracks.
+        keep_hidden: whether to keep colours under an alpha of 0, see `adain.images.read`.
 
     Raises:
-        ImageError: it does not exist, or cannot be read.
-        InputError: a rate for what has its own, or one that is not above 0 and at most 1000.
-        DeviceError: reading it needs PyAV.
+        ImageError: the path does not exist, or cannot be read.
+        InputError: the rate is out of range, or given for a file that has its own.
+        DeviceError: a video file needs PyAV.
     """
     if not path.exists():
         raise ImageError(f"{path} does not exist; check the path")
     if path.is_dir():
         return FolderSource(path, _rate(rate), keep_hidden=keep_hidden)
     if rate is not None:
-        raise InputError(f"a frame rate is for folders of frames; {path} has its own, leave the rate out")
+        raise InputError(f"a frame rate is only for folders of frames; {path} has its own, leave the rate out")
     if is_gif(path):
         return GifSource(path)
     require_av()
@@ -51,11 +51,11 @@ def open_source(
 
 
 def open_sink(path: Path, clip: Clip) -> Sink:
-    """Begin a video file, a GIF or a folder of frames.
+    """Open a video file, a GIF or a folder of frames for writing.
 
     Raises:
-        InputError: a folder with something in it, or a format that cannot hold the clip's sound.
-        OutputError: it cannot be written there.
+        InputError: the folder is not empty, or the format cannot hold the clip's sound.
+        OutputError: the path cannot be written.
     """
     suffix = path.suffix.lower()
     if suffix == ".gif":
@@ -68,16 +68,16 @@ def open_sink(path: Path, clip: Clip) -> Sink:
 
 
 def check_output(path: Path, source: Path | None) -> None:
-    """Find out whether a clip could be written here, before the work that leads to it is done.
+    """Check that a clip can be written to a path, before the clip is made.
 
     Args:
-        path: ending in one of `VIDEO_SUFFIXES` or `.gif`, else a folder, whose name has no suffix.
-        source: what is read, if it is a file or folder.
+        path: a file ending in one of `VIDEO_SUFFIXES` or `.gif`, or a folder, whose name has no suffix.
+        source: the file or folder that is read; None for a camera.
 
     Raises:
-        InputError: an unknown suffix, a folder with something in it, or the output is the source.
-        OutputError: the folder it would be in is missing, or it cannot be written to.
-        DeviceError: writing it needs PyAV.
+        InputError: the suffix is unknown, the folder is not empty, or the output is the source.
+        OutputError: the parent folder is missing or cannot be written to.
+        DeviceError: a video file needs PyAV.
     """
     if source is not None and os.path.realpath(path) == os.path.realpath(source):
         raise InputError(f"{path} is read and cannot be written at the same time; name another output")
@@ -86,7 +86,7 @@ def check_output(path: Path, source: Path | None) -> None:
     if suffix and not is_file and not path.is_dir():
         raise InputError(
             f"{path}: the suffix must be one of {', '.join(VIDEO_SUFFIXES)} or .gif, got {suffix!r}; "
-            "a name without one is a folder for the frames"
+            "a name without a suffix is a folder for the frames"
         )
     if is_file:
         images.check_place(path)
@@ -99,9 +99,9 @@ def check_output(path: Path, source: Path | None) -> None:
 
 
 def require_av() -> None:
-    """Raise a `DeviceError` unless PyAV is here."""
+    """Raise a `DeviceError` unless PyAV is installed."""
     try:
-        import av  # noqa: F401  whether it is there is all that is asked
+        import av  # noqa: F401  only to check
     except ModuleNotFoundError as error:
         if error.name != "av":
             raise
@@ -111,7 +111,7 @@ def require_av() -> None:
 def _rate(rate: Fraction | float | None) -> Fraction:
     if rate is None:
         return RATE
-    if not isinstance(rate, Real) or not 0 < rate <= FASTEST:  # not-a-number fails here too
+    if not isinstance(rate, Real) or not 0 < rate <= FASTEST:  # also NaN
         raise InputError(f"a frame rate must be above 0 and at most {FASTEST}, got {rate!r}")
     exact = rate if isinstance(rate, Fraction) else Fraction(float(rate))
-    return exact.limit_denominator(1001)  # that of 29.97 and its like
+    return exact.limit_denominator(1001)  # 29.97 becomes 30000/1001

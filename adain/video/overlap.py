@@ -1,6 +1,6 @@
-"""Reading, stylising and writing at the same time: a thread before the caller's and one after it.
+"""Read, stylise and write in parallel: one thread reads, the caller stylises, one thread writes.
 
-The queues between them are short, so that memory holds a few frames however fast one of the three is.
+The queues between them are short, so that memory holds only a few frames.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ _T = TypeVar("_T")
 
 
 class _ClosedError(Exception):
-    """A queue takes no more."""
+    """The queue is closed."""
 
 
 class _Queue(Generic[_T]):
     """A bounded queue that either side can close.
 
     Args:
-        newest_only: keep one item, and replace it by the next rather than wait.
+        newest_only: keep only the newest item; `put` replaces it and never waits.
     """
 
     def __init__(self, *, newest_only: bool = False) -> None:
@@ -38,10 +38,10 @@ class _Queue(Generic[_T]):
         self._closed = False
 
     def put(self, item: _T) -> None:
-        """Add an item, once there is room.
+        """Add an item. Waits for room.
 
         Raises:
-            _ClosedError: the other side has closed it.
+            _ClosedError: the other side has closed the queue.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._closed or self._newest_only or len(self._items) < LENGTH)
@@ -51,7 +51,7 @@ class _Queue(Generic[_T]):
             self._changed.notify_all()
 
     def __iter__(self) -> Iterator[_T]:
-        """Items until it is closed and empty."""
+        """Yield items until the queue is closed and empty."""
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._closed or bool(self._items))
@@ -62,7 +62,7 @@ class _Queue(Generic[_T]):
             yield item
 
     def close(self, *, drop: bool = False) -> None:
-        """Take no more; with `drop`, forget what is in it as well."""
+        """Close the queue. With `drop`, also remove its items."""
         with self._changed:
             self._closed = True
             if drop:
@@ -71,13 +71,13 @@ class _Queue(Generic[_T]):
 
 
 def prefetch(items: Iterable[_T], *, newest_only: bool = False) -> Generator[_T, None, None]:
-    """The same items, taken a few ahead in a thread of its own.
+    """Yield the same items, read a few ahead in another thread.
 
-    What raises there is raised here, after the items before it. Closing the iterator ends the thread.
+    An exception in the thread is raised here, after the items before it. Closing the iterator ends the thread.
 
     Args:
-        items: what to take.
-        newest_only: leave out what is overtaken by the next before it is asked for, as a camera's frames.
+        items: the items to read.
+        newest_only: drop items that are replaced by a newer one before they are used, as for a camera's frames.
     """
     queue: _Queue[_T] = _Queue(newest_only=newest_only)
     errors: list[BaseException] = []
@@ -105,10 +105,10 @@ def prefetch(items: Iterable[_T], *, newest_only: bool = False) -> Generator[_T,
 
 
 class Background:
-    """A sink that writes in a thread of its own.
+    """Writes to a sink in another thread. Use it in a `with` block.
 
-    As a context manager it completes the sink's file where the block ends well or by Ctrl-C, and discards it after any
-    other error, or if nothing was written.
+    The sink's file is completed if the block succeeds or ends by Ctrl-C. It is discarded after any other error, or if
+    no frame was written.
     """
 
     def __init__(self, sink: Sink) -> None:
@@ -121,11 +121,11 @@ class Background:
 
     @property
     def frames(self) -> int:
-        """How many were given to it."""
+        """Number of frames passed to `write`."""
         return self._frames
 
     def write(self, item: Frame | Sound) -> None:
-        """As `Sink.write`, but an error may be that of an item before."""
+        """Queue an item for `Sink.write`. May raise the error of an earlier item."""
         try:
             self._queue.put(item)
         except _ClosedError:
@@ -146,7 +146,7 @@ class Background:
         self._queue.close(drop=not self._keep)
         try:
             self._thread.join()
-        except BaseException:  # Ctrl-C once more
+        except BaseException:  # a second Ctrl-C
             self._keep = False
             self._queue.close(drop=True)
             self._thread.join()
@@ -164,6 +164,6 @@ class Background:
             self._errors.append(error)
             self._keep = False
         finally:
-            self._queue.close(drop=True)  # first: whoever waits for room must not wait for ever
+            self._queue.close(drop=True)  # first, because the caller may be waiting for room
             if not self._keep:
                 self._sink.discard()

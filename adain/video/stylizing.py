@@ -1,4 +1,4 @@
-"""A clip in a style: read, stylised and written at the same time, frame by frame."""
+"""Stylize a clip frame by frame; reading, stylising and writing run in parallel."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ from adain.video.overlap import Background, prefetch
 __all__ = ["FrameStylizer", "Progress", "Summary", "run", "stylize"]
 
 Progress = Callable[[int, int | None], None]
-"""Called after each frame with the frames so far and all of them, if their number is known."""
+"""Called after each frame with the number of frames so far, and of all frames or None if unknown."""
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What was done.
+    """The outcome of a run.
 
     Attributes:
-        frames: how many.
-        cuts: seconds at which a scene was taken to begin, the first apart.
-        seconds: how long it took.
+        frames: number of frames.
+        cuts: times in seconds of the detected cuts.
+        seconds: elapsed time.
     """
 
     frames: int
@@ -71,39 +71,39 @@ def stylize(
     progress: Progress | None = None,
     cancel: CancelInput | None = None,
 ) -> Summary:
-    """Give every frame of a clip the look of one style, or of several mixed or each on its own part.
+    """Stylize every frame of a clip with one style, or with several styles, mixed or placed by masks.
 
-    Size, time stamps, frame rate, rotation and colour coding stay the clip's own, and sound is copied as it is. Each
-    style is encoded once, with CORAL once per scene. Ctrl-C completes the file with the frames so far before
-    `KeyboardInterrupt` goes on.
+    The clip's size, time stamps, frame rate, rotation and colour coding are kept, and its sound is copied. Each style
+    is encoded once; with CORAL, once per scene. Ctrl-C completes the file with the frames so far, and then raises
+    `KeyboardInterrupt`.
 
     Args:
         stylizer: the model.
-        source: a video file of any kind that FFmpeg reads, a GIF, or a folder of numbered pictures of one size.
-        style: as a `Stylizer` takes it.
+        source: a video file that FFmpeg reads, a GIF, or a folder of numbered pictures of one size.
+        style: one style or a list, as for a `Stylizer`.
         output: a file ending in .mp4, .m4v, .mov, .mkv, .webm or .gif, or a folder (without a suffix) for a PNG per
-            frame. An existing file is replaced, a folder must be empty.
-        alpha: strength in [0, 1] where no keyframe sets it. None: the model's own default.
-        weights: shares of the styles where no keyframe sets them. None: equal.
+            frame. An existing file is replaced; a folder must be empty.
+        alpha: strength in [0, 1], if no keyframe sets it. None: the model's own default.
+        weights: shares of the styles, if no keyframe sets them. None: equal.
         masks: see `adain.StyleRequest`. A mask that is a film or folder has one frame for each of the clip's; if it is
             shorter, its last frame stays, with a warning.
-        keyframes: changes over time; see `adain.video.keyframes`. With masks, of alpha only.
-        smoothing: time constant in seconds over which the content's statistics are averaged; 0 for none.
+        keyframes: changes over time; see `adain.video.keyframes`. With masks, only alpha may change.
+        smoothing: time constant in seconds for averaging the content's statistics; 0 for none.
         preserve_color: see `adain.StyleRequest`.
-        style_size: likewise.
-        tile: likewise.
-        request: all of these but keyframes and smoothing in one, in their place; it has no size.
-        rate: frames a second of a folder of frames. None: 25.
-        sound: whether sound is copied.
+        style_size: see `adain.StyleRequest`.
+        tile: see `adain.StyleRequest`.
+        request: replaces `alpha`, `weights`, `masks`, `preserve_color`, `style_size` and `tile`; without size.
+        rate: frames per second of a folder of frames. None: 25.
+        sound: whether to copy the sound.
         progress: called after each frame.
-        cancel: ends it with a `CancelledError`, as for a `Stylizer`; no incomplete file is left behind.
+        cancel: ends the call with a `CancelledError`, as for a `Stylizer`; no incomplete file is left.
 
     Raises:
-        InputError: an argument outside what is allowed, the output is the source, or cannot hold its sound.
+        InputError: an argument is not allowed, or the output is the source or cannot hold its sound.
         ImageError: the clip, a mask or a style cannot be read.
         OutputError: the output cannot be written.
-        DeviceError: PyAV is needed and not installed.
-        CancelledError: `cancel` ended it.
+        DeviceError: PyAV is needed but not installed.
+        CancelledError: `cancel` ended the call.
     """
     keywords = StyleRequest(
         alpha=alpha, weights=weights, masks=masks, preserve_color=preserve_color, style_size=style_size, tile=tile
@@ -120,10 +120,10 @@ def stylize(
 
 
 class FrameStylizer:
-    """What stylises the frames of one clip, in their order; the arguments are those of `stylize`.
+    """Stylizes the frames of one clip, in their order. The arguments are as for `stylize`.
 
     Attributes:
-        cuts: seconds at which a scene was taken to begin.
+        cuts: times in seconds of the detected cuts so far.
     """
 
     def __init__(
@@ -147,7 +147,7 @@ class FrameStylizer:
             shares(len(styles), request.weights),
         )
         if request.masks is not None and self._timeline.mixes:
-            raise InputError("keyframes of styles mix them all over the picture, masks place them; give one of the two")
+            raise InputError("keyframes mix styles over the whole picture, masks place them; give one of the two")
         self._smoothing = Smoothing(smoothing)
         self._styles = [stylizer.open_style(each, request) for each in styles]
         coral = request.preserve_color == "coral"
@@ -158,7 +158,7 @@ class FrameStylizer:
         self.cuts: list[float] = []
 
     def __call__(self, frame: Frame) -> Frame:
-        """The next frame, stylised."""
+        """Stylize the next frame."""
         self._cancel()
         now = float(frame.time)
         if self._cut(frame.rgb):
@@ -190,7 +190,7 @@ class FrameStylizer:
             self._codes = self._mixed = None
 
     def _mix(self, codes: Sequence[StyleCode], now: float) -> StyleCode:
-        """Of the styles at a time, kept for as long as nothing changes."""
+        """Mix the styles for a time. The mix is cached until the weights change."""
         weights = self._timeline.weights(now)
         if self._mixed is None or self._mixed[0] != weights:
             self._mixed = weights, mix(codes, weights)
@@ -206,19 +206,19 @@ def run(
     live: bool = False,
     until: float = math.inf,
 ) -> Summary:
-    """Stylise all frames of a source into a sink.
+    """Stylize all frames of a source into a sink.
 
     Args:
         source: read to its end; the caller closes it.
         sink: completed, or discarded after an error.
-        stylizer: for each frame.
-        progress: called after each.
-        live: leave out frames that come faster than they are stylised.
-        until: seconds at which to stop.
+        stylizer: stylizes each frame.
+        progress: called after each frame.
+        live: drop frames that come faster than they are stylised.
+        until: time in seconds at which to stop.
 
     Raises:
         ImageError: the source is damaged.
-        InputError: no frame came before `until`.
+        InputError: there was no frame before `until`.
         OutputError: the sink cannot be written.
     """
     start = time.perf_counter()

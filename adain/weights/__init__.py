@@ -2,14 +2,14 @@
 
 A file is taken from the first place that has it:
 
-1. the directory the user names: the argument `weights_dir`, else the environment variable ADAIN_WEIGHTS_DIR;
-   as `DIR/<model>/<file>` or `DIR/<file>`. It need not hold every file, but what it holds must be right;
-2. what ships with this package;
+1. the user's directory: the argument `weights_dir`, else the environment variable ADAIN_WEIGHTS_DIR; as
+   `DIR/<model>/<file>` or `DIR/<file>`. Files may be missing there, but must have the right hash;
+2. the files that ship with this package;
 3. the cache (see `cache_dir`), as `<model>/<file>`;
-4. its authors' address, from where it is downloaded into the cache.
+4. the authors' address: the file is downloaded into the cache.
 
-Every file is hashed each time it is found (0.1 s for the largest): a remembered verdict would be one more
-thing to go wrong. Nothing here reads what is inside a file, let alone unpickles it.
+Files are hashed each time they are used (0.1 s for the largest), so there is no stored verification that could be
+wrong. This subpackage does not parse or unpickle the files.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from adain.weights.places import Place, cache_dir, cached, locate, named_directo
 __all__ = ["Place", "Progress", "cache_dir", "cached", "find", "locate", "mismatch", "named_directory"]
 
 Progress = Callable[[str, int, int | None], None]
-"""Called with a file's name, the bytes received, and the bytes in all or None if that is unknown."""
+"""Called with a file's name, the bytes received, and the total bytes or None if unknown."""
 
 logger = logging.getLogger(__name__)
 
 _REMEDIES = {
-    "named": "put the published file there, or remove it and let another be found",
+    "named": "put the published file there, or remove it so that other places are searched",
     "package": "install the package again",
     "cache": "delete it and let it be downloaded again",
 }
@@ -45,40 +45,40 @@ def find(
     download: bool = True,
     progress: Progress | None = None,
 ) -> dict[str, Path]:
-    """Find all files of a model, download those that are nowhere, and verify each.
+    """Find all files of a model, download missing ones, and verify each.
 
     Args:
         model: a row of the registry.
-        weights_dir: a directory to look in first; None stands for the one ADAIN_WEIGHTS_DIR names, if any.
-        download: whether missing files, and cached ones that are damaged, may be downloaded.
-        progress: called with a file's name, the bytes received and the bytes in all (None if unknown), often;
-            from 0 again where a download starts anew.
+        weights_dir: a directory to search first. None: ADAIN_WEIGHTS_DIR, if set.
+        download: whether missing files and damaged files in the cache may be downloaded.
+        progress: called often with a file's name, the bytes received and the total bytes (None if unknown). Starts
+            from 0 again if a download is repeated.
 
     Returns:
         The path of the verified file of each role.
 
     Raises:
-        InputError: there is no directory of that name.
+        InputError: the directory does not exist.
         WeightsError: a file has another hash, or is missing and may not be downloaded.
         DownloadError: a file is missing and could not be downloaded.
     """
     directory = named_directory(weights_dir)
     found = {file.role: _local(model, file, directory, download) for file in model.files}
-    # Only now, so that a wrong file is reported before time is spent on the missing ones.
+    # Downloads start after all local files are verified, so that a wrong file is reported first.
     for file in model.files:
         if found[file.role] is None:
             if directory is not None:
                 logger.warning("%s is not in %s; downloading it", file.name, directory)
             from adain.weights.download import (
                 fetch,
-            )  # not above: http and ssl take longer to import than all else
+            )  # here, because http and ssl are slow to import
 
             found[file.role] = fetch(file, cached(model, file), progress=progress)
     return {role: path for role, path in found.items() if path is not None}
 
 
 def _local(model: Model, file: WeightFile, directory: Path | None, download: bool) -> Path | None:
-    """The verified file on this machine, or None if it is to be downloaded."""
+    """Return the verified file on this machine, or None if it must be downloaded."""
     place = locate(model, file, directory)
     if place is None:
         if file.url is None:

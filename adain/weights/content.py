@@ -1,4 +1,4 @@
-"""Compare a file with what the registry says of its content."""
+"""Compare a file with the size and hash in the registry."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _CHUNK = 1 << 20  # bytes
 
 
 def mismatch(path: Path, file: WeightFile) -> str | None:
-    """How a file differs from the registry's, as a predicate (`has sha256 ...`); None if it does not.
+    """Compare a file with the registry. Return the difference as text (`has sha256 ...`), or None if there is none.
 
     Raises:
         WeightsError: the file cannot be read.
@@ -34,7 +34,7 @@ def mismatch(path: Path, file: WeightFile) -> str | None:
 
 
 def _hashes(path: Path, size: int, file: WeightFile) -> tuple[str, str, str]:
-    """The kind of hash that pins the file, the registry's value and the file's own."""
+    """Return the kind of hash, the registry's value and the file's value."""
     if file.sha256 is not None:
         return "sha256", file.sha256, _digest(path, hashlib.sha256())
     if file.git_blob is not None:

@@ -1,7 +1,7 @@
-"""Download one file: to a name of its own beside the target, verified there, then renamed.
+"""Download one file to a temporary name beside the target, verify it, and rename it.
 
-Two processes that download the same file do it twice and do not disturb each other; whoever is last replaces
-equal bytes by equal bytes. Whatever ends a download early, nothing of it stays.
+If two processes download the same file, each uses its own temporary file, and the second rename replaces equal bytes.
+If a download ends early, its temporary file is removed.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ if TYPE_CHECKING:
 __all__ = ["fetch"]
 
 ATTEMPTS = 3
-PAUSE = 1.0  # seconds before the second attempt; doubled before each further one
+PAUSE = 1.0  # seconds before the second attempt; doubled before each further attempt
 TIMEOUT = 30.0  # seconds without a byte
 _CHUNK = 1 << 18  # bytes
-_LARGEST = 1 << 31  # bytes; the bound where the registry does not know the size
-_STALE = 24 * 3600  # seconds after which a partial file is of a process that was killed
-_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})  # HTTP status codes that may be gone a second later
+_LARGEST = 1 << 31  # bytes; limit for files of unknown size
+_STALE = 24 * 3600  # seconds; older partial files are left from killed processes
+_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})  # HTTP status codes of temporary errors
 
 logger = logging.getLogger(__name__)
 
 
 class _AttemptError(Exception):
-    """Why an attempt failed, and whether another one may succeed."""
+    """An attempt failed. `passing` says whether another attempt may succeed."""
 
     def __init__(self, reason: str, *, passing: bool = False) -> None:
         super().__init__(reason)
@@ -53,15 +53,15 @@ def fetch(file: WeightFile, target: Path, *, progress: Progress | None = None) -
     """Download a file, verify it and put it in place.
 
     Args:
-        file: one with a url.
-        target: where it is to be; its directory is made if need be.
+        file: a file with a url.
+        target: path of the result; its directory is made if necessary.
         progress: see `adain.weights.find`.
 
     Returns:
         `target`.
 
     Raises:
-        DownloadError: it could not be had; the message says why, and where to put it by hand.
+        DownloadError: the download failed; the message says why, and where to put the file by hand.
     """
     assert file.url is not None, file.name
     logger.info("downloading %s to %s", file.url, target)
@@ -71,7 +71,7 @@ def fetch(file: WeightFile, target: Path, *, progress: Progress | None = None) -
         _transfer_with_retries(file.url, file, partial, progress or _silent)
         difference = mismatch(partial, file)
         if difference is not None:
-            raise _AttemptError(f"what came {difference}")
+            raise _AttemptError(f"the downloaded file {difference}")
         _put_in_place(partial, target, file)
     except _AttemptError as failure:
         raise DownloadError(
@@ -116,7 +116,7 @@ def _put_in_place(partial: Path, target: Path, file: WeightFile) -> None:
         try:
             os.replace(partial, target)
         except PermissionError:
-            # Windows, while another process that was faster has the file open.
+            # On Windows, another process that has finished first may have the file open.
             if not target.is_file() or mismatch(target, file) is not None:
                 raise
 
@@ -149,7 +149,7 @@ def _transfer(url: str, file: WeightFile, partial: Path, progress: Progress) -> 
 
 
 def _receive(url: str, expected: int | None) -> Generator[tuple[int | None, bytes], None, None]:
-    """The size in all, if known, with each chunk, of which the first is empty."""
+    """Yield the total size, if known, with each chunk. The first chunk is empty."""
     try:
         with _opener().open(url, timeout=TIMEOUT) as response:
             yield from _chunks(response, expected)
@@ -185,7 +185,7 @@ def _connection_failure(error: OSError | http.client.HTTPException, url: str) ->
     cause = error.reason if isinstance(error, URLError) else error
     if isinstance(cause, ssl.SSLCertVerificationError):
         return _AttemptError(
-            f"the certificate of {host} cannot be verified ({cause}); SSL_CERT_FILE names the ones to trust"
+            f"the certificate of {host} cannot be verified ({cause}); set SSL_CERT_FILE to the certificates to trust"
         )
     if isinstance(cause, socket.gaierror):
         return _AttemptError(f"{host} cannot be found, this machine may be offline")
@@ -198,7 +198,7 @@ def _connection_failure(error: OSError | http.client.HTTPException, url: str) ->
 
 
 def _opener() -> urllib.request.OpenerDirector:
-    """HTTP and HTTPS, redirects among them and proxies from the environment; no file:, ftp: or data:."""
+    """Make an opener for HTTP and HTTPS, with redirects and environment proxies; without file:, ftp: and data:."""
     opener = urllib.request.OpenerDirector()
     opener.addheaders = [("User-Agent", "adain")]
     for handler in (

@@ -1,4 +1,4 @@
-"""Where files of weights may lie on this machine."""
+"""Locations of weight files on this machine."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _SHIPPED = (_PACKAGE / "_weights", _PACKAGE.parent / "weights")
 
 @dataclass(frozen=True)
 class Place:
-    """A file that is there, not yet verified, and whose it is: the user's, this package's or the cache's."""
+    """An existing file, not yet verified, and its origin: the user's directory, this package or the cache."""
 
     path: Path
     origin: Literal["named", "package", "cache"]
 
 
 def cache_dir() -> Path:
-    """The directory of downloaded files, which need not exist yet.
+    """Return the directory of downloaded files. It may not exist yet.
 
     ADAIN_CACHE if set; else `adain` in the user's cache: $XDG_CACHE_HOME or ~/.cache, on macOS
     ~/Library/Caches, on Windows %LOCALAPPDATA%.
@@ -45,15 +45,15 @@ def cache_dir() -> Path:
 
 
 def cached(model: Model, file: WeightFile) -> Path:
-    """Where the cache has or would have a file; files of two models may share a name."""
+    """Return the path of a file in the cache. Each model has a folder, because file names may be equal."""
     return cache_dir() / model.name / file.name
 
 
 def named_directory(weights_dir: str | os.PathLike[str] | None) -> Path | None:
-    """The directory the user names, by argument or else by ADAIN_WEIGHTS_DIR; None if by neither.
+    """Return the user's directory, from the argument or else ADAIN_WEIGHTS_DIR; None if neither is set.
 
     Raises:
-        InputError: there is no such directory.
+        InputError: the directory does not exist.
     """
     origin = "weights directory"
     if weights_dir is None:
@@ -69,12 +69,12 @@ def named_directory(weights_dir: str | os.PathLike[str] | None) -> Path | None:
 
 
 def locate(model: Model, file: WeightFile, directory: Path | None = None) -> Place | None:
-    """The first place that has a file of that name, unverified; None if none has.
+    """Find a file on this machine, without verifying it. None if there is none.
 
     Args:
-        model: the model whose file it is.
-        file: which one.
-        directory: as `named_directory` returns it.
+        model: the file's model.
+        file: the file.
+        directory: the result of `named_directory`.
     """
     return next((place for place in _candidates(model, file, directory) if place.path.is_file()), None)
 

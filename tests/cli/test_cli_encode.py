@@ -78,7 +78,7 @@ def test_what_could_not_be_looked_into_does_not_count_as_made(
     result = run(paintings, "-o", tmp_path / "codes")
     assert result.exit_code == 1
     assert "wrote 0 style codes, left 2 that existed (--overwrite makes them again), ignored 1 file" in result.stderr
-    assert "sub: the folder cannot be looked into" in result.stderr
+    assert "sub: the folder cannot be read" in result.stderr
 
 
 def test_started_again_it_does_what_is_left(paintings: Path, tmp_path: Path) -> None:

@@ -193,7 +193,7 @@ def test_a_contact_sheet_with_bad_pictures_is_written_with_empty_places(pictures
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ("photos/bad.jpg styles -o sheet.png", "there is nothing to put on a sheet"),
+        ("photos/bad.jpg styles -o sheet.png", "no result could be made; no sheet written"),
         ("photos styles -o sheet", "suffix"),
         ("photos styles -o sheet.png --cell 30000", "choose smaller cells"),
     ],

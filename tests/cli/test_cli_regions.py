@@ -96,7 +96,7 @@ def test_a_folder_of_subjects(tmp_path: Path, styles: list[Path], out: Path, siz
         (["--mask", "left.png", "--subject"], 2, "give one of them"),
         (["--labels", "left.png", "--subject"], 2, "give one of them"),
         (["--mask", "nowhere.png"], 2, "nowhere.png' does not exist"),
-        (["--labels", "three.png"], 1, "has 3 labels (0, 1, 255), and there are 2 styles"),
+        (["--labels", "three.png"], 1, "has 3 labels (0, 1, 255), but there are 2 styles"),
         (["--labels", "left.png", "--weights", "1", "2"], 1, "give one of the two"),
         (["--subject"], 1, "has no alpha channel"),
     ],

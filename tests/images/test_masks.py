@@ -178,5 +178,5 @@ def test_a_photograph_is_no_map_of_labels(photo_file: Path) -> None:
 
 
 def test_a_map_of_another_mode_is_an_error() -> None:
-    with pytest.raises(adain.ImageError, match="of mode CMYK; a map of labels is grey, of a palette or RGB"):
+    with pytest.raises(adain.ImageError, match="has mode CMYK; a label map must be grey, palette or RGB"):
         adain.label_masks(Image.fromarray(photo()).convert("CMYK"))

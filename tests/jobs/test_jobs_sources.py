@@ -94,7 +94,7 @@ def test_a_folder_that_may_not_be_read_is_told_of_and_the_rest_is_found(
     monkeypatch.setattr(os, "scandir", refuse)
     found = find(["photos"], SUFFIXES)
     assert [source.name for source in found.sources] == ["a", "b", "deep/c"]
-    assert found.closed == ((Path("photos/deep/er"), "the folder cannot be looked into: Permission denied"),)
+    assert found.closed == ((Path("photos/deep/er"), "the folder cannot be read: Permission denied"),)
 
 
 @pytest.mark.parametrize(

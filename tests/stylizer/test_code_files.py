@@ -48,7 +48,7 @@ def test_a_file_of_one_style_code_is_a_file_of_codes(tmp_path: Path) -> None:
 
 
 def test_many_are_not_taken_for_one(three: Path) -> None:
-    with pytest.raises(InputError, match="holds many style codes, where one is wanted"):
+    with pytest.raises(InputError, match="holds many style codes, but one is needed"):
         StyleCode.load(three)
 
 

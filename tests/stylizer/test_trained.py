@@ -143,9 +143,9 @@ BIAS = "decoder.to_picture.bias"
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (without("format"), "does not say in its metadata which network it is; a model is the"),
+        (without("format"), "names no network in its metadata; a model is the"),
         (says(format="pt", network="unet"), r"unknown network 'unet'; this version runs adain-slim, wct-slim"),
-        (without("network"), "does not say in its metadata which network it is"),
+        (without("network"), "names no network in its metadata"),
         (says(network="adain-vgg19"), "unknown network 'adain-vgg19'"),
         (says(format="adain.model.2"), r"format adain\.model\.2, this version reads adain\.model\.1; install"),
         (says(format="adain.style-code.1"), "holds style codes, not a model; pass it as a style"),
