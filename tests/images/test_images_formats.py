@@ -89,7 +89,7 @@ def test_the_readme_names_the_formats_of_the_table() -> None:
     reads, writes = (listed(row for row in FORMATS if getattr(row, can)) for can in ("reads", "writes"))
     deep = listed(row for row in FORMATS if row.deep)
     assert f"Pictures are read as {reads}, and written as {writes}." in text
-    assert f"16 bits from {deep};" in text
+    assert f"16 bits from {deep}." in text
 
 
 def test_a_list_in_words() -> None:

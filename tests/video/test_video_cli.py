@@ -293,4 +293,4 @@ def test_a_camera_goes_to_standard_output(painting_file: Path, tmp_path: Path, b
 def test_a_camera_is_no_gif(painting_file: Path, out: Path, backend: MeanBackend) -> None:
     result = run("webcam", painting_file, "-o", out.with_suffix(".gif"))
     assert result.exit_code == 1
-    assert "or to - for standard output" in result.stderr
+    assert "or be - for standard output" in result.stderr
