@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from candidates import Candidate, Checkpoint, Packaged, Untouched
 from gallery import Exhibit, read_folder
+from judge import Judge, Traits
 from numpy.typing import NDArray
 from peers.checkout import digest, to_rgb, to_tensor
 from PIL import Image
@@ -31,7 +32,6 @@ from torch.nn import functional as F
 from adain import metrics_strokes, registry, weights
 from adain.nn.strokes import DraftAndRevise, Strokes, draft_count
 from adain.training import networks
-from adain.training.quality import Judge, Traits
 from adain.training.recipe import NetworkRecipe
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"

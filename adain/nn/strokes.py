@@ -130,16 +130,19 @@ def grain(height: int, width: int, offset: Tensor) -> Tensor:
     Returns:
         (1, 3, height, width), or N of them.
     """
-    tile = _tile().to(offset.device)
+    tile = _tile(offset.device)
     places = offset.view(-1, 2)
     rows = (torch.arange(height, device=offset.device) + places[:, :1]) % TILE  # (N, height)
     columns = (torch.arange(width, device=offset.device) + places[:, 1:]) % TILE  # (N, width)
     return tile[:, rows[:, :, None], columns[:, None, :]].transpose(0, 1)
 
 
-@lru_cache(maxsize=1)
-def _tile() -> Tensor:
-    """The tile (3, TILE, TILE); `random_raw` is the one stream of numpy that is promised never to change."""
+@lru_cache(maxsize=2)
+def _tile(device: torch.device) -> Tensor:
+    """The tile (3, TILE, TILE), kept on the device: a CUDA graph copies nothing from the processor.
+
+    `random_raw` is the one stream of numpy that is promised never to change.
+    """
     source = np.random.PCG64(_SEED)
     tile = np.zeros((3, TILE, TILE))
     for cell in _CELLS:
@@ -147,7 +150,7 @@ def _tile() -> Tensor:
         uniform = source.random_raw(4 * 3 * side * side).reshape(4, 3, side, side) / 2.0**64
         tile += uniform.sum(0).repeat(cell, 1).repeat(cell, 2)  # of four uniform numbers: near enough to normal
     tile = (tile - tile.mean()) / tile.std()
-    return torch.from_numpy(tile.astype(np.float32))
+    return torch.from_numpy(tile.astype(np.float32)).to(device)
 
 
 def resized(picture: Tensor, up: int, down: int) -> Tensor:
@@ -161,24 +164,25 @@ def resized(picture: Tensor, up: int, down: int) -> Tensor:
     Returns:
         (N, C, H * up / down, W * up / down), edges repeated beyond the picture.
     """
-    weights, before, after = _phases(up, down)
+    kernel, before, after = _phases(up, down, picture.device)
     channels = picture.shape[1]
-    kernel = (weights[:, None, :, None] * weights[None, :, None, :]).flatten(0, 1)  # (up * up, taps, taps)
-    kernel = kernel[:, None].repeat(channels, 1, 1, 1).to(picture.device)
+    kernel = kernel.repeat(channels, 1, 1, 1)
     with torch.autocast(picture.device.type, enabled=False):
         around = F.pad(picture.float(), (before, after, before, after), mode="replicate")
         return F.pixel_shuffle(F.conv2d(around, kernel, stride=down, groups=channels), up)
 
 
 @lru_cache(maxsize=8)
-def _phases(up: int, down: int) -> tuple[Tensor, int, int]:
-    """Weights (up, taps) of the `up` outputs of every `down` inputs, and the inputs before and after these."""
+def _phases(up: int, down: int, device: torch.device) -> tuple[Tensor, int, int]:
+    """Weights (up * up, 1, taps, taps) of the outputs of every `down` inputs, and the inputs before and after these."""
     wide = max(1.0, down / up)
     centres = [(phase + 0.5) * down / up - 0.5 for phase in range(up)]
     first = math.floor(centres[0] - 2 * wide) + 1
     last = math.ceil(centres[-1] + 2 * wide) - 1
     weights = torch.tensor([[_cubic((tap - c) / wide) for tap in range(first, last + 1)] for c in centres])
-    return weights / weights.sum(1, keepdim=True), -first, last - down + 1
+    weights = weights / weights.sum(1, keepdim=True)
+    kernel = (weights[:, None, :, None] * weights[None, :, None, :]).flatten(0, 1)[:, None]
+    return kernel.to(device), -first, last - down + 1
 
 
 def _cubic(x: float) -> float:
