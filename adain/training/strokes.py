@@ -21,6 +21,7 @@ _OPERATORS = Operators()
 _BANDS = 4  # 1 to 8 px: a crop holds few pixels of wider ones
 _FLAT_BANDS = slice(1, 4)  # 2 to 8 px
 _FLAT_SHARE = 0.25
+_ENOUGH = 0.3  # octaves
 _EPS = 1e-6  # under a root, whose slope at 0 is infinite
 
 
@@ -51,14 +52,17 @@ def contrast(picture: Tensor, style: Tensor) -> Tensor:
 
 
 def flat_contrast(picture: Tensor, content: Tensor, style: Tensor) -> Tensor:
-    """How far the mean local contrast where a content is smooth is from the style's mean, over bands of 2 to 8 px."""
+    """How far the mean local contrast where a content is smooth is below the style's mean, over bands of 2 to 8 px.
+
+    Up to `_ENOUGH` below it is no loss: the style has its own smooth areas, which `contrast` wants to see.
+    """
     flat = metrics_strokes.flatness(content.float(), _FLAT_SHARE)
     found, wanted = (metrics_strokes.band_contrasts(x.float(), _BANDS)[_FLAT_BANDS] for x in (picture, style))
     differences = []
     for band, of_style in zip(found, wanted, strict=True):
         share = F.adaptive_avg_pool2d(flat, (band.shape[1], band.shape[2]))[:, 0]
         mean = (band * share).sum((1, 2)) / share.sum((1, 2)).clamp_min(_EPS)
-        differences.append((mean - of_style.mean((1, 2))).abs())
+        differences.append(torch.relu(of_style.mean((1, 2)) - _ENOUGH - mean))
     return torch.stack(differences).mean()
 
 
