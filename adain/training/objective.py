@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from adain.nn.padding import crop_to, reflected
-from adain.training import losses
+from adain.training import losses, strokes
 from adain.training.adversary import Adversary
 from adain.training.recipe import LossRecipe
 
@@ -69,6 +69,7 @@ class Objective:
         result = network(content, code, 1.0).float()
         parts = self.picture_losses(result, content, style, own)
         parts.update(self.feature_losses(result, content, style, own))
+        parts.update(self.stroke_losses(result, content, style, own))
         if self.recipe.stability:
             assert noisy is not None
             watching = {name: watched(array) for name, array in code.items()}
@@ -111,6 +112,7 @@ class Objective:
         identity = bool(recipe.identity_features and own)
         content_layers = recipe.content_layers if recipe.content or recipe.content_cosine else ()
         style_layers = recipe.style_layers if recipe.style or recipe.gram or identity else ()
+        style_layers = *style_layers, *recipe.stroke_layers
         with torch.no_grad():
             of_content = self.features(content, content_layers)
             of_style = self.features(style, style_layers)
@@ -124,10 +126,43 @@ class Objective:
             parts["style"] = self._style(self._moments_loss, self._moments(found), self._moments(of_style))
         if recipe.gram:
             parts["gram"] = self._style(losses.gram_mse, found, of_style)
+        if recipe.covariance:
+            parts["covariance"] = strokes.over_layers(strokes.covariance, found, of_style, recipe.covariance_layers)
+        if recipe.sliced:
+            parts["sliced"] = strokes.over_layers(strokes.sliced, found, of_style, recipe.sliced_layers)
         if identity:
-            pairs = [(found[name][:own], of_style[name][:own]) for name in style_layers]
+            pairs = [(found[name][:own], of_style[name][:own]) for name in recipe.style_layers]
             parts["identity_features"] = torch.stack([losses.relative_mse(f, t) for f, t in pairs]).mean()
         return parts
+
+    def stroke_losses(self, result: Tensor, content: Tensor, style: Tensor, own: int) -> dict[str, Tensor]:
+        """The losses on local contrast, and on the pictures at half their size."""
+        parts = {}
+        if self.recipe.contrast:
+            parts["contrast"] = strokes.contrast(result, style)
+        if self.recipe.flat_contrast and own < content.shape[0]:  # a picture in its own style stays as smooth as it is
+            parts["flat_contrast"] = strokes.flat_contrast(result[own:], content[own:], style[own:])
+        if self.recipe.half_size:
+            parts["half_size"] = self._half_size(strokes.halved(result), strokes.halved(style))
+        return parts
+
+    def _half_size(self, result: Tensor, style: Tensor) -> Tensor:
+        """The weighted style losses of small pictures, in which the network's layers see twice as much."""
+        recipe = self.recipe
+        layers = {*(recipe.style_layers if recipe.style else ()), *recipe.stroke_layers}
+        with torch.no_grad():
+            wanted = self.features(style, layers)
+        found = self.features(result, layers)
+        total = result.new_zeros(())
+        if recipe.style:
+            total = total + recipe.style * self._style(self._moments_loss, self._moments(found), self._moments(wanted))
+        for names, weight, loss in (
+            (recipe.covariance_layers, recipe.covariance, strokes.covariance),
+            (recipe.sliced_layers, recipe.sliced, strokes.sliced),
+        ):
+            if weight:
+                total = total + weight * strokes.over_layers(loss, found, wanted, names)
+        return total
 
     def _content(self, loss: Loss[Tensor], found: dict[str, Tensor], wanted: dict[str, Tensor]) -> Tensor:
         found, wanted = self._projected(found), self._projected(wanted)

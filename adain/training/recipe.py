@@ -34,6 +34,7 @@ __all__ = [
     "Phase",
     "Recipe",
     "RunRecipe",
+    "StrokesRecipe",
     "as_dict",
     "fingerprint",
     "names",
@@ -55,6 +56,16 @@ class NetworkRecipe:
     init: str | None = None  # first weights: a model's name, or a safetensors file; None: random
     freeze: tuple[str, ...] = ()  # parameters whose names begin with one of these are not trained
     options: Mapping[str, Any] = field(default_factory=dict)  # overrides of `adain.registry.SlimArchitecture`
+
+
+@dataclass(frozen=True)
+class StrokesRecipe:
+    """Training through draft and revision; see `adain.nn.strokes.Strokes`."""
+
+    drafts: int = 0  # 0: the network alone
+    scale: tuple[int, ...] = (3, 8)
+    detail: float = 0.6
+    grain: float = 4 / 255
 
 
 @dataclass(frozen=True)
@@ -93,6 +104,13 @@ class LossRecipe:
     content_cosine: float = 1.0  # 1 - cosine of instance-normalised features
     style: float = 3.0  # mean and deviation of features; see style_form
     gram: float = 0.0
+    covariance: float = 0.0  # of features, relative to the style's
+    covariance_layers: tuple[str, ...] = ("relu2_1", "relu3_1")
+    sliced: float = 0.0  # patches of features as distributions
+    sliced_layers: tuple[str, ...] = ("relu3_1",)
+    half_size: float = 0.0  # style, covariance and sliced, weighted as above, of pictures at half their size
+    contrast: float = 0.0  # local contrast of bands of 1 to 8 px as a distribution
+    flat_contrast: float = 0.0  # how far local contrast is below the style's where the content is smooth
     color: float = 0.0  # mean and covariance of colours
     total_variation: float = 0.0
     stability: float = 0.0  # change of the result by noise in the content, and by more content around it
@@ -111,6 +129,17 @@ class LossRecipe:
     style_layer_weights: tuple[float, ...] = ()  # one per layer; empty: all 1
     identity_fraction: float = 0.0  # share of each batch whose style is its own content
     distilled_heads: bool = False  # map distilled features to VGG-19's channels before comparing them
+
+    @property
+    def stroke_layers(self) -> tuple[str, ...]:
+        """The layers of covariance and sliced, where these have a weight."""
+        covariances = self.covariance_layers if self.covariance else ()
+        return *covariances, *(self.sliced_layers if self.sliced else ())
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The layers of the loss network; some occur more than once."""
+        return *self.content_layers, *self.style_layers, *self.stroke_layers
 
 
 @dataclass(frozen=True)
@@ -154,6 +183,7 @@ class Recipe:
     phases: tuple[Phase, ...]
     seed: int = 0
     network: NetworkRecipe = NetworkRecipe()
+    strokes: StrokesRecipe = StrokesRecipe()
     data: DataRecipe = DataRecipe()
     losses: LossRecipe = LossRecipe()
     optimizer: OptimizerRecipe = OptimizerRecipe()
@@ -171,7 +201,7 @@ class Recipe:
     def loss_layers(self) -> tuple[str, ...]:
         """The layers of the loss network that some phase needs."""
         losses = [self.losses_in(phase) for phase in self.phases]
-        return tuple(sorted({layer for each in losses for layer in (*each.content_layers, *each.style_layers)}))
+        return tuple(sorted({layer for each in losses for layer in each.layers}))
 
 
 def names() -> list[str]:

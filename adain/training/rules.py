@@ -8,7 +8,7 @@ from adain.errors import InputError
 from adain.training.loss_layers import LOSS_LAYERS
 
 if TYPE_CHECKING:
-    from adain.training.recipe import LossRecipe, OptimizerRecipe, Phase, Recipe, RunRecipe
+    from adain.training.recipe import LossRecipe, OptimizerRecipe, Phase, Recipe, RunRecipe, StrokesRecipe
 
 __all__ = ["check"]
 
@@ -30,6 +30,7 @@ def check(recipe: Recipe) -> None:
     fraction = recipe.losses.identity_fraction
     some = fraction == 0 or any(fraction * phase.batch >= 0.5 for phase in recipe.phases)
     _require(some, "losses.identity_fraction", "is less than half a picture of each phase's batch", fraction)
+    _strokes(recipe.strokes)
     _optimizer(recipe.optimizer)
     _run(recipe.run)
 
@@ -58,9 +59,20 @@ def _losses(losses: LossRecipe) -> None:
     allowed = LOSS_LAYERS[losses.network].style
     _layers(losses.content_layers, losses.content_layer_weights, "losses.content_layer", allowed)
     _layers(losses.style_layers, losses.style_layer_weights, "losses.style_layer", allowed)
+    for name in ("covariance", "sliced"):
+        if getattr(losses, name):
+            _layers(getattr(losses, f"{name}_layers"), (), f"losses.{name}_layer", allowed)
     fraction = losses.identity_fraction
     _require(0 <= fraction <= 1, "losses.identity_fraction", "must be in [0, 1]", fraction)
     _at_least(losses, "adversarial", "losses", 0)
+
+
+def _strokes(strokes: StrokesRecipe) -> None:
+    _at_least(strokes, "drafts", "strokes", 0)
+    _at_least(strokes, "grain", "strokes", 0)
+    good = len(strokes.scale) == 2 and 0 < strokes.scale[0] < strokes.scale[1]
+    _require(good, "strokes.scale", "must be two whole numbers [up, down] with 0 < up < down", strokes.scale)
+    _require(0 <= strokes.detail <= 1, "strokes.detail", "must be in [0, 1]", strokes.detail)
 
 
 def _layers(layers: tuple[str, ...], weights: tuple[float, ...], where: str, allowed: tuple[str, ...]) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from adain.nn.strokes import TILE, DraftAndRevise, Strokes
 from adain.training import losses
 from adain.training.adversary import Adversary
 from adain.training.loss_network import QUICK
@@ -18,7 +20,7 @@ from adain.training.recipe import LossRecipe, Phase, Precision, Recipe
 from adain.training.recorded import Recorded
 from adain.training.schedule import phase_index
 
-__all__ = ["StepLoss"]
+__all__ = ["StepLoss", "strokes_of"]
 
 
 class StepLoss:
@@ -36,6 +38,7 @@ class StepLoss:
     ) -> None:
         self._device, self._precision = device, recipe.optimizer.precision
         self._seed, self._phases = recipe.seed, recipe.phases
+        self._strokes = strokes_of(recipe)
         self._adversary: Adversary | None = None
         if recipe.losses.adversarial:
             rate = recipe.optimizer.discriminator_learning_rate
@@ -57,8 +60,9 @@ class StepLoss:
             step: the step's number from 0; it decides the phase and the noise.
         """
         phase = phase_index(self._phases, step)
-        whole = _NetworkAndLosses(network, self._objectives[phase], self._device, self._precision)
-        pictures: tuple[Tensor, ...] = content, style
+        drafting = partial(DraftAndRevise, strokes=self._strokes)
+        whole = _NetworkAndLosses(network, self._objectives[phase], self._device, self._precision, drafting)
+        pictures: tuple[Tensor, ...] = content, style, _offsets(content, self._seed + step)
         if whole.objective.recipe.stability:
             pictures = *pictures, losses.noisy(watched(content), self._seed + step)
         if self._device.type != "cuda" or self._adversary is not None:  # a discriminator learns between the steps
@@ -85,14 +89,35 @@ class StepLoss:
 class _NetworkAndLosses(nn.Module):
     """The network and its losses as one module from pictures to losses, as CUDA graphs need it."""
 
-    def __init__(self, network: nn.Module, objective: Objective, device: torch.device, precision: Precision) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        objective: Objective,
+        device: torch.device,
+        precision: Precision,
+        drafting: Callable[..., DraftAndRevise],
+    ) -> None:
         super().__init__()
-        self.network, self.objective = network, objective
+        self.network, self.objective, self._drafting = network, objective, drafting
         self._device, self._precision = device, precision
 
-    def forward(self, content: Tensor, style: Tensor, *noisy: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """See `Objective`."""
-        return self.objective(MixedNetwork(self.network, self._device, self._precision), content, style, *noisy)
+    def forward(
+        self, content: Tensor, style: Tensor, offset: Tensor, *noisy: Tensor
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """See `Objective`; `offset` (N, 2) is where each picture's grain begins."""
+        network = MixedNetwork(self.network, self._device, self._precision)
+        return self.objective(self._drafting(network, offset=offset), content, style, *noisy)
+
+
+def strokes_of(recipe: Recipe) -> Strokes:
+    """Draft and revision as a recipe asks for them."""
+    up, down = recipe.strokes.scale
+    return Strokes((up, down), recipe.strokes.detail, recipe.strokes.grain, recipe.strokes.drafts)
+
+
+def _offsets(pictures: Tensor, seed: int) -> Tensor:
+    generator = torch.Generator(pictures.device).manual_seed(seed)
+    return torch.randint(TILE, (pictures.shape[0], 2), generator=generator, device=pictures.device)
 
 
 def _losses_of(recipe: Recipe, phase: Phase) -> LossRecipe:
@@ -100,8 +125,6 @@ def _losses_of(recipe: Recipe, phase: Phase) -> LossRecipe:
     losses_of_phase = recipe.losses_in(phase)
     if not phase.quick:
         return losses_of_phase
-    style, content = (
-        tuple(QUICK + layer for layer in layers)
-        for layers in (losses_of_phase.style_layers, losses_of_phase.content_layers)
-    )
-    return dataclasses.replace(losses_of_phase, style_layers=style, content_layers=content)
+    names = ("style_layers", "content_layers", "covariance_layers", "sliced_layers")
+    quick: dict[str, Any] = {name: tuple(QUICK + layer for layer in getattr(losses_of_phase, name)) for name in names}
+    return dataclasses.replace(losses_of_phase, **quick)

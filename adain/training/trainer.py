@@ -24,12 +24,13 @@ from torch.optim import swa_utils
 from adain import trained
 from adain.errors import AdainError, InputError
 from adain.nn.slim import SlimNetwork
+from adain.nn.strokes import DraftAndRevise
 from adain.training import checkpoint, data, recycling, report, schedule
 from adain.training.loss_network import LossNetwork
 from adain.training.muon import Muon
 from adain.training.precision import MixedFeatures, MixedNetwork
 from adain.training.recipe import Recipe, as_dict, fingerprint, parse_saved, without_paths
-from adain.training.step_loss import StepLoss
+from adain.training.step_loss import StepLoss, strokes_of
 
 __all__ = ["Datasets", "Outcome", "Trainer"]
 
@@ -288,7 +289,8 @@ class Trainer:
                 sets.sample_style or sets.style.refs[: run.samples],
             )
         )
-        grid = report.draw_grid(MixedNetwork(self.average, self.device, "fp32"), contents, styles, self.device)
+        network = DraftAndRevise(MixedNetwork(self.average, self.device, "fp32"), strokes_of(self.recipe))
+        grid = report.draw_grid(network, contents, styles, self.device)
         path = self._made(f"samples/step-{self.step:08d}.png")
         checkpoint.write_atomically(path, lambda beside: grid.save(beside, format="PNG"))
 

@@ -1,0 +1,244 @@
+"""How much paint a picture holds and how like the style's its strokes and shapes are: pure functions on tensors.
+
+The distances of `adain.metrics` compare moments over the whole picture, and hardly tell a painting from a tinted
+photograph. These look at the contrast of each band of sizes (in windows, so that an empty sky counts as much as a busy
+foreground), at what fills areas where the content is smooth, at patches of features as distributions (sliced
+Wasserstein distances: Heitz et al. 2021, arXiv 2006.07229), and at the light or dark rim around things.
+
+A mesh also fills a sky: read these beside grid and hatching of `adain.metrics`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+__all__ = [
+    "BANDS",
+    "band_contrasts",
+    "contrast_distance",
+    "fill",
+    "flatness",
+    "halo",
+    "sliced_distance",
+    "slices",
+    "wasserstein",
+]
+
+BANDS = 5  # 1, 2, 4, 8 and 16 px
+WINDOW = 4  # pixels of a band
+FLOOR = 0.5 / 255  # contrast that 8 bits hardly hold, of a picture in [0, 1]
+FLAT_WINDOW = 33  # px
+FLAT_SHARE = 0.2
+SLICES = 64
+STRONG = 0.95  # of a picture's slopes are less than a strong edge's
+WEAKEST = 8 / 255  # of an edge, over 2 px
+TONES = 6  # of ground that is compared
+LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
+
+
+def band_contrasts(picture: Tensor, bands: int = BANDS) -> list[Tensor]:
+    """Local contrast of each Laplacian band.
+
+    Args:
+        picture: (N, C, H, W) in [0, 1].
+        bands: how many, from 1 px on, each twice as wide as the one before.
+
+    Returns:
+        Per band (N, h, w): the base-2 logarithm of the root mean square over channels and windows of 4 of the band's
+        pixels. Differentiable.
+    """
+    found = []
+    finer = picture
+    for _ in range(bands):
+        coarser = _halved(finer)
+        band = finer - F.interpolate(coarser, size=finer.shape[2:], mode="bilinear", align_corners=False)
+        power = F.avg_pool2d(band.square().mean(1, keepdim=True), _window(band))
+        found.append(0.5 * (power[:, 0] + FLOOR**2).log2())
+        finer = coarser
+    return found
+
+
+def _window(band: Tensor) -> tuple[int, int]:
+    return min(WINDOW, band.shape[2]), min(WINDOW, band.shape[3])
+
+
+def _halved(picture: Tensor) -> Tensor:
+    """Blurred by a binomial of 5 and every second pixel of it (Burt & Adelson 1983)."""
+    kernel = _binomial(picture.device).to(picture.dtype).expand(picture.shape[1], 1, 5, 5)
+    around = F.pad(picture, (2, 2, 2, 2), mode="replicate")
+    return F.conv2d(around, kernel, stride=2, groups=picture.shape[1])
+
+
+@lru_cache(maxsize=2)
+def _binomial(device: torch.device) -> Tensor:
+    """Kept on the device: a CUDA graph copies nothing from the processor."""
+    row = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0], device=device) / 16
+    return row[:, None] * row
+
+
+def wasserstein(found: Tensor, wanted: Tensor) -> Tensor:
+    """Wasserstein-1 distance of samples (..., n) and (..., m): (...). Differentiable."""
+    count = max(found.shape[-1], wanted.shape[-1])
+    return (_quantiles(found, count) - _quantiles(wanted, count)).abs().mean(-1)
+
+
+def _quantiles(samples: Tensor, count: int) -> Tensor:
+    """The sorted samples (..., n), read at `count` even places."""
+    ordered = samples.sort(-1).values
+    if samples.shape[-1] == count:
+        return ordered
+    flat = ordered.reshape(1, -1, samples.shape[-1])
+    return F.interpolate(flat, size=count, mode="linear", align_corners=True).view(*samples.shape[:-1], count)
+
+
+def contrast_distance(picture: Sequence[Tensor], style: Sequence[Tensor]) -> Tensor:
+    """How far the distribution of local contrast is from the style's.
+
+    Args:
+        picture: `band_contrasts` of the picture.
+        style: of the style.
+
+    Returns:
+        (N,) in octaves of contrast, the mean over bands.
+    """
+    pairs = zip(picture, style, strict=True)
+    return torch.stack([wasserstein(a.flatten(1), b.flatten(1)) for a, b in pairs]).mean(0)
+
+
+def flatness(content: Tensor, share: float = FLAT_SHARE) -> Tensor:
+    """Where a content is smoothest: its standard deviation in windows of 33 px is in the lowest `share`.
+
+    Args:
+        content: (N, 3, H, W) in [0, 1].
+        share: of the picture.
+
+    Returns:
+        (N, 1, H, W), 1 or 0.
+    """
+    deviation = _local_variance(_luminance(content), FLAT_WINDOW)
+    limit = deviation.flatten(1).kthvalue(max(1, round(share * deviation[0].numel())), dim=1).values
+    return (deviation <= limit[:, None, None, None]).to(content.dtype)
+
+
+def _local_variance(grey: Tensor, window: int) -> Tensor:
+    mean = _box(grey, window)
+    return _box(grey.square(), window) - mean.square()
+
+
+def _box(x: Tensor, window: int) -> Tensor:
+    """The mean over windows of an odd side, edges repeated."""
+    half = window // 2
+    rows = F.avg_pool2d(F.pad(x, (half, half, 0, 0), mode="replicate"), (1, window), stride=1)
+    return F.avg_pool2d(F.pad(rows, (0, 0, half, half), mode="replicate"), (window, 1), stride=1)
+
+
+def fill(picture: Sequence[Tensor], style: Sequence[Tensor], flat: Tensor) -> Tensor:
+    """How much paint there is where the content is smooth, against the style's.
+
+    Args:
+        picture: `band_contrasts` of one result.
+        style: of its style.
+        flat: `flatness` of its content, (1, 1, H, W).
+
+    Returns:
+        A scalar in octaves: the median contrast there minus the style's, mean over bands of 2 px and more; 0 is as
+        much as the style has.
+    """
+    differences = []
+    for found, wanted in list(zip(picture, style, strict=True))[1:]:
+        here = F.adaptive_avg_pool2d(flat, (found.shape[1], found.shape[2]))[:, 0]
+        inside = found[here > 0.5] if bool((here > 0.5).any()) else found[here >= here.max()]
+        differences.append(inside.median() - wanted.median())
+    return torch.stack(differences).mean()
+
+
+def slices(channels: int, count: int = SLICES, seed: int = 0) -> Tensor:
+    """Random 3 x 3 filters (count, channels, 3, 3) of norm 1, the same for a seed."""
+    generator = torch.Generator().manual_seed(seed)
+    filters = torch.randn(count, channels, 3, 3, generator=generator)
+    return F.normalize(filters.flatten(1)).view_as(filters)
+
+
+def sliced_distance(features: Tensor, style: Tensor, filters: Tensor) -> Tensor:
+    """Sliced Wasserstein distance of patches of features, over the style's own spread.
+
+    Args:
+        features: (N, C, h, w).
+        style: (N, C, h', w').
+        filters: `slices` of C channels.
+
+    Returns:
+        (N,): per filter the Wasserstein-1 distance of its responses over their standard deviation in the style; the
+        mean over filters. Differentiable.
+    """
+    found, wanted = (F.conv2d(x, filters).flatten(2) for x in (features, style))  # (N, count, pixels)
+    spread = wanted.std(-1).clamp_min(1e-3)
+    return (wasserstein(found, wanted) / spread).mean(1)
+
+
+def halo(picture: Tensor, content: Tensor) -> Tensor:
+    """A light or dark rim around things: what a result adds beside edges, on their smooth sides.
+
+    Args:
+        picture: (1, 3, H, W) in [0, 1].
+        content: (1, 3, H, W), the picture that was stylized.
+
+    Returns:
+        A scalar in units of 8 bits: low-pass luminance (sigma 4 px) within 2 to 12 px of strong edges against that 16
+        to 32 px away, both on smooth ground of about the same luminance and averaged in windows of 65 px, so that
+        strokes cancel; the mean absolute difference less the content's own.
+    """
+    grey = _luminance(content)
+    slope = _slope(_blurred(grey, 1.0))
+    edges = (slope >= slope.flatten().kthvalue(round(STRONG * slope.numel())).values) & (slope > WEAKEST)
+    edge = edges.to(grey.dtype)
+    smooth = (_local_variance(grey, 9) < (4 / 255) ** 2).to(grey.dtype)
+    near = smooth * (_grown(edge, 12) - _grown(edge, 2))
+    far = smooth * (_grown(edge, 32) - _grown(edge, 16))
+    tone = (grey * TONES).floor().clamp(0, TONES - 1)
+    grounds = [(near * (tone == level), far * (tone == level)) for level in range(TONES)]
+    return 255 * (_rim(picture, grounds) - _rim(content, grounds))
+
+
+def _rim(picture: Tensor, grounds: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+    """The mean absolute difference of low-pass luminance between two masks each, window by window."""
+    low = _blurred(_luminance(picture), 4.0)
+    total, count = low.new_zeros(()), low.new_zeros(())
+    for near, far in grounds:
+        shares = _box(near, 65), _box(far, 65)
+        enough = near * (shares[0] > 0.02) * (shares[1] > 0.02)
+        means = [_box(low * mask, 65) / share.clamp_min(1e-6) for mask, share in zip((near, far), shares, strict=True)]
+        total = total + ((means[0] - means[1]).abs() * enough).sum()
+        count = count + enough.sum()
+    return total / count.clamp_min(1)
+
+
+def _grown(mask: Tensor, radius: int) -> Tensor:
+    side = 2 * radius + 1
+    rows = F.max_pool2d(mask, (1, side), stride=1, padding=(0, radius))
+    return F.max_pool2d(rows, (side, 1), stride=1, padding=(radius, 0))
+
+
+def _slope(grey: Tensor) -> Tensor:
+    around = F.pad(grey, (1, 1, 1, 1), mode="replicate")
+    across, along = around[..., 1:-1, 2:] - around[..., 1:-1, :-2], around[..., 2:, 1:-1] - around[..., :-2, 1:-1]
+    return (across.square() + along.square()).sqrt()
+
+
+def _blurred(grey: Tensor, sigma: float) -> Tensor:
+    radius = round(3 * sigma)
+    offsets = torch.arange(-radius, radius + 1, dtype=grey.dtype, device=grey.device)
+    row = (-offsets.square() / (2 * sigma**2)).exp()
+    row = row / row.sum()
+    around = F.pad(grey, (radius, radius, radius, radius), mode="replicate")
+    return F.conv2d(F.conv2d(around, row.view(1, 1, 1, -1)), row.view(1, 1, -1, 1))
+
+
+def _luminance(rgb: Tensor) -> Tensor:
+    red, green, blue = LUMA
+    return red * rgb[:, :1] + green * rgb[:, 1:2] + blue * rgb[:, 2:]

@@ -1,0 +1,81 @@
+"""The losses that see strokes: covariances and patches of features, local contrast, paint in smooth areas.
+
+What they are on a picture is in `adain.metrics_strokes`. All are means over the batch, in float32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from adain import metrics_strokes
+from adain.nn.operators import Operators
+
+__all__ = ["contrast", "covariance", "flat_contrast", "halved", "over_layers", "sliced"]
+
+_OPERATORS = Operators()
+_BANDS = 4  # 1 to 8 px: a crop holds few pixels of wider ones
+_FLAT_BANDS = slice(1, 4)  # 2 to 8 px
+_FLAT_SHARE = 0.25
+_ENOUGH = 0.3  # octaves
+_EPS = 1e-6  # under a root, whose slope at 0 is infinite
+
+
+def covariance(features: Tensor, style: Tensor) -> Tensor:
+    """|C - C_s| / |C_s| of the covariances between channels, (N, C, h, w) each."""
+    with torch.autocast(features.device.type, enabled=False):
+        found, wanted = (_OPERATORS.mean_covariance(x.float())[1].flatten(1) for x in (features, style))
+    ratio = (found - wanted).square().sum(1) / wanted.square().sum(1).clamp_min(_EPS)
+    return (ratio + _EPS).sqrt().mean()
+
+
+def sliced(features: Tensor, style: Tensor) -> Tensor:
+    """Sliced Wasserstein distance of 3 x 3 patches, (N, C, h, w) each: `metrics_strokes.sliced_distance`."""
+    with torch.autocast(features.device.type, enabled=False):
+        filters = _filters(features.shape[1], features.device)
+        return metrics_strokes.sliced_distance(features.float(), style.float(), filters).mean()
+
+
+@lru_cache(maxsize=4)
+def _filters(channels: int, device: torch.device) -> Tensor:
+    return metrics_strokes.slices(channels, seed=1).to(device)  # others than those of the report
+
+
+def contrast(picture: Tensor, style: Tensor) -> Tensor:
+    """How far local contrast is from the style's, as distributions over the picture, band by band."""
+    found, wanted = (metrics_strokes.band_contrasts(x.float(), _BANDS) for x in (picture, style))
+    return metrics_strokes.contrast_distance(found, wanted).mean()
+
+
+def flat_contrast(picture: Tensor, content: Tensor, style: Tensor) -> Tensor:
+    """How far the mean local contrast where a content is smooth is below the style's mean, over bands of 2 to 8 px.
+
+    Up to `_ENOUGH` below it is no loss: the style has its own smooth areas, which `contrast` wants to see.
+    """
+    flat = metrics_strokes.flatness(content.float(), _FLAT_SHARE)
+    found, wanted = (metrics_strokes.band_contrasts(x.float(), _BANDS)[_FLAT_BANDS] for x in (picture, style))
+    differences = []
+    for band, of_style in zip(found, wanted, strict=True):
+        share = F.adaptive_avg_pool2d(flat, (band.shape[1], band.shape[2]))[:, 0]
+        mean = (band * share).sum((1, 2)) / share.sum((1, 2)).clamp_min(_EPS)
+        differences.append(torch.relu(of_style.mean((1, 2)) - _ENOUGH - mean))
+    return torch.stack(differences).mean()
+
+
+def over_layers(
+    loss: Callable[[Tensor, Tensor], Tensor],
+    found: Mapping[str, Tensor],
+    wanted: Mapping[str, Tensor],
+    layers: tuple[str, ...],
+) -> Tensor:
+    """The mean of a loss over layers."""
+    return torch.stack([loss(found[name], wanted[name]) for name in layers]).mean()
+
+
+def halved(picture: Tensor) -> Tensor:
+    """A picture (N, 3, H, W) at half its size."""
+    return F.avg_pool2d(picture, 2)

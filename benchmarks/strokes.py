@@ -1,0 +1,319 @@
+"""Measure strokes and shapes: contrast, fill, patches, large shapes and halos, on twelve fixed pairs.
+
+    python benchmarks/strokes.py --model adain-slim --draft adain-slim --draft run/latest.safetensors
+
+`--draft` takes a model or a checkpoint through draft and revision (`adain.nn.strokes`). How the numbers are defined:
+`adain.metrics_strokes`. Rows of the same weights are taken from the report that is there already.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import candidates
+import click
+import numpy as np
+import torch
+from candidates import Candidate, Checkpoint, Packaged, Untouched
+from gallery import Exhibit, read_folder
+from judge import Judge, Traits
+from numpy.typing import NDArray
+from peers.checkout import digest, to_rgb, to_tensor
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
+
+from adain import metrics_strokes, registry, weights
+from adain.nn.strokes import DraftAndRevise, Strokes, draft_count
+from adain.training import networks
+from adain.training.recipe import NetworkRecipe
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
+FOLDER = click.Path(path_type=Path, file_okay=False)
+PAIRS = (  # portraits, skies, night, interiors; brush, blocks, cubism, lines, ink
+    ("golden_gate", "la_muse"),
+    ("brad_pitt", "picasso_self_portrait"),
+    ("chicago", "mondrian"),
+    ("cornell", "scene_de_rue"),
+    ("kodim19", "woman_with_hat_matisse"),
+    ("sailboat", "picasso_seated_nude_hr"),
+    ("modern", "contrast_of_forms"),
+    ("blonde_girl", "brushstrokes"),
+    ("newyork", "the_resevoir_at_poitiers"),
+    ("kodim23", "antimonocromatismo"),
+    ("flowers", "sketch"),
+    ("avril", "woman_in_peasant_dress"),
+)
+VGG = ("relu2_1", "relu3_1")
+COLUMNS = {
+    "contrast": "contrast",
+    "fill": "fill",
+    "patches": "patches (VGG)",
+    "patches_unseen": "patches (AlexNet)",
+    "shapes": "large shapes",
+    "halo": "halo",
+    "style_vgg": "style, VGG",
+    "style_deep": "style, deep",
+    "content": "content",
+    "ssim": "SSIM",
+    "grid": "grid",
+    "blocks": "blocks",
+    "hatching": "hatching",
+    "identity": "SSIM, own style",
+}
+Features = Callable[[Tensor], Sequence[Tensor]]
+
+
+class Drafted:
+    """A slim network of this package through draft and revision, in torch and float32."""
+
+    alpha, blends = 1.0, True
+
+    def __init__(self, source: str, strokes: Strokes) -> None:
+        file = Path(source) if source not in registry.MODELS else weights.find(registry.get(source))["model"]
+        kind = source if source in registry.MODELS else "adain-slim"
+        network = networks.build(NetworkRecipe(kind, init=str(file)), 0).eval()
+        label = source if source in registry.MODELS else f"{file.absolute().parent.name}-{file.stem}"
+        self.name = f"{label}, draft {strokes.scale[0]}/{strokes.scale[1]}, detail {strokes.detail:g}"
+        self.weights = f"{digest([file])} {strokes}"
+        self._network, self._strokes = network, strokes
+
+    @torch.inference_mode()
+    def encode(self, style: NDArray[np.uint8]) -> Any:
+        """The style code, with a batch dimension."""
+        return self._network.encode_style(to_tensor(style))  # type: ignore[operator]
+
+    @torch.inference_mode()
+    def stylize(self, content: NDArray[np.uint8], code: Any, alpha: float) -> NDArray[np.uint8]:
+        """As many drafts as the size asks for."""
+        drafts = draft_count(*content.shape[:2], self._strokes.scale)
+        strokes = Strokes(self._strokes.scale, self._strokes.detail, self._strokes.grain, drafts)
+        model = DraftAndRevise(self._network, strokes)  # type: ignore[arg-type]
+        return to_rgb(model(to_tensor(content), code, alpha), like=content)
+
+
+@dataclass(frozen=True)
+class Paint:
+    """What the stroke measures need of a picture: contrast per band, responses of filters per network and scale."""
+
+    contrasts: Sequence[Tensor]
+    patches: Mapping[str, Sequence[Tensor]]  # network to (1, filters, pixels) per scale and layer
+
+
+class StrokeJudge:
+    """Looks at pictures through VGG-19 and through an AlexNet that no loss uses, at three scales."""
+
+    def __init__(self, judge: Judge) -> None:
+        self._networks: dict[str, Features] = {"vgg": _vgg(judge), "unseen": _alexnet()}
+        self._filters: dict[int, Tensor] = {}
+
+    @torch.inference_mode()
+    def look(self, rgb: NDArray[np.uint8]) -> Paint:
+        """Reduce a picture (H, W, 3) uint8."""
+        picture = to_tensor(rgb)
+        scales = [picture, F.avg_pool2d(picture, 2), F.avg_pool2d(picture, 4)]
+        patches = {
+            name: [F.conv2d(layer, self._slices(layer.shape[1])).flatten(2) for copy in scales for layer in see(copy)]
+            for name, see in self._networks.items()
+        }
+        return Paint(metrics_strokes.band_contrasts(picture), patches)
+
+    def _slices(self, channels: int) -> Tensor:
+        return self._filters.setdefault(channels, metrics_strokes.slices(channels))
+
+    @torch.inference_mode()
+    def compare(
+        self, stylized: NDArray[np.uint8], paint: Paint, content: NDArray[np.uint8], style: Paint
+    ) -> dict[str, float]:
+        """The stroke measures of a result."""
+        vgg = _distances(paint.patches["vgg"], style.patches["vgg"])
+        unseen = _distances(paint.patches["unseen"], style.patches["unseen"])
+        flat = metrics_strokes.flatness(to_tensor(content))
+        return {
+            "contrast": metrics_strokes.contrast_distance(paint.contrasts, style.contrasts).item(),
+            "fill": metrics_strokes.fill(paint.contrasts, style.contrasts, flat).item(),
+            "patches": fmean(vgg),
+            "patches_unseen": fmean(unseen),
+            "shapes": fmean(vgg[-2:]),  # of the copy at a quarter
+            "halo": metrics_strokes.halo(to_tensor(stylized), to_tensor(content)).item(),
+        }
+
+
+def _distances(found: Sequence[Tensor], wanted: Sequence[Tensor]) -> list[float]:
+    spreads = [w.std(-1).clamp_min(1e-3) for w in wanted]
+    pairs = zip(found, wanted, spreads, strict=True)
+    return [(metrics_strokes.wasserstein(f, w) / spread).mean().item() for f, w, spread in pairs]
+
+
+def _vgg(judge: Judge) -> Features:
+    network = judge._network
+    return lambda picture: [layer.contiguous() for layer in network(picture, VGG).values()]
+
+
+def _alexnet() -> Features:
+    """The second and third layer of the shift-tolerant AlexNet in the package stlpips-pytorch (BSD-2)."""
+    found = find_spec("stlpips_pytorch")
+    if found is None or not found.submodule_search_locations:
+        raise click.ClickException("the unseen network's weights are missing: pip install stlpips-pytorch")
+    file = Path(found.submodule_search_locations[0]) / "weights/vST0.0/alex_shift_tolerant.pth"
+    w = torch.load(file, map_location="cpu", weights_only=True)
+
+    def blurred(x: Tensor) -> Tensor:
+        row = x.new_tensor([1.0, 2.0, 1.0]) / 4
+        kernel = (row[:, None] * row).expand(x.shape[1], 1, 3, 3)
+        return F.conv2d(F.pad(x, (2, 2, 2, 2), mode="reflect"), kernel, stride=2, groups=x.shape[1])
+
+    def convolved(x: Tensor, name: str, padding: int) -> Tensor:
+        return F.conv2d(x, w[f"net.{name}.weight"], w[f"net.{name}.bias"], padding=padding)
+
+    def see(picture: Tensor) -> list[Tensor]:
+        x = (2 * picture - 1 - w["scaling_layer.shift"]) / w["scaling_layer.scale"]
+        x = torch.relu(blurred(convolved(x, "slice1.0", 2)))
+        second = torch.relu(convolved(blurred(F.max_pool2d(x, 3, stride=1)), "slice2.5", 2))
+        third = torch.relu(convolved(blurred(F.max_pool2d(second, 3, stride=1)), "slice3.9", 1))
+        return [second, third]
+
+    return see
+
+
+@dataclass
+class Measuring:
+    """Stylizes and measures; looks at every original once."""
+
+    exhibits: Mapping[str, Exhibit]
+    judge: Judge
+    strokes: StrokeJudge
+    pictures: Path
+    _traits: dict[str, Traits] = field(default_factory=dict)
+    _paints: dict[str, Paint] = field(default_factory=dict)
+
+    def row(self, candidate: Candidate, pairs: Sequence[tuple[str, str]], identity: int) -> dict[str, Any]:
+        """All pairs of a candidate; the first `identity` contents also in their own style."""
+        found = {}
+        with click.progressbar(pairs, label=f"{candidate.name[:40]:>40}") as bar:
+            for content, style in bar:
+                found[f"{content} {style}"] = self._measure(candidate, content, style)
+        for content, _ in pairs[:identity]:
+            rgb = self.exhibits[content].rgb
+            own = candidate.stylize(rgb, candidate.encode(rgb), candidate.alpha)
+            measured = self.judge.compare(self.judge.look(own), self._trait(content), self._trait(content))
+            found[f"{content} {_of(pairs, content)}"]["identity"] = measured.ssim
+        return {"name": candidate.name, "weights": candidate.weights, "pairs": found}
+
+    def _measure(self, candidate: Candidate, content: str, style: str) -> dict[str, float]:
+        rgb = self.exhibits[content].rgb
+        stylized = candidate.stylize(rgb, candidate.encode(self.exhibits[style].rgb), candidate.alpha)
+        folder = self.pictures / candidate.name.replace("/", "-").replace(", ", "_").replace(" ", "-")
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(stylized).save(folder / f"{content}-{style}.png")
+        measured = self.judge.compare(self.judge.look(stylized), self._trait(content), self._trait(style))
+        paint = self.strokes.compare(stylized, self.strokes.look(stylized), rgb, self._paint(style))
+        names = ("style_vgg", "style_deep", "content", "ssim", "grid", "blocks", "hatching")
+        return {**paint, **{name: float(getattr(measured, name)) for name in names}}
+
+    def _trait(self, name: str) -> Traits:
+        if name not in self._traits:
+            self._traits[name] = self.judge.look(self.exhibits[name].rgb)
+        return self._traits[name]
+
+    def _paint(self, name: str) -> Paint:
+        if name not in self._paints:
+            self._paints[name] = self.strokes.look(self.exhibits[name].rgb)
+        return self._paints[name]
+
+
+def _of(pairs: Sequence[tuple[str, str]], content: str) -> str:
+    return dict(pairs)[content]
+
+
+def mean(row: Mapping[str, Any], column: str) -> float:
+    """The mean of a column over the pairs that have it."""
+    found = [pair[column] for pair in row["pairs"].values() if column in pair]
+    return fmean(found) if found else float("nan")
+
+
+def table(rows: Sequence[Mapping[str, Any]], size: int) -> str:
+    """The report for people."""
+    lines = [
+        "# Strokes and shapes",
+        "",
+        f"Means over {len(rows[0]['pairs'])} pairs that nobody trains on, shorter side {size} px. Lower is better, "
+        "but for SSIM; fill is best at 0. Definitions: `adain/metrics_strokes.py`, `adain/metrics.py`.",
+        "",
+        "| | " + " | ".join(COLUMNS.values()) + " |",
+        "|---" * (len(COLUMNS) + 1) + "|",
+    ]
+    for row in rows:
+        lines.append(f"| {row['name']} | " + " | ".join(f"{mean(row, column):.3f}" for column in COLUMNS) + " |")
+    return "\n".join(lines) + "\n"
+
+
+@click.command()
+@click.option("--model", "models", multiple=True, help="A model of this package; may be repeated.")
+@click.option("--checkpoint", "checkpoints", type=FILE, multiple=True, help="Weights of adain train, likewise.")
+@click.option("--draft", "drafts", multiple=True, help="A model or a checkpoint, through draft and revision.")
+@click.option("--peer", "peers", multiple=True, metavar="NAME=CHECKOUT", help=f"{', '.join(candidates.PEERS)}.")
+@click.option("--untouched", is_flag=True, help="Also the content itself.")
+@click.option("--detail", default=0.6, show_default=True, help="Detail given back before the revision.")
+@click.option("--scale", default="3/8", show_default=True, help="Side of a draft over that of its picture.")
+@click.option("--pairs", "count", default=len(PAIRS), show_default=True, help="Only so many of the pairs.")
+@click.option("--identity", default=4, show_default=True, help="So many contents also in their own style.")
+@click.option("--size", default=512, show_default=True, help="Shorter side of every picture, in pixels.")
+@click.option("--weights-dir", type=FOLDER, help="Where the models' weights lie.")
+@click.option("--images", type=FOLDER, default=SHARED / "images", help="Holds content/ and style/.")
+@click.option("--networks", "judges", type=FOLDER, default=SHARED / "weights", help="The networks to judge with.")
+@click.option("--out", type=FOLDER, default=Path("runs/strokes"), show_default=True, help="Report and pictures.")
+@click.option("--threads", default=0, help="Of torch; 0: its own choice.")
+def main(
+    models: tuple[str, ...],
+    checkpoints: tuple[Path, ...],
+    drafts: tuple[str, ...],
+    peers: tuple[str, ...],
+    untouched: bool,
+    detail: float,
+    scale: str,
+    count: int,
+    identity: int,
+    size: int,
+    weights_dir: Path | None,
+    images: Path,
+    judges: Path,
+    out: Path,
+    threads: int,
+) -> None:
+    """Compare candidates and write strokes.json and strokes.md."""
+    if threads:
+        torch.set_num_threads(threads)
+    up, down = (int(side) for side in scale.split("/"))
+    entrants: list[Candidate] = [Untouched()] if untouched else []
+    entrants += [Packaged(name, weights_dir) for name in models]
+    entrants += [Checkpoint(file) for file in checkpoints]
+    entrants += [Drafted(source, Strokes((up, down), detail)) for source in drafts]
+    entrants += [candidates.peer(argument) for argument in peers]
+    exhibits = {exhibit.name: exhibit for kind in ("content", "style") for exhibit in read_folder(images / kind, size)}
+    judge = Judge.open(judges)
+    measuring = Measuring(exhibits, judge, StrokeJudge(judge), out / "pictures")
+    out.mkdir(parents=True, exist_ok=True)
+    report = out / "strokes.json"
+    rows = json.loads(report.read_text(encoding="utf-8"))["rows"] if report.is_file() else []
+    for candidate in entrants:
+        known = [row for row in rows if (row["name"], row["weights"]) == (candidate.name, candidate.weights)]
+        if any(len(row["pairs"]) >= count for row in known):
+            continue
+        rows = [row for row in rows if row["name"] != candidate.name]
+        rows.append(measuring.row(candidate, PAIRS[:count], identity))
+        report.write_text(json.dumps({"size": size, "rows": rows}, indent=1), encoding="utf-8")
+        text = table(rows, size)
+        (out / "strokes.md").write_text(text, encoding="utf-8")
+        click.echo(text.splitlines()[-1])
+
+
+if __name__ == "__main__":
+    main()
