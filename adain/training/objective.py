@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from adain.nn.padding import crop_to, reflected
-from adain.training import losses, strokes
+from adain.training import losses, stroke_losses
 from adain.training.adversary import Adversary
 from adain.training.recipe import LossRecipe
 
@@ -127,9 +127,11 @@ class Objective:
         if recipe.gram:
             parts["gram"] = self._style(losses.gram_mse, found, of_style)
         if recipe.covariance:
-            parts["covariance"] = strokes.over_layers(strokes.covariance, found, of_style, recipe.covariance_layers)
+            parts["covariance"] = stroke_losses.over_layers(
+                stroke_losses.covariance, found, of_style, recipe.covariance_layers
+            )
         if recipe.sliced:
-            parts["sliced"] = strokes.over_layers(strokes.sliced, found, of_style, recipe.sliced_layers)
+            parts["sliced"] = stroke_losses.over_layers(stroke_losses.sliced, found, of_style, recipe.sliced_layers)
         if identity:
             pairs = [(found[name][:own], of_style[name][:own]) for name in recipe.style_layers]
             parts["identity_features"] = torch.stack([losses.relative_mse(f, t) for f, t in pairs]).mean()
@@ -139,11 +141,11 @@ class Objective:
         """The losses on local contrast, and on the pictures at half their size."""
         parts = {}
         if self.recipe.contrast:
-            parts["contrast"] = strokes.contrast(result, style)
+            parts["contrast"] = stroke_losses.contrast(result, style)
         if self.recipe.flat_contrast and own < content.shape[0]:  # a picture in its own style stays as smooth as it is
-            parts["flat_contrast"] = strokes.flat_contrast(result[own:], content[own:], style[own:])
+            parts["flat_contrast"] = stroke_losses.flat_contrast(result[own:], content[own:], style[own:])
         if self.recipe.half_size:
-            parts["half_size"] = self._half_size(strokes.halved(result), strokes.halved(style))
+            parts["half_size"] = self._half_size(stroke_losses.halved(result), stroke_losses.halved(style))
         return parts
 
     def _half_size(self, result: Tensor, style: Tensor) -> Tensor:
@@ -157,11 +159,11 @@ class Objective:
         if recipe.style:
             total = total + recipe.style * self._style(self._moments_loss, self._moments(found), self._moments(wanted))
         for names, weight, loss in (
-            (recipe.covariance_layers, recipe.covariance, strokes.covariance),
-            (recipe.sliced_layers, recipe.sliced, strokes.sliced),
+            (recipe.covariance_layers, recipe.covariance, stroke_losses.covariance),
+            (recipe.sliced_layers, recipe.sliced, stroke_losses.sliced),
         ):
             if weight:
-                total = total + weight * strokes.over_layers(loss, found, wanted, names)
+                total = total + weight * stroke_losses.over_layers(loss, found, wanted, names)
         return total
 
     def _content(self, loss: Loss[Tensor], found: dict[str, Tensor], wanted: dict[str, Tensor]) -> Tensor:

@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch", reason="training needs the torch extra")
 
 from adain.errors import InputError  # noqa: E402
 from adain.training import recipe as recipes  # noqa: E402
-from adain.training import strokes  # noqa: E402
+from adain.training import stroke_losses  # noqa: E402
 from adain.training.objective import Objective  # noqa: E402
 from adain.training.recipe import LossRecipe  # noqa: E402
 
@@ -36,24 +36,28 @@ def recipe(**weights):
 
 def test_each_loss_is_0_for_the_style_itself():
     style = torch.rand(2, 3, 64, 64)
-    assert strokes.covariance(style, style) < 2e-3  # the root of what keeps it differentiable
-    assert strokes.sliced(style, style) == 0
-    assert strokes.contrast(style, style) == 0
+    assert stroke_losses.covariance(style, style) < 2e-3  # the root of what keeps it differentiable
+    assert stroke_losses.sliced(style, style) == 0
+    assert stroke_losses.contrast(style, style) == 0
 
 
 def test_paint_in_smooth_areas_lowers_the_loss_there():
     content = torch.rand(1, 3, 96, 96)
     content[..., 40:] = 0.5
     style = torch.rand(1, 3, 96, 96)
-    assert strokes.flat_contrast(style, content, style) < strokes.flat_contrast(content, content, style)
+    assert stroke_losses.flat_contrast(style, content, style) < stroke_losses.flat_contrast(content, content, style)
 
 
 def test_losses_of_a_degenerate_picture_have_finite_gradients():
     picture = torch.full((1, 3, 64, 64), 0.5, requires_grad=True)
     style = torch.full((1, 3, 64, 64), 0.5)
     with torch.enable_grad():
-        total = strokes.covariance(picture, style) + strokes.sliced(picture, style) + strokes.contrast(picture, style)
-        (total + strokes.flat_contrast(picture, style, style)).backward()
+        total = (
+            stroke_losses.covariance(picture, style)
+            + stroke_losses.sliced(picture, style)
+            + stroke_losses.contrast(picture, style)
+        )
+        (total + stroke_losses.flat_contrast(picture, style, style)).backward()
     assert torch.isfinite(picture.grad).all()
 
 
@@ -69,7 +73,7 @@ def test_at_half_size_the_style_losses_are_weighted_as_at_full_size():
     content, style = torch.rand(2, 2, 3, 64, 64)
     weighted = recipe(style=3.0, covariance=2.0, sliced=4.0, half_size=0.5)
     _, parts = Objective(weighted, features)(Copy(), content, style)
-    small = [strokes.halved(picture) for picture in (content, style)]
+    small = [stroke_losses.halved(picture) for picture in (content, style)]
     _, of_small = Objective(weighted, features)(Copy(), *small)
     expected = sum(getattr(weighted, name) * of_small[name] for name in ("style", "covariance", "sliced"))
     torch.testing.assert_close(parts["half_size"], expected)
