@@ -60,6 +60,7 @@ def test_a_folder_of_codes_of_other_weights_is_not_continued(model: Path, painti
     assert "is a style code of adain-slim (weights 2ccb60bf), not of model (weights" in result.output
 
 
+@pytest.mark.heavy
 def test_what_is_exported_runs(
     model: Path, photo_file: Path, painting_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,7 +27,11 @@ if TYPE_CHECKING:
     from small_models import Exports
 
 KINDS: tuple[GraphKind, ...] = ("encode_style", "apply", "apply_regions", *STAGED)
-FAMILIES = ("small-adain", "small-wct", "small-slim-wct")  # whose code is small-slim's with one fusion more
+FAMILIES = (
+    "small-adain",
+    "small-wct",
+    pytest.param("small-slim-wct", marks=pytest.mark.heavy),  # seven graphs take a minute
+)
 CASES = (Case((67, 45), (40, 33), batch=2, styles=2, alpha=0.6), Case((33, 64), (40, 33)))
 
 every_family = pytest.mark.parametrize("family", FAMILIES)
