@@ -17,6 +17,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from adain.color import LUMA
+
 __all__ = [
     "BANDS",
     "band_contrasts",
@@ -24,6 +26,7 @@ __all__ = [
     "fill",
     "flatness",
     "halo",
+    "luminance",
     "sliced_distance",
     "slices",
     "wasserstein",
@@ -38,7 +41,6 @@ SLICES = 64
 STRONG = 0.95  # of a picture's slopes are less than a strong edge's
 WEAKEST = 8 / 255  # of an edge, over 2 px
 TONES = 6  # of ground that is compared
-LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 
 
 def band_contrasts(picture: Tensor, bands: int = BANDS) -> list[Tensor]:
@@ -120,7 +122,7 @@ def flatness(content: Tensor, share: float = FLAT_SHARE) -> Tensor:
     Returns:
         (N, 1, H, W), 1 or 0.
     """
-    deviation = _local_variance(_luminance(content), FLAT_WINDOW)
+    deviation = _local_variance(luminance(content), FLAT_WINDOW)
     limit = deviation.flatten(1).kthvalue(max(1, round(share * deviation[0].numel())), dim=1).values
     return (deviation <= limit[:, None, None, None]).to(content.dtype)
 
@@ -193,7 +195,7 @@ def halo(picture: Tensor, content: Tensor) -> Tensor:
         to 32 px away, both on smooth ground of about the same luminance and averaged in windows of 65 px, so that
         strokes cancel; the mean absolute difference less the content's own.
     """
-    grey = _luminance(content)
+    grey = luminance(content)
     slope = _slope(_blurred(grey, 1.0))
     edges = (slope >= slope.flatten().kthvalue(round(STRONG * slope.numel())).values) & (slope > WEAKEST)
     edge = edges.to(grey.dtype)
@@ -207,7 +209,7 @@ def halo(picture: Tensor, content: Tensor) -> Tensor:
 
 def _rim(picture: Tensor, grounds: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
     """The mean absolute difference of low-pass luminance between two masks each, window by window."""
-    low = _blurred(_luminance(picture), 4.0)
+    low = _blurred(luminance(picture), 4.0)
     total, count = low.new_zeros(()), low.new_zeros(())
     for near, far in grounds:
         shares = _box(near, 65), _box(far, 65)
@@ -239,6 +241,8 @@ def _blurred(grey: Tensor, sigma: float) -> Tensor:
     return F.conv2d(F.conv2d(around, row.view(1, 1, 1, -1)), row.view(1, 1, -1, 1))
 
 
-def _luminance(rgb: Tensor) -> Tensor:
-    red, green, blue = LUMA
+def luminance(rgb: Tensor) -> Tensor:
+    """Weigh RGB (N, 3, H, W) in [0, 1] into luminance (N, 1, H, W) in [0, 1] (BT.601, gamma-encoded)."""
+    weights: list[float] = LUMA.tolist()  # numbers, because a CUDA graph copies nothing from the CPU
+    red, green, blue = weights
     return red * rgb[:, :1] + green * rgb[:, 1:2] + blue * rgb[:, 2:]

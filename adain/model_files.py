@@ -56,15 +56,11 @@ class ModelSource:
             f"put {self.model.name}.safetensors beside them, or use runtime onnx"
         )
 
-    def find_graphs(self, weights_dir: str | os.PathLike[str] | None = None) -> GraphFiles | None:
-        """Find the model's graphs; None if there are none. See `adain.runtimes.graph_files.locate`."""
-        return graph_files.locate(self.model, weights_dir, self.folder)
-
     def graphs(self, weights_dir: str | os.PathLike[str] | None = None) -> GraphFiles:
         """Find the model's graphs.
 
         Raises:
-            InputError: see `find_graphs`.
+            InputError: see `adain.runtimes.graph_files.find`.
             WeightsError: there are no graphs; the message says how to make them.
         """
         return graph_files.find(self.model, weights_dir, self.folder)

@@ -21,7 +21,6 @@ from torch import Tensor
 from adain.errors import InputError
 from adain.metrics import VARIANCE_FLOOR, Moments
 
-LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, the grey of Pillow and OpenCV
 GRID_PERIODS = (2, 4, 8)  # px; the strides of the networks
 GRID_NEIGHBOURS = range(4, 12)  # bins beside a period's own; the window smears a line over nearer ones
 GRID_SMALLEST_SIDE = 128  # px; in smaller pictures the periods are each other's neighbours
@@ -74,11 +73,6 @@ def content_distance(picture: Tensor, content: Tensor) -> Tensor:
     """
     _same_shape(picture, content)
     return 1 - F.cosine_similarity(picture.flatten(1), content.flatten(1), dim=1)
-
-
-def luminance(rgb: Tensor) -> Tensor:
-    """Weigh RGB (N, 3, H, W) in [0, 1] into luminance (N, 1, H, W) in [0, 1] (BT.601, gamma-encoded)."""
-    return (rgb * rgb.new_tensor(LUMA).view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
 
 
 def ssim(picture: Tensor, content: Tensor) -> Tensor:

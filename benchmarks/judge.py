@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from adain import metrics
 from adain.errors import InputError, WeightsError
 from adain.metrics import Moments
+from adain.metrics_strokes import luminance
 from adain.training import loss_files, loss_network
 from adain.training.loss_network import LossNetwork
 
@@ -119,7 +120,7 @@ class Judge:
             raise InputError(f"the network has no {', '.join(missing)}; it has {', '.join(network.layers)}")
         self._device = torch.device(device)
         # Channels last is 1.4 times as fast on CPUs and changes no number beyond rounding.
-        self._network = network.to(self._device).to(memory_format=torch.channels_last)
+        self.network = network.to(self._device).to(memory_format=torch.channels_last)
         self._heads = {layer: heads[layer].to(self._device) for layer in DEEP}
 
     @classmethod
@@ -143,14 +144,14 @@ class Judge:
     def look(self, rgb: NDArray[np.uint8]) -> Traits:
         """Reduce a picture, uint8 sRGB (H, W, 3) of at least 17 px a side, to what the distances need."""
         image = torch.tensor(rgb, device=self._device).permute(2, 0, 1)[None].float() / 255  # (1, 3, H, W)
-        features = self._network(image, SHALLOW + DEEP)
+        features = self.network(image, SHALLOW + DEEP)
         for layer, slim in zip(DEEP, SLIM, strict=True):
             features[slim] = features[layer]
             features[layer] = self._heads[layer](features[slim])
         return Traits(
             moments={layer: distances.moments(features[layer]) for layer in LAYERS},
             structure={layer: distances.instance_normalize(features[layer]) for layer in (STRUCTURE, SLIM_STRUCTURE)},
-            luminance=distances.luminance(image),
+            luminance=luminance(image),
             colors=metrics.color_moments(image),
             frequencies=metrics.standing_out(image),
         )

@@ -153,7 +153,7 @@ def _distances(found: Sequence[Tensor], wanted: Sequence[Tensor]) -> list[float]
 
 
 def _vgg(judge: Judge) -> Features:
-    network = judge._network
+    network = judge.network
     return lambda picture: [layer.contiguous() for layer in network(picture, VGG).values()]
 
 

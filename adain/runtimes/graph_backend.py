@@ -75,9 +75,7 @@ class GraphBackend:
         outputs = self._apply(
             {
                 "content": _fitted(content, self._apply.info),
-                "codes": flatten(code, self._layout)[None, None],
-                "weights": np.ones((1, 1), np.float32),
-                "alpha": np.full((1, 1), alpha, np.float32),
+                **self._style(code, alpha),
             }
         )
         cropped: NDArray[np.float32] = outputs["stylized"][:, :, :height, :width]
@@ -94,9 +92,7 @@ class GraphBackend:
         outputs = self._graph("apply_regions")(
             {
                 "content": np.ascontiguousarray(content, np.float32),
-                "codes": self._stacked(codes),
-                "masks": np.ascontiguousarray(masks, np.float32),
-                "alpha": np.full((1, 1), alpha, np.float32),
+                **self._regions(codes, masks, alpha),
             }
         )
         stylized: NDArray[np.float32] = outputs["stylized"]
@@ -128,9 +124,7 @@ class GraphBackend:
             {
                 **{name: np.ascontiguousarray(x) for name, x in maps.items()},
                 "statistics": flatten(moments.statistics(stage), statistics_layout(stage))[None],
-                "codes": flatten(code, self._layout)[None, None],
-                "weights": np.ones((1, 1), np.float32),
-                "alpha": np.full((1, 1), alpha, np.float32),
+                **self._style(code, alpha),
             }
         )
         picture: NDArray[np.float32] = outputs["stylized"]
@@ -151,13 +145,23 @@ class GraphBackend:
             {
                 **{name: np.ascontiguousarray(x) for name, x in maps.items()},
                 "statistics": np.stack([flatten(each.statistics(stage), layout) for each in moments])[None],
-                "codes": self._stacked(codes),
-                "masks": np.ascontiguousarray(masks, np.float32),
-                "alpha": np.full((1, 1), alpha, np.float32),
+                **self._regions(codes, masks, alpha),
             }
         )
         picture: NDArray[np.float32] = outputs["stylized"]
         return picture
+
+    def _style(self, code: Code, alpha: float) -> dict[str, NDArray[np.float32]]:
+        """The inputs that say which style, and how strong."""
+        weights = np.ones((1, 1), np.float32)
+        return {"codes": self._stacked([code]), "weights": weights, "alpha": _strength(alpha)}
+
+    def _regions(
+        self, codes: Sequence[Code], masks: NDArray[np.float32], alpha: float
+    ) -> dict[str, NDArray[np.float32]]:
+        """The inputs that say which style goes where, and how strong."""
+        masks = np.ascontiguousarray(masks, np.float32)
+        return {"codes": self._stacked(codes), "masks": masks, "alpha": _strength(alpha)}
 
     def _stacked(self, codes: Sequence[Code]) -> NDArray[np.float32]:
         """Flat style codes as one array (1, S, D)."""
@@ -189,6 +193,10 @@ def _fitted(picture: NDArray[np.float32], info: GraphInfo) -> NDArray[np.float32
     """Pad a picture to a size that the graph takes, by repeating its last row and column, as the torch networks do."""
     sides = fitting(picture.shape[2:], info.size_multiple, info.size_minimum)
     return np.ascontiguousarray(repeated(picture, *sides), np.float32)
+
+
+def _strength(alpha: float) -> NDArray[np.float32]:
+    return np.full((1, 1), alpha, np.float32)
 
 
 def _differ(one: Path, other: Path, name: str) -> WeightsError:

@@ -91,12 +91,6 @@ def test_content_distance_is_per_picture(d, features):
     torch.testing.assert_close(distance, torch.tensor([0.0, 2.0]), atol=1e-6, rtol=0)
 
 
-def test_luminance_of_white_is_one_and_green_is_the_brightest_primary(d):
-    assert d.luminance(torch.ones(1, 3, 2, 2)).flatten().tolist() == pytest.approx([1.0] * 4)
-    primaries = d.luminance(torch.eye(3).view(3, 3, 1, 1)).flatten()
-    assert primaries.argmax() == 1
-
-
 def test_ssim_of_a_picture_with_itself_is_one(d, pictures):
     torch.testing.assert_close(d.ssim(pictures[0], pictures[0]), torch.ones(2))
 

@@ -96,3 +96,9 @@ def test_all_but_fill_and_halo_are_differentiable():
         contrast = strokes.contrast_distance(strokes.band_contrasts(picture, 4), strokes.band_contrasts(style, 4))
         (contrast.sum() + strokes.sliced_distance(picture, style, strokes.slices(3)).sum()).backward()
     assert torch.isfinite(picture.grad).all()
+
+
+def test_luminance_of_white_is_one_and_green_is_the_brightest_primary():
+    assert strokes.luminance(torch.ones(1, 3, 2, 2)).flatten().tolist() == pytest.approx([1.0] * 4)
+    primaries = strokes.luminance(torch.eye(3).view(3, 3, 1, 1)).flatten()
+    assert primaries.argmax() == 1
