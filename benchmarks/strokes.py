@@ -30,7 +30,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from adain import metrics_strokes, registry, weights
-from adain.nn.strokes import DraftAndRevise, Strokes, draft_count
+from adain.engine.strokes import draft_count
+from adain.nn.strokes import DraftAndRevise, Strokes
 from adain.training import networks
 from adain.training.recipe import NetworkRecipe
 
@@ -93,7 +94,7 @@ class Drafted:
     @torch.inference_mode()
     def stylize(self, content: NDArray[np.uint8], code: Any, alpha: float) -> NDArray[np.uint8]:
         """As many drafts as the size asks for."""
-        drafts = draft_count(*content.shape[:2], self._strokes.scale)
+        drafts = draft_count(*content.shape[:2])
         strokes = Strokes(self._strokes.scale, self._strokes.detail, self._strokes.grain, drafts)
         model = DraftAndRevise(self._network, strokes)  # type: ignore[arg-type]
         return to_rgb(model(to_tensor(content), code, alpha), like=content)

@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from adain.engine import strokes
 from adain.engine.framing import Box, Framing
+from adain.engine.strokes import BLOCK, enlarged, padded, padded_size
 from adain.engine.tiles import Tile
 from adain.images.arrays import bands, from_tensor, to_tensor
 
-__all__ = ["Between", "Content", "MaskCanvas", "Result", "Source", "Target", "core_weights", "place", "seen"]
+__all__ = [
+    "Between",
+    "Composed",
+    "Content",
+    "Floats",
+    "Result",
+    "Source",
+    "Target",
+    "core_weights",
+    "place",
+    "seen",
+    "shrunk",
+]
 
+_EVERY = ((0, 0), (0, 0))  # padding of batch and channels
 _STEPS, _DARKEST = 8192, -3.0  # uint16 fixed point: code = (value + 3) * 8192; decoders keep well within -3 to 5
-
-Beyond: TypeAlias = tuple[tuple[int, int], tuple[int, int]]
-"""Pixels to reflect above and below, left and right."""
+_BAND = 512  # rows of a picture that are shrunk at once; a multiple of 8
 
 
 class Source(Protocol):
-    """A picture whose sides fit the network.
+    """A picture or masks to read in parts.
 
     Attributes:
         shape: height and width in pixels.
@@ -28,8 +41,8 @@ class Source(Protocol):
 
     shape: tuple[int, int]
 
-    def read(self, part: Box, beyond: Beyond) -> NDArray[np.float32]:
-        """A part of the picture, extended by reflection; float32 (1, C, h, w)."""
+    def read(self, part: Box) -> NDArray[np.float32]:
+        """A part of it, float32 (1, C, h, w)."""
         ...
 
 
@@ -44,33 +57,97 @@ class Target(Protocol):
 
 
 class Content:
-    """The content picture, uint8 (H, W, 3). Its last row and column are repeated up to a size that fits."""
+    """A content in 8 bits, (H, W, 3)."""
 
-    def __init__(self, rgb: NDArray[np.uint8], framing: Framing) -> None:
-        self.shape = framing.fitting(*rgb.shape[:2])
+    def __init__(self, rgb: NDArray[np.uint8]) -> None:
+        self.shape = rgb.shape[0], rgb.shape[1]
         self.rgb = rgb
 
-    def read(self, part: Box, beyond: Beyond) -> NDArray[np.float32]:
-        """See `Source.read`; pads before the conversion to float, which copies less."""
-        top, left, bottom, right = part
-        there = self.rgb[top:bottom, left:right]
-        lacking = (0, bottom - top - there.shape[0]), (0, right - left - there.shape[1]), (0, 0)
-        return to_tensor(np.pad(np.pad(there, lacking, mode="edge"), (*beyond, (0, 0)), mode="reflect"))
-
-
-class MaskCanvas:
-    """Masks (S, H, W) float32. Their last row and column are repeated up to `shape`."""
-
-    def __init__(self, masks: NDArray[np.float32], shape: tuple[int, int]) -> None:
-        self.shape = shape
-        self.masks = masks
-
-    def read(self, part: Box, beyond: Beyond) -> NDArray[np.float32]:
+    def read(self, part: Box) -> NDArray[np.float32]:
         """See `Source.read`."""
         top, left, bottom, right = part
-        there = self.masks[:, top:bottom, left:right]
-        lacking = (0, 0), (0, bottom - top - there.shape[1]), (0, right - left - there.shape[2])
-        return np.pad(np.pad(there, lacking, mode="edge"), ((0, 0), *beyond), mode="reflect")[None]
+        return to_tensor(self.rgb[top:bottom, left:right])
+
+
+class Floats:
+    """A picture or masks (C, H, W) float32; can be written too."""
+
+    def __init__(self, values: NDArray[np.float32]) -> None:
+        self.shape = values.shape[1], values.shape[2]
+        self.values = values
+
+    def read(self, part: Box) -> NDArray[np.float32]:
+        """See `Source.read`."""
+        top, left, bottom, right = part
+        return self.values[None, :, top:bottom, left:right]
+
+    def write(self, part: Box, values: NDArray[np.float32]) -> None:
+        """See `Target.write`."""
+        top, left, bottom, right = part
+        self.values[:, top:bottom, left:right] = values[0]
+
+
+class Composed:
+    """A draft enlarged, with some of the content's detail: what a revision stylizes (`adain.engine.strokes`).
+
+    It is `(1 - share) * content + share * (up(draft) + detail * (content - up(shrunk)))`, in [0, 1]. Sides are the
+    content's, padded to multiples of 8. Parts are composed when they are read, which takes no memory between.
+
+    Args:
+        content: what the draft is of.
+        shrunk: the content at the draft's size, (3, h, w).
+        draft: (3, h, w).
+        share: of the draft.
+        detail: how much of what the shrinking lost is given back.
+    """
+
+    def __init__(
+        self,
+        content: Source,
+        shrunk: NDArray[np.float32],
+        draft: NDArray[np.float32],
+        share: float,
+        detail: float,
+    ) -> None:
+        self._content = content
+        self._coarse = np.float32(share) * (
+            np.clip(draft, 0, 1) - np.float32(detail) * shrunk
+        )  # resizing is linear: once for both
+        self._fine = 1 - share + share * detail
+        self.shape = padded_size(*content.shape)
+
+    def read(self, part: Box) -> NDArray[np.float32]:
+        """See `Source.read`."""
+        top, left, bottom, right = part
+        blocks = top // BLOCK, left // BLOCK, -(-bottom // BLOCK), -(-right // BLOCK)
+        above, before = blocks[0] * BLOCK, blocks[1] * BLOCK
+        box = (
+            above,
+            before,
+            min(blocks[2] * BLOCK, self._content.shape[0]),
+            min(blocks[3] * BLOCK, self._content.shape[1]),
+        )
+        values = enlarged(self._coarse, blocks)[None] + np.float32(self._fine) * padded(self._content.read(box))
+        inside = values[:, :, top - above : bottom - above, left - before : right - before]
+        return np.clip(inside, 0, 1)
+
+
+def shrunk(source: Source) -> NDArray[np.float32]:
+    """A picture or masks at the size of a draft, (C, h, w); read in bands, because a picture can be large."""
+    rows = padded_size(*source.shape)[0]
+    width = source.shape[1]
+    bands_of_rows = []
+    for top in range(0, rows, _BAND):
+        bottom = min(top + _BAND, rows)
+        begin, end = max(top - BLOCK, 0), min(bottom + BLOCK, rows)
+        band = strokes.shrunk(source.read((begin, 0, min(end, source.shape[0]), width))[0])
+        bands_of_rows.append(band[:, _smaller(top - begin) : _smaller(bottom - begin)])
+    return np.concatenate(bands_of_rows, axis=1)
+
+
+def _smaller(rows: int) -> int:
+    """Rows of a draft, from rows of its picture, a multiple of 8."""
+    return rows // BLOCK * strokes.SCALE[0]
 
 
 class Between:
@@ -84,11 +161,10 @@ class Between:
         self._exact = exact
         self._values: NDArray[Any] = np.empty((3, *shape), np.float32 if exact else np.uint16)
 
-    def read(self, part: Box, beyond: Beyond) -> NDArray[np.float32]:
+    def read(self, part: Box) -> NDArray[np.float32]:
         """See `Source.read`."""
         top, left, bottom, right = part
-        padded = np.pad(self._values[:, top:bottom, left:right], ((0, 0), *beyond), mode="reflect")[None]
-        values = padded.astype(np.float32, copy=False)
+        values = self._values[None, :, top:bottom, left:right].astype(np.float32, copy=not self._exact)
         if not self._exact:
             values *= np.float32(1 / _STEPS)
             values += np.float32(_DARKEST)
@@ -120,12 +196,15 @@ class Result:
 
 
 def seen(source: Source, tile: Tile, framing: Framing, context: int) -> NDArray[np.float32]:
-    """A tile's window of a framed picture, with `context` pixels around it."""
+    """A tile's window of a framed picture, with `context` pixels around it; see `Framing.framed`."""
+    fitting = framing.fitting(*source.shape)
     begins = [begin - framing.margin - context for begin in tile.window[:2]]
     ends = [end - framing.margin + context for end in tile.window[2:]]
-    (top, left), (bottom, right) = (max(begin, 0) for begin in begins), map(min, ends, source.shape)
-    beyond = (top - begins[0], ends[0] - bottom), (left - begins[1], ends[1] - right)
-    return source.read((top, left, bottom, right), beyond)
+    (top, left), (bottom, right) = (max(begin, 0) for begin in begins), map(min, ends, fitting)
+    there = source.read((top, left, min(bottom, source.shape[0]), min(right, source.shape[1])))
+    repeated = (0, bottom - top - there.shape[2]), (0, right - left - there.shape[3])
+    reflected = (top - begins[0], ends[0] - bottom), (left - begins[1], ends[1] - right)
+    return np.pad(np.pad(there, (*_EVERY, *repeated), mode="edge"), (*_EVERY, *reflected), mode="reflect")
 
 
 def place(tile: Tile, framing: Framing, shape: tuple[int, int]) -> tuple[Box, Box]:

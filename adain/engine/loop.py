@@ -6,6 +6,9 @@ all tiles are merged, and every tile is decoded with the merged moments. The inv
 lie in the overlap and are dropped. So there are no seams, and the result equals that of the whole picture except for
 rounding.
 
+With strokes, small copies of the picture are stylized first (`adain.engine.strokes`), each in the same way: whole, or
+in tiles if it is large.
+
 Memory in tiles: picture and result in 8 bits; the feature maps of as many tiles as fit (28 bytes per pixel with
 adain-slim; the other tiles are encoded twice); one tile in the network; and the picture between two stages in 16 bits.
 """
@@ -14,7 +17,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -22,10 +25,12 @@ from numpy.typing import NDArray
 
 from adain import masking, memory
 from adain.engine import canvas
+from adain.engine import strokes as drafts
 from adain.engine.backend import Backend, Code, Maps
+from adain.engine.framing import repeated
 from adain.engine.moments import Moments, merge
 from adain.engine.tiles import Tile, choose, tiles
-from adain.images.arrays import check_rgb, from_tensor, to_tensor
+from adain.images.arrays import check_rgb
 from adain.registry import Stage
 
 __all__ = ["Cancel", "Follow", "Styles", "stylize", "stylize_tensor"]
@@ -34,8 +39,8 @@ _KEPT = 768 << 20  # bytes; limit for the feature maps that are kept between enc
 
 Cancel: TypeAlias = Callable[[], None]
 """Called between tiles, stages and frames; raises to end the call."""
-Follow: TypeAlias = Callable[[tuple[int, int], Moments], Moments]
-"""Replaces a frame's moments, for instance by smoothed ones. The key is (position of the stage, region)."""
+Follow: TypeAlias = Callable[[tuple[int, int, int], Moments], Moments]
+"""Replaces a frame's moments, for instance by smoothed ones. The key is (level, position of the stage, region)."""
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +58,12 @@ class Styles:
     codes: tuple[Code, ...]
     masks: NDArray[np.float32] | None = None
 
+    def shrunk(self) -> Styles:
+        """The same for a draft."""
+        if self.masks is None:
+            return self
+        return replace(self, masks=np.clip(canvas.shrunk(canvas.Floats(self.masks)), 0, 1))
+
 
 def stylize(
     backend: Backend,
@@ -60,6 +71,8 @@ def stylize(
     styles: Styles,
     alpha: float,
     *,
+    strokes: float = 0.0,
+    seed: int = 0,
     tile: int | None = None,
     follow: Follow | None = None,
     cancel: Cancel | None = None,
@@ -71,6 +84,8 @@ def stylize(
         picture: uint8 (H, W, 3).
         styles: codes, and masks if each style has its own region.
         alpha: strength in [0, 1].
+        strokes: how much of coarse drafts goes into the result, in [0, 1]; 0: no drafts.
+        seed: of the grain of the smallest draft, at least 0.
         tile: side of the tiles in pixels; 0: never use tiles; None: only if memory would be short.
         follow: replaces the content's moments, for the frames of a film.
         cancel: called between tiles and stages.
@@ -82,55 +97,111 @@ def stylize(
         InputError: a code's arrays are not this model's, or the tile size is not allowed.
     """
     check_rgb(picture)
-    height, width = picture.shape[:2]
-    regions = 0 if styles.masks is None else len(styles.masks)
-    side = choose(tile, backend, (width, height), regions)
-    if side is not None:
-        logger.info("in tiles of up to %d x %d pixels", side, side)
-    elif follow is None:
-        return _whole(backend, picture, styles, alpha)
-    return _Loop(backend, styles, alpha, side, follow, cancel).run(picture)
-
-
-def _whole(backend: Backend, picture: NDArray[np.uint8], styles: Styles, alpha: float) -> NDArray[np.uint8]:
-    content = to_tensor(picture)
-    if styles.masks is None:
-        return from_tensor(backend.stylize(content, styles.codes[0], alpha))
-    return from_tensor(backend.stylize_regions(content, styles.codes, styles.masks[None], alpha))
+    result = np.empty_like(picture)
+    levels = _Levels(backend, styles, alpha, strokes, seed, tile, follow, cancel)
+    levels.run(canvas.Content(picture), canvas.Result(result))
+    return result
 
 
 @dataclass(frozen=True)
-class _Loop:
-    """One call of `stylize` that runs stage by stage; the attributes are its arguments."""
+class _Levels:
+    """One call of `stylize`; the attributes are its arguments."""
 
     backend: Backend
     styles: Styles
     alpha: float
+    strokes: float
+    seed: int
+    tile: int | None
+    follow: Follow | None
+    cancel: Cancel | None
+
+    def run(self, picture: canvas.Source, target: canvas.Target) -> None:
+        """From the smallest copy of the picture to the picture itself."""
+        copies, styles = [picture], [self.styles]
+        for _ in range(drafts.draft_count(*picture.shape) if self.strokes else 0):
+            copies.append(canvas.Floats(canvas.shrunk(copies[-1])))
+            styles.append(styles[-1].shrunk())
+        share, detail = drafts.shares(self.strokes)
+        source = self._grainy(copies[-1]) if len(copies) > 1 else picture
+        for level in range(len(copies) - 1, 0, -1):
+            small = copies[level]
+            assert isinstance(small, canvas.Floats)
+            draft = canvas.Floats(np.empty_like(small.values))
+            self._level(level, source, draft, styles[level])
+            lost = 1 - self.alpha * (1 - detail)
+            source = canvas.Composed(copies[level - 1], small.values, draft.values, share, lost)
+        self._level(0, source, target, self.styles)
+
+    def _grainy(self, copy: canvas.Source) -> canvas.Source:
+        """The smallest copy with grain. With alpha 0 there is none, because the result is then the content."""
+        assert isinstance(copy, canvas.Floats)
+        noise = drafts.grain(*copy.shape, drafts.offset(self.seed))
+        return canvas.Floats(copy.values + np.float32(self.alpha * drafts.GRAIN) * noise)
+
+    def _level(self, level: int, source: canvas.Source, target: canvas.Target, styles: Styles) -> None:
+        """Stylize one copy of the picture, or the picture."""
+        if self.cancel is not None:
+            self.cancel()
+        height, width = source.shape
+        side = choose(self.tile, self.backend, (width, height), 0 if styles.masks is None else len(styles.masks))
+        if side is not None:
+            logger.info("%d x %d pixels in tiles of up to %d x %d", width, height, side, side)
+        elif self.follow is None:
+            _whole(self.backend, source, target, styles, self.alpha)
+            return
+        _Stages(self.backend, styles, self.alpha, level, side, self.follow, self.cancel).run(source, target)
+
+
+def _whole(backend: Backend, source: canvas.Source, target: canvas.Target, styles: Styles, alpha: float) -> None:
+    (height, width), (rows, columns) = source.shape, target.shape
+    content = source.read((0, 0, height, width))
+    if styles.masks is None:
+        result = backend.stylize(content, styles.codes[0], alpha)
+    else:
+        result = backend.stylize_regions(content, styles.codes, repeated(styles.masks[None], height, width), alpha)
+    target.write((0, 0, rows, columns), result[:, :, :rows, :columns])
+
+
+@dataclass(frozen=True)
+class _Stages:
+    """Stylizes one copy of a picture stage by stage.
+
+    Attributes:
+        backend: see `stylize`.
+        styles: likewise.
+        alpha: likewise.
+        level: 0 for the picture, 1 for its draft, and so on.
+        side: of the tiles; None: the whole copy at once.
+        follow: see `stylize`.
+        cancel: likewise.
+    """
+
+    backend: Backend
+    styles: Styles
+    alpha: float
+    level: int
     side: int | None
     follow: Follow | None
     cancel: Cancel | None
 
-    def run(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        result = np.empty_like(picture)
+    def run(self, source: canvas.Source, target: canvas.Target) -> None:
         stages = self.backend.stages
-        source: canvas.Source = canvas.Content(picture, self.backend.framing(stages[0]))
         for position, stage in enumerate(stages):
-            target: canvas.Target = canvas.Result(result)
-            if position + 1 < len(stages):
-                target = between = canvas.Between(source.shape, exact=self.side is None)
-            self._stage(position, stage, source, target)
-            if position + 1 < len(stages):
-                source = between
-        return result
+            last = position + 1 == len(stages)
+            fitting = self.backend.framing(stage).fitting(*source.shape)
+            between = canvas.Between(fitting, exact=self.side is None) if not last else None
+            self._stage(position, stage, source, target if between is None else between)
+            source = source if between is None else between
 
     def _stage(self, position: int, stage: Stage, source: canvas.Source, target: canvas.Target) -> None:
         framing = self.backend.framing(stage)
-        rows, columns = (side + 2 * framing.margin for side in source.shape)
+        rows, columns = (side + 2 * framing.margin for side in framing.fitting(*source.shape))
         overlap = framing.encoder_band + framing.decoder_band
         parts = list(tiles((rows, columns), self.side or max(rows, columns), overlap, framing.multiple))
         kept, found = self._encoded(stage, source, parts)
         if self.follow is not None:
-            found = [self.follow((position, region), each) for region, each in enumerate(found)]
+            found = [self.follow((self.level, position, region), each) for region, each in enumerate(found)]
         for tile in parts:
             maps = kept.pop(tile) if tile in kept else self._encode(stage, source, tile)[0]
             output = self._decode(stage, source, tile, maps, found)
@@ -158,7 +229,7 @@ class _Loop:
         """A tile's maps, and its moments: first of each region, if there are masks, then of all pixels."""
         self._check()
         framing = self.backend.framing(stage)
-        _, inside = canvas.place(tile, framing, source.shape)
+        _, inside = canvas.place(tile, framing, framing.fitting(*source.shape))
         weights = canvas.core_weights(tile, inside)
         if (masks := self._masks(stage, source, tile)) is not None:
             weights = np.concatenate([masking.shares(masks[0])[None] * weights, weights], axis=1)
@@ -180,21 +251,32 @@ class _Loop:
         if self.styles.masks is None:
             return None
         framing = self.backend.framing(stage)
-        return canvas.seen(canvas.MaskCanvas(self.styles.masks, source.shape), tile, framing, 0)
+        masks = repeated(self.styles.masks[None], *source.shape)[0]
+        return canvas.seen(canvas.Floats(masks), tile, framing, 0)
 
     def _check(self) -> None:
         if self.cancel is not None:
             self.cancel()
 
 
-def stylize_tensor(backend: Backend, picture: NDArray[np.float32], code: Code, alpha: float) -> NDArray[np.float32]:
-    """Stylize a float picture in one piece.
+def stylize_tensor(
+    backend: Backend,
+    picture: NDArray[np.float32],
+    code: Code,
+    alpha: float,
+    *,
+    strokes: float = 0.0,
+    seed: int = 0,
+) -> NDArray[np.float32]:
+    """Stylize a float picture, each copy in one piece.
 
     Args:
         backend: what runs the network.
         picture: (1, 3, H, W) float32, RGB in [0, 1].
         code: arrays of the style code.
         alpha: strength in [0, 1].
+        strokes: see `stylize`.
+        seed: see `stylize`.
 
     Returns:
         (1, 3, H, W) float32, about [0, 1], neither clipped nor rounded.
@@ -202,4 +284,7 @@ def stylize_tensor(backend: Backend, picture: NDArray[np.float32], code: Code, a
     Raises:
         InputError: the code's arrays are not this model's.
     """
-    return backend.stylize(picture, code, alpha)
+    result = canvas.Floats(np.empty_like(picture[0]))
+    levels = _Levels(backend, Styles((code,)), alpha, strokes, seed, 0, None, None)
+    levels.run(canvas.Floats(picture[0]), result)
+    return result.values[None]

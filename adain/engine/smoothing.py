@@ -31,7 +31,7 @@ class Smoothing:
 
     def __init__(self, seconds: float = SMOOTHING) -> None:
         self._seconds = checks.number("smoothing", seconds, 0, unit="seconds")
-        self._averages: dict[tuple[int, int], Moments] = {}
+        self._averages: dict[tuple[int, int, int], Moments] = {}
         self._time = 0.0
         self._share = 1.0  # weight of the current frame
 
@@ -49,11 +49,11 @@ class Smoothing:
         self._share = 1 - math.exp((self._time - time) / self._seconds) if self.active else 1.0
         self._time = time
 
-    def __call__(self, key: tuple[int, int], own: Moments) -> Moments:
+    def __call__(self, key: tuple[int, int, int], own: Moments) -> Moments:
         """The statistics to stylize the frame with.
 
         Args:
-            key: (position of the stage, region).
+            key: (level of the picture's copies, position of the stage, region).
             own: the frame's own statistics. A region that is not in the frame does not change the average.
         """
         before = self._averages.get(key)

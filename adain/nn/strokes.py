@@ -1,11 +1,4 @@
-"""Draft and revise: a small network paints a small copy of the content first, and then what it made of that.
-
-A smooth area holds nothing to make a stroke of, and a network of few layers sees little of a picture at full size. So
-the content is shrunk and given a little grain, stylized (the draft), enlarged, given back some of the detail that the
-shrinking lost, and stylized again with the same style code (the revision). After the draft and revision networks of
-LapStyle (Lin et al. 2021, arXiv 2104.05376); here both are one network, for any style.
-
-With several drafts, each on a smaller copy, strokes and shapes keep their proportion to a large picture.
+"""Draft and revise in torch, for training and for graphs; see `adain.engine.strokes`.
 
 Nothing here depends on a runtime: the grain is a stored tile, resizing is a convolution with constant weights and a
 depth-to-space, and no number is drawn.
@@ -19,19 +12,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from adain.engine import strokes as levels
+from adain.engine.strokes import GRAIN, SCALE, TILE
 from adain.nn.padding import crop_to, pad_to
 
-__all__ = ["TILE", "DraftAndRevise", "Strokes", "Stylizing", "draft_count", "draft_size", "grain", "resized"]
+__all__ = ["DraftAndRevise", "Strokes", "Stylizing", "grain", "resized"]
 
-TILE = 256  # px; the side of the grain's tile, which repeats
-COARSEST = 200  # px; what the shorter side of the smallest draft is near
-_CELLS = (1, 2, 4, 8)  # px; all divide the tile
-_SEED = 28
 _KEYS = -0.5  # Keys 1981: the cubic convolution of Pillow, and of torch where it shrinks
 
 
@@ -46,9 +36,9 @@ class Strokes:
         drafts: how many, each on a smaller copy; 0 is the network alone.
     """
 
-    scale: tuple[int, int] = (3, 8)
+    scale: tuple[int, int] = SCALE
     detail: float = 0.6
-    grain: float = 4 / 255
+    grain: float = GRAIN
     drafts: int = 1
 
 
@@ -107,18 +97,6 @@ class DraftAndRevise:
         return (coarse + detail * pad_to(content, multiple=down)).clamp(0, 1)
 
 
-def draft_size(height: int, width: int, scale: tuple[int, int] = (3, 8)) -> tuple[int, int]:
-    """Height and width of the draft of a picture."""
-    up, down = scale
-    return -(-height // down) * up, -(-width // down) * up
-
-
-def draft_count(height: int, width: int, scale: tuple[int, int] = (3, 8)) -> int:
-    """How many drafts bring the shorter side near `COARSEST`; at least 1."""
-    up, down = scale
-    return max(1, round(math.log(min(height, width) / COARSEST) / math.log(down / up)))
-
-
 def grain(height: int, width: int, offset: Tensor) -> Tensor:
     """Noise of cells of 1, 2, 4 and 8 px, mean 0 and standard deviation 1, cut from a tile that repeats.
 
@@ -139,18 +117,8 @@ def grain(height: int, width: int, offset: Tensor) -> Tensor:
 
 @lru_cache(maxsize=2)
 def _tile(device: torch.device) -> Tensor:
-    """The tile (3, TILE, TILE), kept on the device: a CUDA graph copies nothing from the processor.
-
-    `random_raw` is the one stream of numpy that is promised never to change.
-    """
-    source = np.random.PCG64(_SEED)
-    tile = np.zeros((3, TILE, TILE))
-    for cell in _CELLS:
-        side = TILE // cell
-        uniform = source.random_raw(4 * 3 * side * side).reshape(4, 3, side, side) / 2.0**64
-        tile += uniform.sum(0).repeat(cell, 1).repeat(cell, 2)  # of four uniform numbers: near enough to normal
-    tile = (tile - tile.mean()) / tile.std()
-    return torch.from_numpy(tile.astype(np.float32)).to(device)
+    """The tile (3, TILE, TILE), kept on the device: a CUDA graph copies nothing from the processor."""
+    return torch.from_numpy(levels.tile().copy()).to(device)
 
 
 def resized(picture: Tensor, up: int, down: int) -> Tensor:

@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from adain.nn.strokes import TILE, DraftAndRevise, Strokes
+from adain.engine.strokes import TILE
+from adain.nn.strokes import DraftAndRevise, Strokes
 from adain.training import losses
 from adain.training.adversary import Adversary
 from adain.training.loss_network import QUICK

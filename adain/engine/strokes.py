@@ -1,0 +1,159 @@
+"""Drafts: a small copy of a picture is stylized first, and then what it made of the picture.
+
+A smooth area holds nothing to make a stroke of, and a network of few layers sees little of a picture at full size. So
+the content is shrunk and given a little grain, stylized (the draft), enlarged, given back some of the detail that the
+shrinking lost, and stylized again with the same style code (the revision). A large picture takes several drafts, each
+on a smaller copy, so that strokes and shapes keep their proportion to it. After the draft and revision networks of
+LapStyle (Lin et al. 2021, arXiv 2104.05376); here both are one network, for any style.
+
+These are the sizes, the grain and the resizing, in NumPy and Pillow. So the picture is the same on every runtime.
+`adain.nn.strokes` has the same in torch, for training and for graphs.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+__all__ = [
+    "BLOCK",
+    "GRAIN",
+    "SCALE",
+    "TILE",
+    "draft_count",
+    "draft_size",
+    "enlarged",
+    "grain",
+    "offset",
+    "padded",
+    "padded_size",
+    "shares",
+    "shrunk",
+    "tile",
+]
+
+SCALE = (3, 8)
+"""The side of a draft over that of the picture it is for, as a ratio of whole numbers."""
+BLOCK = SCALE[1]
+"""The sides of a picture that has a draft are padded to multiples of this, in pixels."""
+GRAIN = 4 / 255
+"""Standard deviation of the grain on the smallest copy, of a picture in [0, 1]."""
+TILE = 256
+"""Side in pixels of the grain's tile, which repeats."""
+
+_COARSEST = 200  # px; what the shorter side of the smallest draft is near
+_CELLS = (1, 2, 4, 8)  # px; all divide the tile
+_SEED = 28
+_FULL = 0.5  # of `strokes`: from here on, all of the draft is used
+_LOST = 0.8  # share of the detail that strokes of 1 leave out
+
+
+def shares(strokes: float) -> tuple[float, float]:
+    """Share of the draft in what is revised, and of the lost detail that is given back; both in [0, 1].
+
+    The two are 1 and 0.6 at 0.5, for which the shipped networks are trained.
+    """
+    return min(1.0, strokes / _FULL), 1 - _LOST * strokes
+
+
+def draft_count(height: int, width: int) -> int:
+    """The number of drafts that bring the shorter side near 200 px; at least 1."""
+    up, down = SCALE
+    return max(1, round(math.log(min(height, width) / _COARSEST) / math.log(down / up)))
+
+
+def draft_size(height: int, width: int) -> tuple[int, int]:
+    """Height and width of the draft of a picture."""
+    up, down = SCALE
+    rows, columns = padded_size(height, width)
+    return rows // down * up, columns // down * up
+
+
+def padded_size(height: int, width: int) -> tuple[int, int]:
+    """Height and width as multiples of 8, rounded up."""
+    return -(-height // BLOCK) * BLOCK, -(-width // BLOCK) * BLOCK
+
+
+def shrunk(picture: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Shrink pictures (..., H, W) to `draft_size`, bicubic and antialiased; first padded to multiples of 8."""
+    up, down = SCALE
+    return _resized(padded(picture), up, down)
+
+
+def enlarged(picture: NDArray[np.float32], part: tuple[int, int, int, int]) -> NDArray[np.float32]:
+    """Enlarge a part of pictures (..., h, w), bicubic.
+
+    Args:
+        picture: h and w are multiples of 3.
+        part: top, left, bottom, right of the result in blocks of 8 pixels.
+
+    Returns:
+        (..., 8 * (bottom - top), 8 * (right - left)).
+    """
+    up, down = SCALE
+    top, left, bottom, right = part
+    rows, columns = picture.shape[-2] // up, picture.shape[-1] // up
+    begins, ends = (max(top - 1, 0), max(left - 1, 0)), (min(bottom + 1, rows), min(right + 1, columns))
+    seen = picture[..., begins[0] * up : ends[0] * up, begins[1] * up : ends[1] * up]
+    above, before = (top - begins[0]) * down, (left - begins[1]) * down
+    result = _resized(seen, down, up)
+    return result[..., above : above + (bottom - top) * down, before : before + (right - left) * down]
+
+
+def padded(picture: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Repeat the last row and column of pictures (..., H, W) up to multiples of 8."""
+    below, right = (-side % SCALE[1] for side in picture.shape[-2:])
+    beyond = [(0, 0)] * (picture.ndim - 2)
+    return np.pad(picture, (*beyond, (0, below), (0, right)), mode="edge") if below or right else picture
+
+
+def _resized(picture: NDArray[np.float32], up: int, down: int) -> NDArray[np.float32]:
+    """Resize (..., H, W) by `up / down`, edges repeated beyond the picture; H and W are multiples of `down`."""
+    *channels, height, width = picture.shape
+    beyond = ((0, 0), (down, down), (down, down))
+    around = np.pad(picture.reshape(-1, height, width), beyond, mode="edge")
+    size = (width // down + 2) * up, (height // down + 2) * up
+    planes = [np.asarray(Image.fromarray(plane).resize(size, Image.Resampling.BICUBIC)) for plane in around]
+    return np.stack(planes)[:, up:-up, up:-up].reshape(*channels, height // down * up, width // down * up)
+
+
+def grain(height: int, width: int, begin: tuple[int, int]) -> NDArray[np.float32]:
+    """Noise of cells of 1, 2, 4 and 8 px, mean 0 and standard deviation 1, cut from a tile that repeats.
+
+    Args:
+        height: of the result.
+        width: of the result.
+        begin: row and column of the tile where it begins.
+
+    Returns:
+        (3, height, width).
+    """
+    rows, columns = (np.arange(side) + first for side, first in zip((height, width), begin, strict=True))
+    return tile()[:, rows[:, None] % TILE, columns % TILE]
+
+
+def offset(seed: int) -> tuple[int, int]:
+    """Where the grain's tile begins, row and column."""
+    row, column = np.random.PCG64(seed).random_raw(2) % TILE
+    return int(row), int(column)
+
+
+@lru_cache(maxsize=1)
+def tile() -> NDArray[np.float32]:
+    """The grain's tile, (3, 256, 256).
+
+    `random_raw` is the one stream of NumPy that is promised never to change.
+    """
+    source = np.random.PCG64(_SEED)
+    total = np.zeros((3, TILE, TILE))
+    for cell in _CELLS:
+        side = TILE // cell
+        uniform = source.random_raw(4 * 3 * side * side).reshape(4, 3, side, side) / 2.0**64
+        total += uniform.sum(0).repeat(cell, 1).repeat(cell, 2)  # of four uniform numbers: near enough to normal
+    result: NDArray[np.float32] = ((total - total.mean()) / total.std()).astype(np.float32)
+    result.setflags(write=False)
+    return result
