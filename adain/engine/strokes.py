@@ -23,6 +23,7 @@ __all__ = [
     "BLOCK",
     "GRAIN",
     "SCALE",
+    "STEPS",
     "TILE",
     "draft_count",
     "draft_size",
@@ -44,6 +45,8 @@ GRAIN = 4 / 255
 """Standard deviation of the grain on the smallest copy, of a picture in [0, 1]."""
 TILE = 256
 """Side in pixels of the grain's tile, which repeats."""
+STEPS = 32
+"""Levels of the tile's values per standard deviation; all are whole numbers of 8 bits."""
 
 _COARSEST = 200  # px; what the shorter side of the smallest draft is near
 _CELLS = (1, 2, 4, 8)  # px; all divide the tile
@@ -144,7 +147,7 @@ def offset(seed: int) -> tuple[int, int]:
 
 @lru_cache(maxsize=1)
 def tile() -> NDArray[np.float32]:
-    """The grain's tile, (3, 256, 256).
+    """The grain's tile, (3, 256, 256), in steps of 1/32, so that graphs can store it in 8 bits.
 
     `random_raw` is the one stream of NumPy that is promised never to change.
     """
@@ -154,6 +157,7 @@ def tile() -> NDArray[np.float32]:
         side = TILE // cell
         uniform = source.random_raw(4 * 3 * side * side).reshape(4, 3, side, side) / 2.0**64
         total += uniform.sum(0).repeat(cell, 1).repeat(cell, 2)  # of four uniform numbers: near enough to normal
-    result: NDArray[np.float32] = ((total - total.mean()) / total.std()).astype(np.float32)
+    steps = np.clip(np.rint((total - total.mean()) / total.std() * STEPS), -127, 127)
+    result: NDArray[np.float32] = (steps / STEPS).astype(np.float32)
     result.setflags(write=False)
     return result
