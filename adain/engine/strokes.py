@@ -21,13 +21,16 @@ from PIL import Image
 
 __all__ = [
     "BLOCK",
+    "FULL",
     "GRAIN",
+    "LOST",
     "SCALE",
     "STEPS",
     "TILE",
     "draft_count",
     "draft_size",
     "enlarged",
+    "fitting_both",
     "grain",
     "offset",
     "padded",
@@ -47,12 +50,14 @@ TILE = 256
 """Side in pixels of the grain's tile, which repeats."""
 STEPS = 32
 """Levels of the tile's values per standard deviation; all are whole numbers of 8 bits."""
+FULL = 0.5
+"""Of `strokes`: from here on, all of the draft is used."""
+LOST = 0.8
+"""Share of the lost detail that strokes of 1 leave out."""
 
 _COARSEST = 200  # px; what the shorter side of the smallest draft is near
 _CELLS = (1, 2, 4, 8)  # px; all divide the tile
 _SEED = 28
-_FULL = 0.5  # of `strokes`: from here on, all of the draft is used
-_LOST = 0.8  # share of the detail that strokes of 1 leave out
 
 
 def shares(strokes: float) -> tuple[float, float]:
@@ -60,7 +65,7 @@ def shares(strokes: float) -> tuple[float, float]:
 
     The two are 1 and 0.6 at 0.5, for which the shipped networks are trained.
     """
-    return min(1.0, strokes / _FULL), 1 - _LOST * strokes
+    return min(1.0, strokes / FULL), 1 - LOST * strokes
 
 
 def draft_count(height: int, width: int) -> int:
@@ -79,6 +84,21 @@ def draft_size(height: int, width: int) -> tuple[int, int]:
 def padded_size(height: int, width: int) -> tuple[int, int]:
     """Height and width as multiples of 8, rounded up."""
     return -(-height // BLOCK) * BLOCK, -(-width // BLOCK) * BLOCK
+
+
+def fitting_both(multiple: int, minimum: int) -> tuple[int, int]:
+    """The sides of pictures that fit a network without padding, and whose drafts do.
+
+    Args:
+        multiple: of the network; divides the sides of its pictures.
+        minimum: of the network; the smallest side, a multiple of `multiple`.
+
+    Returns:
+        The multiple and the minimum of both.
+    """
+    up, down = SCALE
+    step = math.lcm(multiple, down * multiple // math.gcd(up, multiple))  # a draft of it has whole multiples
+    return step, -(-minimum * down // (up * step)) * step
 
 
 def shrunk(picture: NDArray[np.float32]) -> NDArray[np.float32]:

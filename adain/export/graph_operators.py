@@ -2,7 +2,8 @@
 
 `GraphOperators` is for onnxruntime's own providers and for OpenVINO. Pictures of any size are padded and cropped inside
 the graph. `PortableOperators` uses only operators that WebGPU, CoreML and TensorRT have too: no Shape (so sizes cannot
-be computed, and pictures must come in a size that fits), no Pad (reflection is Slice and Concat), no Reshape of a map.
+be computed, and pictures must come in a size that fits), no Pad (reflection is Slice and Concat), no Reshape of a map
+to a shape that depends on a size.
 """
 
 from __future__ import annotations
@@ -12,11 +13,16 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from adain.engine.moments import VARIANCE_EPS
+from adain.engine.strokes import STEPS, TILE
+from adain.nn.grain import stored_tile
 from adain.nn.newton_schulz import newton_schulz_roots
 from adain.nn.operators import Operators
 from adain.nn.padding import int_max, without_edges
+from adain.nn.resizing import resized, weights
 
 __all__ = ["GraphOperators", "PortableOperators"]
+
+_LONGEST = 4096  # px; the largest side of a portable graph's draft, whose picture has 10,922
 
 
 class GraphOperators(Operators):
@@ -26,6 +32,7 @@ class GraphOperators(Operators):
 
     def __init__(self) -> None:
         super().__init__(newton_schulz_roots())
+        self._tile = stored_tile()
 
     def repeat(self, x: Tensor) -> Tensor:
         """Pad by 1 pixel on each side, repeating the edge."""
@@ -34,6 +41,27 @@ class GraphOperators(Operators):
     def pool(self, x: Tensor) -> Tensor:
         """Max pooling by 2; keeps an odd last row or column."""
         return F.max_pool2d(x, 2, ceil_mode=True)
+
+    def resize(self, x: Tensor, up: int, down: int) -> Tensor:
+        """See `Operators.resize`."""
+        return resized(x, weights(up, down))
+
+    def grain(self, like: Tensor, offset: Tensor) -> Tensor:
+        """See `Operators.grain`; matrix products with rows of one 1 pick the tile's rows and columns, which is exact.
+
+        Args:
+            like: a picture (N, 3, H, W).
+            offset: (N, 2) float32.
+        """
+        first = offset[:, :, None, None]
+        places = torch.arange(TILE, dtype=torch.float32)
+        rows = _where(self.counted(like, 2) + first[:, :1], places)  # (N, 1, H, TILE)
+        columns = _where(self.counted(like, 3) + first[:, 1:], places[:, None])  # (N, 1, TILE, W)
+        return rows @ self._tile.float() @ columns / STEPS
+
+    def counted(self, like: Tensor, axis: int) -> Tensor:
+        """The numbers of a picture's rows, (1, 1, H, 1), or of its columns, (1, 1, 1, W)."""
+        return torch.arange(like.shape[axis], dtype=torch.float32).view(_shape_along(axis))
 
     def mean_std(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """See `Operators.mean_std`; takes means over both axes at once, which is one operator."""
@@ -67,6 +95,10 @@ class PortableOperators(GraphOperators):
 
     portable = True
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._tile = self._tile.float()  # some of the runtimes have no int8
+
     def fit(self, image: Tensor, *, multiple: int = 1, minimum: int = 1) -> Tensor:
         """The picture as it is."""
         return image
@@ -81,6 +113,13 @@ class PortableOperators(GraphOperators):
         turn = turn.to(x)
         x = torch.cat([turn @ x[:, :, 1 : width + 1], x, turn @ x[:, :, -width - 1 : -1]], dim=2)
         return torch.cat([x[..., 1 : width + 1] @ turn, x, x[..., -width - 1 : -1] @ turn], dim=3)
+
+    def counted(self, like: Tensor, axis: int) -> Tensor:
+        """See `GraphOperators.counted`; numbers with the picture behind, less as many as there are numbers."""
+        numbers = torch.arange(_LONGEST, dtype=torch.float32).view(_shape_along(axis))
+        line = like[:1, :1, :, :1] if axis == 2 else like[:1, :1, :1]
+        both = torch.cat([numbers, line], dim=axis)
+        return both[:, :, :-_LONGEST] if axis == 2 else both[..., :-_LONGEST]
 
     def repeat(self, x: Tensor) -> Tensor:
         """See `GraphOperators.repeat`."""
@@ -132,3 +171,13 @@ class PortableOperators(GraphOperators):
     def _count(self, x: Tensor) -> Tensor:
         """The number of pixels as a sum of ones: (N, 1, 1, 1)."""
         return (x[:, :1] * 0 + 1).sum(dim=(2, 3), keepdim=True)
+
+
+def _where(places: Tensor, cells: Tensor) -> Tensor:
+    """1 where a place is a cell of the tile, which repeats, else 0; all are whole numbers. A cast rounds down."""
+    apart = places - TILE * (places / TILE).to(torch.int32).float() - cells
+    return torch.relu(1 - apart * apart)
+
+
+def _shape_along(axis: int) -> tuple[int, ...]:
+    return tuple(-1 if index == axis else 1 for index in range(4))

@@ -1,4 +1,4 @@
-"""Operations that are implemented differently in torch and in exported graphs: padding, statistics, matrix roots.
+"""Operations that torch and exported graphs implement differently: padding, resizing, statistics, matrix roots.
 
 A network calls them through its `Operators`. This module has the implementations for torch, and
 `adain.export.graph_operators` has those for graphs. Statistics are always computed from float32 maps.
@@ -13,7 +13,9 @@ import torch
 from torch import Tensor
 
 from adain.engine.moments import COVARIANCE_FLOOR, VARIANCE_EPS
+from adain.nn.grain import grain
 from adain.nn.padding import crop_to, int_max, pad_to, reflected
+from adain.nn.resizing import resized, weights_on
 
 __all__ = ["MatrixRoots", "Operators", "diagonal", "eigh_roots"]
 
@@ -63,6 +65,14 @@ class Operators:
     def reflect(self, x: Tensor, width: int = 1) -> Tensor:
         """See `adain.nn.padding.reflected`."""
         return reflected(x, width)
+
+    def resize(self, x: Tensor, up: int, down: int) -> Tensor:
+        """Bicubic resizing by `up / down`; see `adain.nn.resizing.resized`."""
+        return resized(x, weights_on(up, down, x.device))
+
+    def grain(self, like: Tensor, offset: Tensor) -> Tensor:
+        """Grain of a picture's size (N, 3, H, W), or 1 for all; see `adain.nn.grain.grain`."""
+        return grain(like.shape[2], like.shape[3], offset)
 
     def at_least(self, x: Tensor, floor: Tensor) -> Tensor:
         """Element-wise maximum of (N, C, H, W) and a floor (N, C, 1, 1) or (N, C, H, W)."""

@@ -10,12 +10,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from adain.nn.strokes import TILE, DraftAndRevise, Strokes, draft_count, draft_size, grain, resized
+from adain.engine import strokes as levels
+from adain.engine.strokes import TILE, draft_count, draft_size
+from adain.nn.grain import grain
+from adain.nn.resizing import resized, weights
+from adain.nn.strokes import DraftAndRevise, Strokes, shares
 
 # Of the tile's upper left corner: a film or a tile stylized tomorrow must get today's grain.
-FIRST = torch.tensor(
-    [[-0.013944, 0.816113, 0.222958], [-1.702063, -1.881653, -2.509145], [-1.631997, -1.449307, -1.633850]]
-)
+FIRST = torch.tensor([[0, 26, 7], [-54, -60, -80], [-52, -46, -52]]) / 32
 
 
 class Recorder:
@@ -39,7 +41,7 @@ def picture(height: int, width: int, seed: int = 0) -> Tensor:
 @pytest.mark.parametrize(("up", "down"), [(3, 8), (1, 2), (8, 3), (2, 1)])
 def test_resizing_is_pillows_bicubic_away_from_the_sides(up: int, down: int) -> None:
     source = picture(48, 96)
-    found = resized(source, up, down)[0, 0].numpy()
+    found = resized(source, weights(up, down))[0, 0].numpy()
     wanted = np.array(Image.fromarray(source[0, 0].numpy()).resize((96 * up // down, 48 * up // down), Image.BICUBIC))
     assert found.shape == wanted.shape
     inner = max(4, 4 * up // down)
@@ -47,8 +49,8 @@ def test_resizing_is_pillows_bicubic_away_from_the_sides(up: int, down: int) -> 
 
 
 def test_a_constant_picture_keeps_its_colour_in_any_size() -> None:
-    assert torch.allclose(resized(torch.full((1, 3, 8, 16), 0.3), 3, 8), torch.tensor(0.3))
-    assert torch.allclose(resized(torch.full((1, 3, 3, 6), 0.3), 8, 3), torch.tensor(0.3))
+    assert torch.allclose(resized(torch.full((1, 3, 8, 16), 0.3), weights(3, 8)), torch.tensor(0.3))
+    assert torch.allclose(resized(torch.full((1, 3, 3, 6), 0.3), weights(8, 3)), torch.tensor(0.3))
 
 
 def test_the_grain_has_mean_0_and_deviation_1_and_repeats() -> None:
@@ -73,7 +75,28 @@ def test_each_picture_can_have_its_own_grain() -> None:
 
 def test_the_grain_never_changes() -> None:
     first = grain(1, 3, torch.zeros(2, dtype=torch.int64))[0, :, 0]
-    assert torch.allclose(first, FIRST, atol=1e-5)
+    assert torch.equal(first, FIRST)
+
+
+def test_resizing_is_the_engines() -> None:
+    source = picture(56, 72)
+    small = resized(source, weights(3, 8))
+    assert np.abs(small[0].numpy() - levels.shrunk(source[0].numpy())).max() < 1e-5
+    large = levels.enlarged(small[0].numpy(), (0, 0, 7, 9))
+    assert np.abs(resized(small, weights(8, 3))[0].numpy() - large).max() < 1e-5
+
+
+@pytest.mark.parametrize("strokes", [0.0, 0.2, 0.5, 1.0])
+def test_shares_are_the_engines(strokes: float) -> None:
+    found = torch.stack(shares(torch.tensor([[strokes]]))).flatten()
+    assert torch.allclose(found, torch.tensor(levels.shares(strokes)))
+
+
+def test_with_strokes_0_the_network_is_shown_the_content_alone() -> None:
+    content = picture(64, 64)
+    recorder = Recorder()
+    DraftAndRevise(recorder, Strokes.of(torch.zeros(1, 1)))(content, {}, 1.0)
+    assert torch.equal(recorder.seen[-1], content)
 
 
 @pytest.mark.parametrize("size", [(64, 96), (50, 61), (9, 130), (1, 1)])
