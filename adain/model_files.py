@@ -113,7 +113,7 @@ def _how() -> str:
 
 def _a_graph(folder: Path) -> Path:
     """Return a graph of the only model in a folder."""
-    end = file_name("", "apply")
+    end = file_name("", "level")
     found = sorted(folder.glob(f"*{end}"))
     if len(found) == 1:
         return found[0]

@@ -99,7 +99,7 @@ class Ours:
                 raise
             self.stylizer, self.weights = _with_random_weights(entry), "random"
         if entry.backend == "onnx":
-            found = self.stylizer.backend._apply.info.precision  # type: ignore[attr-defined]
+            found = self.stylizer.backend._level.info.precision  # type: ignore[attr-defined]
             if found != entry.precision:
                 raise click.ClickException(f"the graphs of {entry.name} are {found}, not {entry.precision}")
         self.alpha = self.stylizer.model.default_alpha
@@ -138,12 +138,12 @@ def _with_random_weights(entry: Entry) -> Any:
     options = Options(
         precision=entry.precision,  # type: ignore[arg-type]  # click checked it
         calibration=calibration,
-        kinds=("encode_style", "apply"),
+        kinds=("encode_style", "level"),
         winograd=entry.precision == "fp32",
     )
     target = entry.spare / entry.precision
     written = {each.info.graph: each.path for each in export(row, load(row, files), files, target, options)}
-    return Stylizer(row, OrtBackend(row, GraphFiles(written["encode_style"], written["apply"], False), "cpu"))
+    return Stylizer(row, OrtBackend(row, GraphFiles(written["encode_style"], written["level"], False), "cpu"))
 
 
 class Contestant:

@@ -94,10 +94,10 @@ def in_onnxruntime(name: str, folder: Path | None, device: torch.device) -> tupl
     index = device.index or 0
     options = {"device_id": str(index), "use_tf32": "0"}  # the package's, but that all kernels are tried
     providers = ["CPUExecutionProvider"] if device.type == "cpu" else [("CUDAExecutionProvider", options)]
-    session = onnxruntime.InferenceSession(graphs.apply, providers=providers)
+    session = onnxruntime.InferenceSession(graphs.level, providers=providers)
     if device.type == "cuda" and "CUDAExecutionProvider" not in session.get_providers():
         raise click.ClickException(f"onnxruntime took {session.get_providers()} instead of CUDA")
-    info = GraphInfo.from_metadata(session.get_modelmeta().custom_metadata_map, str(graphs.apply))
+    info = GraphInfo.from_metadata(session.get_modelmeta().custom_metadata_map, str(graphs.level))
     style = {key: array[0].cpu().numpy() for key, array in _prepared(name, device)[1].items()}
     code = flatten(style, info.code_layout)[None, None]
     binding = session.io_binding()

@@ -36,7 +36,7 @@ def write_graphs(folder: Path) -> None:
         helper.make_node("Conv", ["content", "kernel"], ["convolved"], pads=[1, 1, 1, 1]),
         helper.make_node("Add", ["convolved", "nothing"], ["stylized"]),
     ]
-    _write(folder, "apply", nodes, kernel=kernel)
+    _write(folder, "level", nodes, kernel=kernel)
 
 
 def _write(folder: Path, kind: GraphKind, nodes: list[onnx.NodeProto], **constants: np.ndarray) -> None:

@@ -43,8 +43,8 @@ class OnnxEngine:
 
     @functools.cached_property
     def _info(self) -> GraphInfo:
-        metadata = self._session(self._files.apply).get_modelmeta().custom_metadata_map
-        return GraphInfo.from_metadata(metadata, str(self._files.apply))
+        metadata = self._session(self._files.level).get_modelmeta().custom_metadata_map
+        return GraphInfo.from_metadata(metadata, str(self._files.level))
 
     def synchronize(self) -> None:
         """Do nothing: results come back as arrays on the host."""
@@ -75,7 +75,7 @@ class OnnxEngine:
     def macs(self) -> tuple[int, int]:
         """See `Engine.macs`: counted in the graphs as exported, before onnxruntime fuses and pads."""
         encoding = functools.partial(self._count, self._files.encode_style)
-        applying = functools.partial(self._count, self._files.apply)
+        applying = functools.partial(self._count, self._files.level)
         multiple, side = stride(self._model), self._case.style_size
         return (
             at_size(encoding, side, side, multiple),
@@ -84,7 +84,7 @@ class OnnxEngine:
 
     def ran_on(self) -> list[RanOn]:
         """See `Engine.ran_on`: the number of nodes per provider, for the optimised graph that stylizes."""
-        nodes = self._profile(self._files.apply, _MIDDLE, _MIDDLE, {})
+        nodes = self._profile(self._files.level, _MIDDLE, _MIDDLE, {})
         counts = Counter(str(node["provider"]) for node in nodes)
         return [RanOn(name, count) for name, count in counts.most_common()]
 

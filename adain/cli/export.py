@@ -34,7 +34,7 @@ __all__ = ["export"]
 @click.option(
     "--portable",
     is_flag=True,
-    help="Use only operators that WebGPU, CoreML and TensorRT have; sides of pictures must be multiples of 8 or 16.",
+    help="Use only operators that WebGPU, CoreML and TensorRT have; sides of pictures must be multiples of 8 to 128.",
 )
 @click.option(
     "--io",
@@ -77,6 +77,8 @@ def export(
     weights_dir: Path | None,
 ) -> None:
     """Write MODEL as ONNX files: NAME.onnx, NAME.encode_style.onnx, NAME.apply.onnx, NAME.apply_regions.onnx.
+
+    These stylize a draft and then the picture; NAME.level.onnx and NAME.level_regions.onnx run the network once.
 
     For tiles of a picture, also NAME.encode_content.onnx and NAME.decode.onnx of each stage.
 

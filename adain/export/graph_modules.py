@@ -10,13 +10,16 @@ import torch
 from torch import Tensor, nn
 
 from adain.engine import fusions
+from adain.engine.framing import Framing
 from adain.engine.fusions import Layout
+from adain.engine.strokes import TILE, fitting_both
 from adain.export.graph_operators import PortableOperators
 from adain.nn.network import StyleTransfer
+from adain.nn.strokes import DraftAndRevise, Strokes
 from adain.registry import Stage
-from adain.runtimes.contract import GRAPHS, STAGED, GraphKind, Io, Signature
+from adain.runtimes.contract import DRAFTED, GRAPHS, STAGED, GraphKind, Io, Signature
 
-__all__ = ["Example", "Graph", "examples", "graph", "output_axes", "signature", "stored"]
+__all__ = ["Example", "Graph", "examples", "graph", "output_axes", "sides_of", "signature", "stored"]
 
 _TINY = 1e-12  # avoids division by 0 where all weights are 0
 _TYPES = {"float16": torch.float16, "float32": torch.float32}
@@ -51,12 +54,16 @@ class Graph(nn.Module):
         return picture if len(self.network.stages) > 1 and self.io == "float" else self._write(picture)
 
     def _code(self, flat: Tensor) -> dict[str, Tensor]:
-        """Flat style codes (N, D) to named arrays."""
+        """Flat style codes (N, D) or (N, S, D) to named arrays."""
         return _named(flat, self.network.code_shapes)
 
     def _flat(self, code: Mapping[str, Tensor]) -> Tensor:
         arrays = ((code[name], math.prod(shape)) for name, shape in self.network.code_shapes.items())
         return torch.cat([array.reshape(-1, size) for array, size in arrays], dim=1)
+
+    def _drafted(self, strokes: Tensor, grain: Tensor) -> DraftAndRevise:
+        """The network with a draft before each picture."""
+        return DraftAndRevise(self.network, Strokes.of(strokes), grain, self.network.operators)
 
     def _mixed(self, codes: Tensor, weights: Tensor) -> dict[str, Tensor]:
         """Mix codes (N, S, D) with weights (N, S) to one code."""
@@ -68,9 +75,9 @@ class Graph(nn.Module):
 
 
 class _Whole(Graph):
-    def compute(self, content: Tensor, style: Tensor, alpha: Tensor) -> Tensor:
+    def compute(self, content: Tensor, style: Tensor, alpha: Tensor, strokes: Tensor, grain: Tensor) -> Tensor:
         code = self.network.encode_style(self._read(style))
-        return self._write(self.network(self._read(content), code, alpha))
+        return self._write(self._drafted(strokes, grain)(self._read(content), code, alpha))
 
 
 class _EncodeStyle(Graph):
@@ -79,14 +86,27 @@ class _EncodeStyle(Graph):
 
 
 class _Apply(Graph):
+    def compute(self, *inputs: Tensor) -> Tensor:
+        content, codes, weights, alpha, strokes, grain = inputs
+        code = self._mixed(codes, weights)
+        return self._write(self._drafted(strokes, grain)(self._read(content), code, alpha))
+
+
+class _ApplyRegions(Graph):
+    def compute(self, *inputs: Tensor) -> Tensor:
+        content, codes, masks, alpha, strokes, grain = inputs
+        drafted = self._drafted(strokes, grain)
+        return self._write(drafted.forward_regions(self._read(content), self._code(codes), masks, alpha))
+
+
+class _Level(Graph):
     def compute(self, content: Tensor, codes: Tensor, weights: Tensor, alpha: Tensor) -> Tensor:
         return self._write(self.network(self._read(content), self._mixed(codes, weights), alpha))
 
 
-class _ApplyRegions(Graph):
+class _LevelRegions(Graph):
     def compute(self, content: Tensor, codes: Tensor, masks: Tensor, alpha: Tensor) -> Tensor:
-        named = _named(codes, self.network.code_shapes)
-        return self._write(self.network.forward_regions(self._read(content), named, masks, alpha))
+        return self._write(self.network.forward_regions(self._read(content), self._code(codes), masks, alpha))
 
 
 class _EncodeContent(Graph):
@@ -111,10 +131,10 @@ class _DecodeRegions(Graph):
     def compute(self, *inputs: Tensor) -> Tensor:
         *maps, statistics, codes, masks, alpha = inputs
         content = _named(statistics, fusions.statistics_layout(self.stage))
-        named = _named(codes, self.network.code_shapes)
-        return self._staged(
-            self.network.decode_regions(self._maps(tuple(maps)), self.stage, content, named, masks, alpha)
+        decoded = self.network.decode_regions(
+            self._maps(tuple(maps)), self.stage, content, self._code(codes), masks, alpha
         )
+        return self._staged(decoded)
 
 
 _GRAPHS: Mapping[GraphKind, type[Graph]] = {
@@ -122,6 +142,8 @@ _GRAPHS: Mapping[GraphKind, type[Graph]] = {
     "encode_style": _EncodeStyle,
     "apply": _Apply,
     "apply_regions": _ApplyRegions,
+    "level": _Level,
+    "level_regions": _LevelRegions,
     "encode_content": _EncodeContent,
     "decode": _Decode,
     "decode_regions": _DecodeRegions,
@@ -173,11 +195,12 @@ def examples(kind: GraphKind, network: StyleTransfer, io: Io, stage: Stage) -> d
     with a constant.
     """
     framing = network.framing(stage)
-    multiple, least = framing.multiple, framing.minimum // framing.multiple
+    multiple, minimum = sides_of(kind, framing)
+    least = minimum // multiple
     size, of_content = (
         sum(map(math.prod, layout.values())) for layout in (network.code_shapes, fusions.statistics_layout(stage))
     )
-    first = 2 * framing.minimum
+    first = 2 * minimum
     second = first + multiple
     step = multiple if isinstance(network.operators, PortableOperators) or kind in STAGED else None
     beyond = 2 * framing.context if kind in STAGED else 0
@@ -191,6 +214,8 @@ def examples(kind: GraphKind, network: StyleTransfer, io: Io, stage: Stage) -> d
         "masks": Example(torch.rand(2, 3, first, second), {0: "batch", 1: "styles", **_SIDES}, step, least),
         "statistics": Example(torch.rand(2, of_content), {0: "batch"}),
         "alpha": Example(torch.rand(2, 1), {0: "batch"}),
+        "strokes": Example(torch.rand(2, 1), {0: "batch"}),
+        "grain": Example(torch.randint(TILE, (2, 2)).float(), {0: "batch"}),
     }
     if kind == "encode_content":
         every["masks"] = Example(torch.rand(2, 3, first, second), {0: "batch", 1: "regions", **_SIDES}, step, least)
@@ -202,6 +227,12 @@ def examples(kind: GraphKind, network: StyleTransfer, io: Io, stage: Stage) -> d
             x = maps[each.name].to(stored(each.fusion, network))
             every[each.name] = Example(x, {0: "batch", **_SIDES}, multiple // each.stride, least)
     return {name: every[name] for name in signature(kind, stage).inputs}
+
+
+def sides_of(kind: GraphKind, framing: Framing) -> tuple[int, int]:
+    """The multiple and the minimum of sides, in pixels, that need no padding."""
+    sides = framing.multiple, framing.minimum
+    return fitting_both(*sides) if kind in DRAFTED else sides
 
 
 def signature(kind: GraphKind, stage: Stage) -> Signature:

@@ -18,10 +18,11 @@ from adain import __version__, images
 from adain.atomic import write_bytes
 from adain.engine.fusions import statistics_layout
 from adain.engine.moments import Moments
+from adain.engine.strokes import FULL
 from adain.errors import InputError, OutputError
 from adain.export import cpu
 from adain.export.exported import exportable, stage_of
-from adain.export.graph_modules import signature, stored
+from adain.export.graph_modules import sides_of, signature, stored
 from adain.export.graph_operators import GraphOperators, PortableOperators
 from adain.export.layers import MANY_CHANNELS, Form
 from adain.export.quantization import quantized
@@ -161,6 +162,7 @@ def _info(
     digest: str,
 ) -> GraphInfo:
     framing = network.framing(stage or network.stages[-1])
+    multiple, minimum = sides_of(kind, framing) if options.portable else (1, 1)
     return GraphInfo(
         model=model.name,
         graph=kind,
@@ -169,8 +171,8 @@ def _info(
         precision="fp32" if kind in _NEVER_INT8 and options.precision == "int8" else options.precision,
         io=options.io,
         portable=options.portable,
-        size_multiple=framing.multiple if options.portable else 1,
-        size_minimum=framing.minimum if options.portable else 1,
+        size_multiple=multiple,
+        size_minimum=minimum,
         default_alpha=model.default_alpha,
         licence=model.licence,
         paper=model.paper,
@@ -224,6 +226,8 @@ def _feeds(
             "masks": framing.masks(masks) if staged else masks,
             "statistics": np.stack([statistics] * 2)[None] if info.graph == "decode_regions" else statistics[None],
             "alpha": np.full((1, 1), info.default_alpha, np.float32),
+            "strokes": np.full((1, 1), FULL, np.float32),
+            "grain": np.zeros((1, 2), np.float32),
             **{each.name: maps[each.name].to(stored(each.fusion, network)).numpy() for each in stage.maps},
         }
         yield {name: every[name] for name in signature(info.graph, stage).inputs}

@@ -39,7 +39,7 @@ def constant_fills(model: onnx.ModelProto) -> None:
 def constant_reshapes(model: onnx.ModelProto) -> None:
     """Replace computed target shapes of Reshape nodes by constants where possible.
 
-    It is possible if at most one length of the result is dynamic; or two, if the first of them is the input's own.
+    It is possible if at most one length of the result is dynamic and not the input's own at the same place.
     """
     shapes = _shapes(model)
     constants: dict[tuple[int, ...], str] = {}
@@ -58,12 +58,17 @@ def constant_reshapes(model: onnx.ModelProto) -> None:
 
 
 def fold_constants(model: onnx.ModelProto) -> None:
-    """Replace nodes with constant inputs by their results, unless the file would grow by more than `_LARGE`."""
+    """Replace nodes with constant inputs by their results, unless the file would grow by more than `_LARGE`.
+
+    A constant that is stored in 8 bits stays so.
+    """
     graph = model.graph
     constants = {constant.name: constant for constant in graph.initializer}
     for node in graph.node:
         if node.input and all(name in constants for name in node.input if name):
             values = {name: numpy_helper.to_array(constants[name]) for name in node.input if name}
+            if any(value.dtype == np.int8 for value in values.values()):
+                continue
             results = [np.asarray(result) for result in ReferenceEvaluator(_alone(node, model)).run(None, values)]
             if sum(result.nbytes for result in results) > _LARGE + sum(value.nbytes for value in values.values()):
                 continue
@@ -164,11 +169,11 @@ def _alone(node: onnx.NodeProto, model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _target(before: list[int | str] | None, after: list[int | str] | None) -> tuple[int, ...] | None:
+    """A constant shape, where 0 means the input's own length; None if two lengths are to be computed."""
     if before is None or after is None:
         return None
-    dynamic = [index for index, size in enumerate(after) if isinstance(size, str)]
-    if len(dynamic) == 2 and dynamic[0] == 0 and before[0] == after[0]:
-        return tuple(0 if index == 0 else -1 if index in dynamic else int(size) for index, size in enumerate(after))
-    if len(dynamic) <= 1:
-        return tuple(-1 if index in dynamic else int(size) for index, size in enumerate(after))
-    return None
+    own = [isinstance(size, str) and before[index : index + 1] == [size] for index, size in enumerate(after)]
+    target = [0 if kept else -1 if isinstance(size, str) else size for size, kept in zip(after, own, strict=True)]
+    if sum(own) == 1 and -1 not in target:
+        target[own.index(True)] = -1
+    return tuple(target) if target.count(-1) <= 1 else None

@@ -104,13 +104,16 @@ def _reader(feeds: Sequence[Feed]) -> Any:
 def _kept_in_float(model: onnx.ModelProto, content: Collection[str]) -> set[str]:
     """Names of nodes that are not quantised."""
     weights = {constant.name: numpy_helper.to_array(constant) for constant in model.graph.initializer}
-    of_content = set(content)
+    of_content, of_quantized = set(content), set()
     kept = set()
     for node in model.graph.node:
+        if node.op_type in _QUANTIZED:
+            of_quantized.update(node.output)
         on_the_way = not of_content.isdisjoint(node.input)
         if on_the_way:
             of_content.update(node.output)
-        if not on_the_way or _at_the_picture(node, weights):
+        of_resizing = node.op_type == "Slice" and node.input[0] not in of_quantized
+        if not on_the_way or of_resizing or _at_the_picture(node, weights):
             kept.add(node.name)
     return kept
 

@@ -17,10 +17,12 @@ from adain.engine import fusions
 from adain.engine.framing import fitting
 from adain.engine.fusions import Layout
 from adain.engine.moments import Moments
+from adain.engine.strokes import FULL, TILE
 from adain.export.exported import stage_of
 from adain.nn.network import StyleTransfer
+from adain.nn.strokes import DraftAndRevise, Strokes
 from adain.registry import Stage
-from adain.runtimes.contract import STAGED, GraphInfo, GraphKind, Precision, flatten
+from adain.runtimes.contract import DRAFTED, STAGED, GraphInfo, GraphKind, Precision, flatten
 
 __all__ = ["CASES", "LIMITS", "Case", "Comparison", "Limit", "compare", "difference", "feed"]
 
@@ -38,17 +40,19 @@ class Case:
     batch: int = 1
     styles: int = 1
     alpha: float = 1.0
+    strokes: float = FULL
 
     def __str__(self) -> str:
         height, width = self.content
-        return f"{self.batch} of {width} x {height}, {self.styles} style(s), alpha {self.alpha:g}"
+        strengths = f"alpha {self.alpha:g}, strokes {self.strokes:g}"
+        return f"{self.batch} of {width} x {height}, {self.styles} style(s), {strengths}"
 
 
 CASES: tuple[Case, ...] = (
     Case((64, 96), (80, 48)),
-    Case((131, 77), (51, 70), alpha=0.5),
-    Case((45, 61), (64, 37), batch=3, styles=3),
-    Case((16, 16), (16, 16), styles=2),
+    Case((131, 77), (51, 70), alpha=0.5, strokes=1.0),
+    Case((45, 61), (64, 37), batch=3, styles=3, strokes=0.2),
+    Case((16, 16), (16, 16), styles=2, strokes=0.0),
     Case((240, 320), (128, 160), alpha=0.0),
 )
 
@@ -183,6 +187,8 @@ def _inputs(case: Case, info: GraphInfo, network: StyleTransfer) -> dict[str, Te
         "codes": codes,
         "weights": torch.from_numpy(generator.uniform(0.5, 2, shape).astype(np.float32)),
         "alpha": torch.full((case.batch, 1), case.alpha),
+        "strokes": torch.full((case.batch, 1), case.strokes),
+        "grain": torch.from_numpy(generator.integers(TILE, size=(case.batch, 2)).astype(np.float32)),
     }
     return inputs | _staged(inputs, info, network) if info.graph in STAGED else inputs
 
@@ -245,16 +251,18 @@ def _stylized(inputs: dict[str, Tensor], info: GraphInfo, network: StyleTransfer
     codes = _named(inputs["codes"], shapes)
     shares = inputs["weights"] / inputs["weights"].sum(dim=1, keepdim=True)
     code = _named((shares[:, :, None] * inputs["codes"]).sum(dim=1), shapes)
-    if info.graph == "apply_regions":
-        return network.forward_regions(inputs["content"], codes, inputs["masks"], alpha)
     if info.graph in ("decode", "decode_regions"):
         statistics = _named(inputs["statistics"], fusions.statistics_layout(stage))
         if info.graph == "decode":
             return network.decode(inputs, stage, statistics, code, alpha)
         return network.decode_regions(inputs, stage, statistics, codes, inputs["masks"], alpha)
-    picture: Tensor = network(
-        inputs["content"], network.encode_style(inputs["style"]) if info.graph == "whole" else code, alpha
-    )
+    if info.graph == "whole":
+        code = network.encode_style(inputs["style"])
+    drafted = DraftAndRevise(network, Strokes.of(inputs["strokes"]), inputs["grain"])
+    one_level = info.graph not in DRAFTED
+    if info.graph.endswith("regions"):
+        return (network if one_level else drafted).forward_regions(inputs["content"], codes, inputs["masks"], alpha)
+    picture: Tensor = (network if one_level else drafted)(inputs["content"], code, alpha)
     return picture
 
 

@@ -1,15 +1,21 @@
 """The contract of exported graphs: tensors, sizes and metadata. Needs neither torch nor onnx.
 
-A model has seven kinds of graphs, `<model>.<kind>.onnx`, all with a leading batch dimension (`export/README.md` is the
+A model has nine kinds of graphs, `<model>.<kind>.onnx`, all with a leading batch dimension (`export/README.md` is the
 version for users):
 
-    whole           content, style, alpha                        -> stylized       `<model>.onnx`
-    encode_style    style                                        -> code
-    apply           content, codes, weights, alpha               -> stylized
-    apply_regions   content, codes, masks, alpha                 -> stylized
-    encode_content  content, masks                               -> moments, maps
-    decode          maps, statistics, codes, weights, alpha      -> stylized
-    decode_regions  maps, statistics, codes, masks, alpha        -> stylized
+    whole           content, style, alpha, strokes, grain            -> stylized       `<model>.onnx`
+    encode_style    style                                            -> code
+    apply           content, codes, weights, alpha, strokes, grain   -> stylized
+    apply_regions   content, codes, masks, alpha, strokes, grain     -> stylized
+    level           content, codes, weights, alpha                   -> stylized
+    level_regions   content, codes, masks, alpha                     -> stylized
+    encode_content  content, masks                                   -> moments, maps
+    decode          maps, statistics, codes, weights, alpha          -> stylized
+    decode_regions  maps, statistics, codes, masks, alpha            -> stylized
+
+`whole`, `apply` and `apply_regions` are for other programs: they stylize a draft, then the picture
+(`adain.engine.strokes`). `level` and `level_regions` run the network once. `adain` itself runs these for every draft,
+because a large picture has several.
 
 The last three are the two steps of one stage, for tiles and films. Between the steps, the content's statistics are
 merged over tiles or smoothed over frames (`adain.engine`). A model has these three graphs for each of its different
@@ -20,7 +26,9 @@ Pictures are float32 (batch, 3, height, width), RGB in [0, 1]. With `io` uint8 t
 A style code is float32 (batch, D): all arrays of `adain.code.StyleCode.arrays`, flattened and concatenated, in the
 order and with the shapes of the metadata's `code_layout`. `codes` are S style codes, (batch, S, D). `weights`
 (batch, S) are their shares, at least 0 and not all 0; the graph divides them by their sum. `masks` (batch, S, height,
-width) are the weights of each style at each pixel of the content. `alpha` is (batch, 1) in [0, 1].
+width) are the weights of each style at each pixel of the content. `alpha` and `strokes` are (batch, 1) in [0, 1].
+`grain` is float32 (batch, 2): whole numbers, the row and column of the grain's tile where it begins
+(`adain.engine.strokes.offset`).
 
 In the last three, pictures are framed according to the metadata's `framing` (`adain.engine.framing`), or are tiles of
 framed pictures: `content` with margin and context, `masks` and `stylized` with the margin only. `encode_content` takes
@@ -49,6 +57,7 @@ from adain.registry import FusedMap, Stage
 
 __all__ = [
     "CONTRACT_VERSION",
+    "DRAFTED",
     "GRAPHS",
     "MAPS",
     "STAGED",
@@ -63,10 +72,20 @@ __all__ = [
     "unflatten",
 ]
 
-CONTRACT_VERSION: Final = 4
+CONTRACT_VERSION: Final = 5
 """Counts changes that a consumer written for the version before would notice."""
 
-GraphKind = Literal["whole", "encode_style", "apply", "apply_regions", "encode_content", "decode", "decode_regions"]
+GraphKind = Literal[
+    "whole",
+    "encode_style",
+    "apply",
+    "apply_regions",
+    "level",
+    "level_regions",
+    "encode_content",
+    "decode",
+    "decode_regions",
+]
 Io = Literal["float", "uint8"]
 Precision = Literal["fp32", "fp16", "int8"]
 _PREFIX = "adain."  # of the metadata's keys
@@ -93,15 +112,19 @@ MAPS: Final = "maps"
 
 GRAPHS: Final[Mapping[GraphKind, Signature]] = MappingProxyType(
     {
-        "whole": Signature(("content", "style", "alpha"), ("stylized",)),
+        "whole": Signature(("content", "style", "alpha", "strokes", "grain"), ("stylized",)),
         "encode_style": Signature(("style",), ("code",)),
-        "apply": Signature(("content", "codes", "weights", "alpha"), ("stylized",)),
-        "apply_regions": Signature(("content", "codes", "masks", "alpha"), ("stylized",)),
+        "apply": Signature(("content", "codes", "weights", "alpha", "strokes", "grain"), ("stylized",)),
+        "apply_regions": Signature(("content", "codes", "masks", "alpha", "strokes", "grain"), ("stylized",)),
+        "level": Signature(("content", "codes", "weights", "alpha"), ("stylized",)),
+        "level_regions": Signature(("content", "codes", "masks", "alpha"), ("stylized",)),
         "encode_content": Signature(("content", "masks"), ("moments", MAPS)),
         "decode": Signature((MAPS, "statistics", "codes", "weights", "alpha"), ("stylized",)),
         "decode_regions": Signature((MAPS, "statistics", "codes", "masks", "alpha"), ("stylized",)),
     }
 )
+DRAFTED: Final[tuple[GraphKind, ...]] = ("whole", "apply", "apply_regions")
+"""The kinds that stylize a draft before the picture."""
 STAGED: Final[tuple[GraphKind, ...]] = ("encode_content", "decode", "decode_regions")
 """The kinds of which there is one graph per different stage of a model."""
 

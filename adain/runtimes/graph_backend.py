@@ -56,13 +56,13 @@ class GraphBackend:
         self.model, self.name = model, model.name
         self._model, self._files, self._open = model, files, open_graph
         self._encode_style = self._opened(files.encode_style, "encode_style")
-        self._apply = self._opened(files.apply, "apply")
+        self._level = self._opened(files.level, "level")
         self._further: dict[str, Graph] = {}
-        self.device = self._apply.device
-        self.stages = self._apply.info.stages
-        self._layout = self._apply.info.code_layout
+        self.device = self._level.device
+        self.stages = self._level.info.stages
+        self._layout = self._level.info.code_layout
         if self.stages != self._encode_style.info.stages:
-            raise _differ(files.encode_style, files.apply, model.name)
+            raise _differ(files.encode_style, files.level, model.name)
 
     def encode_style(self, style: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
         """See `adain.engine.backend.Backend.encode_style`."""
@@ -72,9 +72,9 @@ class GraphBackend:
     def stylize(self, content: NDArray[np.float32], code: Code, alpha: float) -> NDArray[np.float32]:
         """See `adain.engine.backend.Backend.stylize`."""
         height, width = content.shape[2:]
-        outputs = self._apply(
+        outputs = self._level(
             {
-                "content": _fitted(content, self._apply.info),
+                "content": _fitted(content, self._level.info),
                 **self._style(code, alpha),
             }
         )
@@ -89,7 +89,7 @@ class GraphBackend:
         alpha: float,
     ) -> NDArray[np.float32]:
         """See `adain.engine.backend.Backend.stylize_regions`."""
-        outputs = self._graph("apply_regions")(
+        outputs = self._graph("level_regions")(
             {
                 "content": np.ascontiguousarray(content, np.float32),
                 **self._regions(codes, masks, alpha),
@@ -175,11 +175,11 @@ class GraphBackend:
             if path is None:
                 raise WeightsError(
                     f"this call needs a further graph, and there is no {names(self._model)[named]} beside "
-                    f"{self._files.apply}; write it with `adain export {self.name} -o DIR`, or use runtime torch"
+                    f"{self._files.level}; write it with `adain export {self.name} -o DIR`, or use runtime torch"
                 )
             graph = self._opened(path, kind)
             if graph.info.stages != self.stages:
-                raise _differ(self._files.apply, path, self.name)
+                raise _differ(self._files.level, path, self.name)
             self._further[named] = graph
         return self._further[named]
 

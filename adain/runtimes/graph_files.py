@@ -16,8 +16,8 @@ from adain.weights import Place
 
 __all__ = ["FURTHER", "GRAPHS", "GraphFiles", "find", "go_first", "key", "locate", "names", "sharing"]
 
-_NEEDED: Final[tuple[GraphKind, ...]] = ("encode_style", "apply")
-FURTHER: Final[tuple[GraphKind, ...]] = ("apply_regions", *STAGED)
+_NEEDED: Final[tuple[GraphKind, ...]] = ("encode_style", "level")
+FURTHER: Final[tuple[GraphKind, ...]] = ("level_regions", *STAGED)
 GRAPHS: Final = _NEEDED + FURTHER
 """The graphs that adain itself runs. A model needs the first two; the others are needed by some calls only. A model
 that ships has all of them in `weights/`."""
@@ -29,13 +29,13 @@ class GraphFiles:
 
     Attributes:
         encode_style: the graph from a style to its code.
-        apply: the graph from content and codes to the stylized picture.
+        level: the graph from content and codes to the stylized picture.
         shipped: whether the files are part of this package, not the user's own.
-        further: the other graphs that were found beside `apply`, by `key`.
+        further: the other graphs that were found beside `level`, by `key`.
     """
 
     encode_style: Path
-    apply: Path
+    level: Path
     shipped: bool
     further: Mapping[str, Path] = field(default_factory=dict)
 
@@ -82,13 +82,13 @@ def locate(
     else:
         own = [Place(folder / file_name(model.name, kind), "named") for kind in _NEEDED]
         places = [place if place.path.is_file() else None for place in own]
-    encode_style, apply = places
-    if encode_style is None or apply is None:
+    encode_style, level = places
+    if encode_style is None or level is None:
         return None
-    shipped = encode_style.origin == apply.origin == "package"
-    beside = {each: apply.path.with_name(name) for each, name in names(model).items()}
+    shipped = encode_style.origin == level.origin == "package"
+    beside = {each: level.path.with_name(name) for each, name in names(model).items()}
     further = {each: path for each, path in beside.items() if each not in _NEEDED and path.is_file()}
-    return GraphFiles(encode_style.path, apply.path, shipped, further)
+    return GraphFiles(encode_style.path, level.path, shipped, further)
 
 
 def go_first(model: Model, weights_dir: str | os.PathLike[str] | None = None, folder: Path | None = None) -> bool:

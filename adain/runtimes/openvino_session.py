@@ -156,7 +156,7 @@ def _settings(threads: int) -> dict[str, Any]:
 
 def _ends_in_the_picture(info: GraphInfo) -> bool:
     """Whether a graph's output is the final picture; a further stage would compute statistics from it."""
-    return info.graph.startswith("apply") or (info.graph.startswith("decode") and len(info.stages) == 1)
+    return info.graph.startswith("level") or (info.graph.startswith("decode") and len(info.stages) == 1)
 
 
 def _metadata(graph: Any) -> dict[str, str]:

@@ -86,7 +86,7 @@ class OrtBackend(GraphBackend):
             return graph
 
         super().__init__(model, files, open_graph)
-        logger.info("onnxruntime %s, %s graphs", onnxruntime.__version__, self._apply.info.precision)
+        logger.info("onnxruntime %s, %s graphs", onnxruntime.__version__, self._level.info.precision)
 
 
 open_backend = OrtBackend  # for `adain.runtimes.table`

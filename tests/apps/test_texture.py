@@ -211,9 +211,9 @@ def test_both_backends_make_the_same_texture(exports: Exports) -> None:
     from adain.runtimes.ort_session import OrtBackend
     from adain.runtimes.torch_backend import TorchBackend
 
-    made = exports("small-wct", Options(kinds=("encode_style", "apply")))
+    made = exports("small-wct", Options(kinds=("encode_style", "level")))
     row = made.model.row
-    graphs = GraphFiles(made.graphs["encode_style"].path, made.graphs["apply"].path, shipped=False)
+    graphs = GraphFiles(made.graphs["encode_style"].path, made.graphs["level"].path, shipped=False)
     backends = (OrtBackend(row, graphs, "cpu"), TorchBackend(row, made.model.files, "cpu"))
     textures = [np.asarray(synthesize(Stylizer(row, backend), RED, (24, 16)), int) for backend in backends]
     assert textures[0].std() > 1

@@ -65,13 +65,13 @@ def test_what_is_exported_runs(
     model: Path, photo_file: Path, painting_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("onnxscript", reason="exporting needs the extra torch")
-    monkeypatch.setattr("adain.runtimes.graph_files.GRAPHS", ("encode_style", "apply"))  # the others take as long again
+    monkeypatch.setattr("adain.runtimes.graph_files.GRAPHS", ("encode_style", "level"))  # the others take as long again
     graphs = tmp_path / "graphs"
     result = run("export", model, "-o", graphs, "--runtime")
     assert result.exit_code == 0, result.output
     assert {path.name for path in graphs.iterdir()} == {
         "model.safetensors",
-        "model.apply.onnx",
+        "model.level.onnx",
         "model.encode_style.onnx",
     }
     for backend in ("onnx", "torch"):

@@ -114,7 +114,7 @@ def test_a_residual_around_what_a_convolution_gave_stays() -> None:
 
 
 def test_graphs_that_ship_have_it() -> None:
-    model = onnx.load(Path(__file__).parents[2] / "weights/adain-slim.apply.onnx", load_external_data=False)
+    model = onnx.load(Path(__file__).parents[2] / "weights/adain-slim.level.onnx", load_external_data=False)
     assert "ConvTranspose" in operators(model)
     assert "DepthToSpace" not in operators(model)
     assert any(node.name.endswith("_blocked") for node in model.graph.node)
@@ -122,8 +122,8 @@ def test_graphs_that_ship_have_it() -> None:
 
 @pytest.mark.parametrize("options", [{"portable": True}, {"precision": "fp16"}])
 def test_graphs_for_other_runtimes_do_not(exports: Exports, options: dict[str, object]) -> None:
-    made = exports("small-slim", Options(kinds=("apply",), **options))  # type: ignore[arg-type]
-    model = onnx.load(made.graphs["apply"].path)
+    made = exports("small-slim", Options(kinds=("level",), **options))  # type: ignore[arg-type]
+    model = onnx.load(made.graphs["level"].path)
     assert "ConvTranspose" not in operators(model)
     assert "DepthToSpace" in operators(model)
     assert not any(node.name.endswith("_blocked") for node in model.graph.node)

@@ -26,7 +26,7 @@ from adain.runtimes.torch_backend import TorchBackend
 if TYPE_CHECKING:
     from small_models import Exports
 
-KINDS: tuple[GraphKind, ...] = ("encode_style", "apply", "apply_regions", *STAGED)
+KINDS: tuple[GraphKind, ...] = ("encode_style", "level", "level_regions", *STAGED)
 FAMILIES = (
     "small-adain",
     "small-wct",
@@ -139,9 +139,9 @@ def test_a_style_scales_no_map_between_two_convolutions(exports: Exports) -> Non
 
 
 def test_a_missing_graph_is_named_with_the_command_that_writes_it(exports: Exports) -> None:
-    made = exports("small-adain", Options(kinds=("encode_style", "apply")))
+    made = exports("small-adain", Options(kinds=("encode_style", "level")))
     paths = {kind: graph.path for kind, graph in made.graphs.items()}
-    ort = OrtBackend(made.model.row, GraphFiles(paths["encode_style"], paths["apply"], shipped=False), "cpu")
+    ort = OrtBackend(made.model.row, GraphFiles(paths["encode_style"], paths["level"], shipped=False), "cpu")
     with pytest.raises(WeightsError, match=r"small-adain\.encode_content\.onnx .*adain export small-adain"):
         ort.framing(ort.stages[0])
 

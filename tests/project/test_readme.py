@@ -142,7 +142,7 @@ def _check_written(path: Path) -> None:
 def test_the_training_chapter_runs_in_order(surroundings: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _skip_without_what_it_needs("adain export")
     # The other graphs take several times as long, and have tests of their own.
-    monkeypatch.setattr("adain.runtimes.graph_files.GRAPHS", ("encode_style", "apply"))
+    monkeypatch.setattr("adain.runtimes.graph_files.GRAPHS", ("encode_style", "level"))
     assert len(IN_ORDER) == 6
     for command in IN_ORDER:
         arguments = shlex.split(command)[1:]

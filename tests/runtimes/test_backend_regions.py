@@ -19,7 +19,7 @@ from adain.runtimes.ort_session import OrtBackend
 from adain.runtimes.torch_backend import TorchBackend
 
 ONE_OF_255 = 1 / 255
-KINDS = Options(kinds=("encode_style", "apply", "whole", "apply_regions"))  # as in test_ort: made once for both
+KINDS = Options(kinds=("encode_style", "level", "whole", "level_regions"))  # as in test_ort: made once for both
 Code = dict[str, NDArray[np.float32]]
 
 
@@ -39,13 +39,13 @@ def codes(torchs: TorchBackend) -> list[Code]:
 
 
 def graph_files(made: Export, further: Path) -> files.GraphFiles:
-    paths = {kind: made.graphs[kind].path for kind in ("encode_style", "apply")}
-    return files.GraphFiles(paths["encode_style"], paths["apply"], False, {"apply_regions": further})
+    paths = {kind: made.graphs[kind].path for kind in ("encode_style", "level")}
+    return files.GraphFiles(paths["encode_style"], paths["level"], False, {"level_regions": further})
 
 
 @pytest.fixture
 def ours(made: Export) -> OrtBackend:
-    return OrtBackend(made.model.row, graph_files(made, made.graphs["apply_regions"].path), "cpu")
+    return OrtBackend(made.model.row, graph_files(made, made.graphs["level_regions"].path), "cpu")
 
 
 @pytest.mark.parametrize("size", [(48, 36), (37, 51), (5, 3), (1, 1)])  # width, height
@@ -88,19 +88,19 @@ def test_the_graph_is_opened_when_it_is_first_needed(made: Export, codes: list[C
 
 def test_another_graph_in_its_place_is_an_error(made: Export, codes: list[Code]) -> None:
     backend = OrtBackend(made.model.row, graph_files(made, made.graphs["whole"].path), "cpu")
-    with pytest.raises(WeightsError, match="is the graph 'whole' of small-adain, not 'apply_regions'"):
+    with pytest.raises(WeightsError, match="is the graph 'whole' of small-adain, not 'level_regions'"):
         backend.stylize_regions(images.to_tensor(photo()), codes[:1], np.ones((1, 1, 36, 48), np.float32), 1.0)
 
 
 def test_without_the_graph_the_error_says_how_to_make_it(made: Export, codes: list[Code]) -> None:
     without = dataclasses.replace(graph_files(made, Path()), further={})
     backend = OrtBackend(made.model.row, without, "cpu")
-    with pytest.raises(WeightsError, match=r"no small-adain\.apply_regions\.onnx beside .*`adain export small-adain"):
+    with pytest.raises(WeightsError, match=r"no small-adain\.level_regions\.onnx beside .*`adain export small-adain"):
         backend.stylize_regions(images.to_tensor(photo()), codes[:1], np.ones((1, 1, 36, 48), np.float32), 1.0)
 
 
 def test_the_graph_is_found_beside_the_others(made: Export) -> None:
     found = files.locate(made.model.row, made.directory)
     assert found is not None
-    assert found.further["apply_regions"] == made.graphs["apply_regions"].path
+    assert found.further["level_regions"] == made.graphs["level_regions"].path
     assert not found.shipped

@@ -123,7 +123,7 @@ def test_a_damaged_file_and_missing_weights_are_errors(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="OpenVINO cannot load"):
         openvino_session.OpenVinoGraph(Path(alone))
     broken = tmp_path / "broken.onnx"
-    broken.write_bytes(shipped.apply.read_bytes()[:1000])
+    broken.write_bytes(shipped.level.read_bytes()[:1000])
     with pytest.raises(WeightsError, match="OpenVINO cannot load"):
         openvino_session.OpenVinoGraph(broken)
 

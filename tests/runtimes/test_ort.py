@@ -33,9 +33,9 @@ from adain.runtimes.torch_backend import TorchBackend
 
 ONE_OF_255 = 1 / 255
 ADAIN = Options(
-    kinds=("encode_style", "apply", "whole", "apply_regions")
+    kinds=("encode_style", "level", "whole", "level_regions")
 )  # the same as in test_onnx_export: made once for both
-WCT = Options(kinds=("encode_style", "apply"))
+WCT = Options(kinds=("encode_style", "level"))
 SIZES = [(48, 36), (37, 51), (16, 16), (5, 3), (1, 1), (90, 120)]  # width, height
 
 
@@ -50,7 +50,7 @@ def adain_files(exports: Exports) -> files.GraphFiles:
 
 
 def graph_files(made: Export) -> files.GraphFiles:
-    return files.GraphFiles(made.graphs["encode_style"].path, made.graphs["apply"].path, shipped=False)
+    return files.GraphFiles(made.graphs["encode_style"].path, made.graphs["level"].path, shipped=False)
 
 
 def tensor(width: int, height: int, seed: int | None = None) -> NDArray[np.float32]:
@@ -129,9 +129,9 @@ def test_a_mixed_code_works_like_any_other(made: Export) -> None:
 
 
 def test_sizes_that_a_portable_graph_does_not_take_are_padded(exports: Exports) -> None:
-    portable = exports("small-adain", Options(portable=True, kinds=("apply",)))
+    portable = exports("small-adain", Options(portable=True, kinds=("level",)))
     plain = exports("small-adain", ADAIN)
-    graphs = files.GraphFiles(plain.graphs["encode_style"].path, portable.graphs["apply"].path, shipped=False)
+    graphs = files.GraphFiles(plain.graphs["encode_style"].path, portable.graphs["level"].path, shipped=False)
     ours = OrtBackend(portable.model.row, graphs, "cpu")
     torchs = TorchBackend(portable.model.row, portable.model.files, "cpu")
     code = torchs.encode_style(tensor(20, 20, 1))
@@ -207,14 +207,14 @@ def test_a_bad_file_is_an_error(
     adain_files: files.GraphFiles, tmp_path: Path, spoil: Callable[[Path, Path], Path], said: str
 ) -> None:
     with pytest.raises(WeightsError, match=said):
-        OrtGraph(spoil(adain_files.apply, tmp_path / "graph.onnx"), "cpu")
+        OrtGraph(spoil(adain_files.level, tmp_path / "graph.onnx"), "cpu")
 
 
 @pytest.mark.parametrize(
     ("metadata", "said"),
     [
-        ({"model": "other"}, "is the graph 'apply' of other, not 'apply' of small-adain"),
-        ({"graph": "whole"}, "is the graph 'whole' of small-adain, not 'apply'"),
+        ({"model": "other"}, "is the graph 'level' of other, not 'level' of small-adain"),
+        ({"graph": "whole"}, "is the graph 'whole' of small-adain, not 'level'"),
         ({"io": "uint8"}, "takes uint8 pictures.*--io float"),
         ({"weights_sha256": '{"model": "00"}'}, "made from other weights than small-adain has.*sha256 00"),
         (
@@ -227,9 +227,9 @@ def test_a_bad_file_is_an_error(
 def test_a_graph_of_something_else_is_an_error(
     exports: Exports, adain_files: files.GraphFiles, tmp_path: Path, metadata: dict[str, str], said: str
 ) -> None:
-    path = changed(adain_files.apply, tmp_path / "graph.onnx", **metadata)
+    path = changed(adain_files.level, tmp_path / "graph.onnx", **metadata)
     with pytest.raises(WeightsError, match=said):
-        OrtBackend(exports("small-adain", ADAIN).model.row, dataclasses.replace(adain_files, apply=path), "cpu")
+        OrtBackend(exports("small-adain", ADAIN).model.row, dataclasses.replace(adain_files, level=path), "cpu")
 
 
 def test_a_run_that_fails_says_with_what(adain_files: files.GraphFiles) -> None:
@@ -281,7 +281,7 @@ def uncached() -> Iterator[None]:
 def test_cuda_runs_every_node_and_agrees_with_the_cpu(exports: Exports) -> None:
     if (problem := cuda.problem()) is not None:
         pytest.skip(f"CUDA cannot be used: {problem}")
-    path = exports("small-adain", Options(portable=True, kinds=("apply",))).graphs["apply"].path
+    path = exports("small-adain", Options(portable=True, kinds=("level",))).graphs["level"].path
     options = onnxruntime.SessionOptions()
     options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
     onnxruntime.InferenceSession(path, options, providers=["CUDAExecutionProvider"])  # fails if a node has no kernel

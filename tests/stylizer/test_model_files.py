@@ -52,7 +52,7 @@ def exported(model: Path, folder: Path) -> Path:
 
     source = resolve(model)
     network = load(source.model, source.weights())
-    export(source.model, network, source.weights(), folder, Options(kinds=("encode_style", "apply")))
+    export(source.model, network, source.weights(), folder, Options(kinds=("encode_style", "level")))
     return folder
 
 
@@ -80,7 +80,7 @@ def test_a_trained_file_stylizes(model: Path) -> None:
 
 def test_a_folder_of_graphs_is_the_trained_file(model: Path, graphs: Path) -> None:
     expected = pixels(adain.load(model, device="cpu"))
-    for path in (graphs, str(graphs), graphs / "model.apply.onnx", graphs / "model.encode_style.onnx"):
+    for path in (graphs, str(graphs), graphs / "model.level.onnx", graphs / "model.encode_style.onnx"):
         stylizer = adain.load(path, device="cpu")
         assert type(stylizer.backend).__name__ == "OrtBackend"
         assert stylizer.model.name == "model"
@@ -132,10 +132,10 @@ def test_graphs_of_other_weights_than_the_file_beside_are_refused(model: Path, g
 
 def test_graphs_of_the_package_are_the_packages_model() -> None:
     folder = weights.find(SLIM)["model"].parent
-    source = resolve(folder / "adain-slim.apply.onnx")
+    source = resolve(folder / "adain-slim.level.onnx")
     assert source.model is SLIM
     assert (
-        adain.load(folder / "adain-slim.apply.onnx", device="cpu").encode_style(painting()).digest == SLIM.code_digest
+        adain.load(folder / "adain-slim.level.onnx", device="cpu").encode_style(painting()).digest == SLIM.code_digest
     )
 
 
@@ -171,28 +171,28 @@ def test_a_named_pipe_is_refused_at_once(tmp_path: Path) -> None:
 
 
 def test_folders_without_one_model_are_refused(model: Path, graphs: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"holds no graphs of a model \(NAME\.apply\.onnx\); a model is one of"):
+    with pytest.raises(InputError, match=r"holds no graphs of a model \(NAME\.level\.onnx\); a model is one of"):
         adain.load(tmp_path)
     (tmp_path / "model.safetensors").write_bytes(model.read_bytes())
     with pytest.raises(InputError, match=r"did you mean .*model\.safetensors\?"):
         adain.load(tmp_path)
     for name in ("one", "two"):
-        (tmp_path / f"{name}.apply.onnx").write_bytes((graphs / "model.apply.onnx").read_bytes())
+        (tmp_path / f"{name}.level.onnx").write_bytes((graphs / "model.level.onnx").read_bytes())
     with pytest.raises(InputError, match=r"graphs of several models \(one, two\); name one of the files"):
         adain.load(tmp_path)
 
 
 def test_a_graph_that_was_renamed_is_refused(graphs: Path, tmp_path: Path) -> None:
-    for kind in ("apply", "encode_style"):
+    for kind in ("level", "encode_style"):
         (tmp_path / f"other.{kind}.onnx").write_bytes((graphs / f"model.{kind}.onnx").read_bytes())
-    with pytest.raises(WeightsError, match=r"other\.apply\.onnx is a graph of model, but its name"):
+    with pytest.raises(WeightsError, match=r"other\.level\.onnx is a graph of model, but its name"):
         adain.load(tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"", b"no graph", b"\xff" * 40, b"\x08\x08"])
 def test_a_file_that_is_no_graph_is_refused(content: bytes, tmp_path: Path) -> None:
-    (tmp_path / "model.apply.onnx").write_bytes(content)
-    with pytest.raises(WeightsError, match=r"onnxruntime cannot load .*model\.apply\.onnx"):
+    (tmp_path / "model.level.onnx").write_bytes(content)
+    with pytest.raises(WeightsError, match=r"onnxruntime cannot load .*model\.level\.onnx"):
         adain.load(tmp_path)
 
 
