@@ -21,7 +21,7 @@ import pytest
 from numpy.typing import NDArray
 
 from adain import registry
-from adain.runtimes.contract import GraphInfo, GraphKind
+from adain.runtimes.contract import DRAFTED, GraphInfo, GraphKind
 
 if TYPE_CHECKING:
     from small_models import Exports
@@ -100,14 +100,15 @@ def info(path: Path) -> GraphInfo:
 def graphs(exports: Exports, model: str, *, portable: bool) -> dict[GraphKind, Path]:
     """Every kind of graph of a shipped network; those that are not portable are the very files in `weights/`.
 
-    Of these only the whole network has to be exported.
+    Of these only the kinds with drafts have to be exported.
     """
     from adain.export.graphs import Options
 
     if portable:
         return {kind: graph.path for kind, graph in exports(model, Options(portable=True)).graphs.items()}
     shipped = {info(path).graph: path for path in (ROOT / "weights").glob(f"{model}.*.onnx")}
-    return {"whole": exports(model, Options(kinds=("whole",))).graphs["whole"].path, **shipped}
+    drafted = {kind: graph.path for kind, graph in exports(model, Options(kinds=DRAFTED)).graphs.items()}
+    return {**drafted, **shipped}
 
 
 @dataclass(frozen=True)

@@ -17,15 +17,17 @@ from numpy.typing import NDArray
 from pictures import painting, photo
 from PIL import Image
 
+from adain.engine.framing import fitting
+from adain.engine.strokes import offset
 from adain.runtimes.contract import CONTRACT_VERSION
 
 if TYPE_CHECKING:
     from small_models import Exports
 
 LEVELS = 1  # of 255; float32 sums in another order may round to the next level
-ALPHA = 0.7
+ALPHA, STROKES = 0.7, 0.6
 CONTENT, STYLE = photo(61, 53), painting(56, 49)  # odd, landscape, and unlike each other
-FITTING_CONTENT, FITTING_STYLE = photo(64, 48), painting(48, 48)  # sides that a portable graph takes
+FITTING_STYLE = painting(128, 128)  # sides that a portable graph takes
 
 Rgb = NDArray[np.uint8]
 
@@ -38,7 +40,7 @@ pytestmark = consumers.heavy[1:]
 @every_model
 def test_node(exports: Exports, model: str, tmp_path: Path) -> None:
     graph, (content, style, out) = _whole(exports, model), _files(tmp_path, CONTENT, STYLE)
-    consumers.run([*_node(), graph, content, style, out, ALPHA])
+    consumers.run([*_node(), graph, content, style, out, ALPHA, STROKES])
     _assert_same(out, _reference(graph, CONTENT, STYLE))
 
 
@@ -57,7 +59,7 @@ def test_node_reads_jpeg_files_and_turns_them_upright(exports: Exports, tmp_path
 @every_model
 def test_openvino(exports: Exports, model: str, tmp_path: Path) -> None:
     graph, (content, style, out) = _whole(exports, model), _files(tmp_path, CONTENT, STYLE)
-    consumers.run([*_openvino(), graph, content, style, "-o", out, "--alpha", ALPHA])
+    consumers.run([*_openvino(), graph, content, style, "-o", out, "--alpha", ALPHA, "--strokes", STROKES])
     _assert_same(out, _reference(graph, CONTENT, STYLE))
 
 
@@ -65,7 +67,7 @@ def test_openvino(exports: Exports, model: str, tmp_path: Path) -> None:
 @every_model
 def test_the_page_in_webassembly(exports: Exports, model: str, tmp_path: Path) -> None:
     graph, (content, style, out) = _whole(exports, model), _files(tmp_path, CONTENT, STYLE)
-    _use_page(graph, content, style, out, "wasm", ALPHA)
+    _use_page(graph, content, style, out, "wasm", ALPHA, STROKES)
     _assert_same(out, _reference(graph, CONTENT, STYLE))
 
 
@@ -73,7 +75,7 @@ def test_the_page_in_webassembly(exports: Exports, model: str, tmp_path: Path) -
 def test_the_page_on_webgpu(exports: Exports, tmp_path: Path) -> None:
     """With a graph of which some operators run on the CPU; `test_consumers_webgpu.py` runs those that need none."""
     graph, (content, style, out) = _whole(exports, "adain-slim"), _files(tmp_path, CONTENT, STYLE)
-    _use_page(graph, content, style, out, "webgpu", ALPHA)
+    _use_page(graph, content, style, out, "webgpu", ALPHA, STROKES)
     _assert_same(out, _reference(graph, CONTENT, STYLE))
 
 
@@ -81,10 +83,11 @@ def test_the_page_on_webgpu(exports: Exports, tmp_path: Path) -> None:
 def test_the_page_fits_any_content_to_a_portable_graph(exports: Exports, tmp_path: Path) -> None:
     graph = consumers.graphs(exports, "adain-slim", portable=True)["whole"]
     content, style, out = _files(tmp_path, CONTENT, FITTING_STYLE)
-    _use_page(graph, content, style, out, "wasm", ALPHA)
-    multiple = consumers.info(graph).size_multiple
-    rows, columns = (-side % multiple for side in CONTENT.shape[:2])
-    padded = np.pad(CONTENT, ((0, rows), (0, columns), (0, 0)), mode="edge")
+    _use_page(graph, content, style, out, "wasm", ALPHA, STROKES)
+    about = consumers.info(graph)
+    height, width = fitting(CONTENT.shape[:2], about.size_multiple, about.size_minimum)
+    beyond = (0, height - CONTENT.shape[0]), (0, width - CONTENT.shape[1]), (0, 0)
+    padded = np.pad(CONTENT, beyond, mode="edge")
     _assert_same(out, _reference(graph, padded, FITTING_STYLE)[: CONTENT.shape[0], : CONTENT.shape[1]])
 
 
@@ -141,6 +144,12 @@ def test_programs_are_written_for_this_contract(file: str) -> None:
     assert found == [str(CONTRACT_VERSION)]
 
 
+@pytest.mark.parametrize("file", ["web/metadata.js", "openvino/stylize.py"])
+def test_programs_begin_the_grain_where_adain_does(file: str) -> None:
+    found = re.findall(r"GRAIN = [\[(](\d+), (\d+)[\])]", (CONSUMERS / file).read_text(encoding="utf-8"))
+    assert [tuple(map(int, place)) for place in found] == [offset(0)]
+
+
 def _node() -> list[object]:
     return [consumers.program("node"), consumers.npm("node") / "stylize.mjs"]
 
@@ -195,7 +204,13 @@ def _reference(graph: Path, content: Rgb, style: Rgb) -> Rgb:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-    feed = {"content": tensor(content), "style": tensor(style), "alpha": np.full((1, 1), ALPHA, np.float32)}
+    feed = {
+        "content": tensor(content),
+        "style": tensor(style),
+        "alpha": np.full((1, 1), ALPHA, np.float32),
+        "strokes": np.full((1, 1), STROKES, np.float32),
+        "grain": np.array([offset(0)], np.float32),
+    }
     stylized = session.run(None, feed)[0][0].transpose(1, 2, 0)
     assert stylized.std() > 0.01, "a flat picture would prove nothing"
     rounded: Rgb = (stylized * 255 + 0.5).astype(np.uint8)

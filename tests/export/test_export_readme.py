@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from pictures import painting, photo
 from PIL import Image
-from small_models import Exports
+from small_models import Export, Exports
 
+from adain.engine import loop
+from adain.engine.loop import Styles
+from adain.engine.strokes import draft_count, offset
 from adain.export.graphs import Options
 from adain.export.verify import LIMITS
-from adain.runtimes.contract import CONTRACT_VERSION, GRAPHS, GraphInfo, file_name
+from adain.images import from_tensor, to_tensor
+from adain.runtimes.contract import CONTRACT_VERSION, GRAPHS, GraphInfo, file_name, flatten
+from adain.runtimes.torch_backend import TorchBackend
 
 README = Path(__file__).resolve().parents[2] / "export" / "README.md"
 
@@ -27,14 +34,14 @@ def text() -> str:
 
 
 def test_the_python_runs(text: str, exports: Exports, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = exports("small-adain", Options(kinds=("encode_style", "apply", "whole", "apply_regions")))
+    made = exports("small-adain", Options(kinds=("encode_style", "apply", "whole", "level")))
     shutil.copytree(made.directory, tmp_path / "graphs")
     for name, picture in {"photo": photo(), "painting": painting(), "other": painting(seed=1)}.items():
         Image.fromarray(picture).save(tmp_path / f"{name}.jpg")
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
     blocks = re.findall(r"^```python\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     for block in blocks:
         exec(block.replace("adain-slim", "small-adain"), names)
         stylized = names["stylized"]
@@ -42,6 +49,20 @@ def test_the_python_runs(text: str, exports: Exports, tmp_path: Path, monkeypatc
         assert stylized.shape == (1, 3, 36, 48)
     with Image.open(tmp_path / "stylized.png") as picture:
         assert picture.size == (48, 36)
+    assert_large_pictures_are_the_engines(names["stylize"], made)
+
+
+def assert_large_pictures_are_the_engines(stylize: Callable[..., NDArray[np.float32]], made: Export) -> None:
+    """The loop over levels makes the pictures of `adain.engine.loop`."""
+    rgb, (strokes, alpha, seed) = photo(1003, 877), (0.4, 0.9, 3)
+    assert draft_count(*rgb.shape[:2]) == 2
+    backend = TorchBackend(made.model.row, made.model.files, "cpu")
+    code = backend.encode_style(to_tensor(painting()))
+    wanted = loop.stylize(backend, rgb, Styles((code,)), alpha, strokes=strokes, seed=seed, tile=0)
+    flat = flatten(code, made.graphs["apply"].info.code_layout)[None, None]
+    style = {"codes": flat, "weights": np.ones((1, 1), np.float32)}
+    found = from_tensor(stylize(to_tensor(rgb), style, alpha=alpha, strokes=strokes, grain=offset(seed)))
+    assert np.abs(found.astype(int) - wanted).max() <= 1
 
 
 def test_every_graph_is_in_the_table_with_its_tensors(text: str) -> None:

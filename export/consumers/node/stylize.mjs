@@ -1,15 +1,18 @@
 // Stylizes a picture in Node.js with a graph that `adain export MODEL -o DIR` wrote:
-//   node stylize.mjs MODEL.onnx CONTENT STYLE OUT.png [ALPHA]
-// ALPHA is the strength of the style, from 0 to 1, by default 1.
+//   node stylize.mjs MODEL.onnx CONTENT STYLE OUT.png [ALPHA [STROKES]]
+// ALPHA is the strength of the style, from 0 to 1, by default 1. STROKES is how much of a coarse draft goes into the
+// picture, from 0 to 1, by default 0.5.
 
 import { readFile } from 'node:fs/promises';
 import ort from 'onnxruntime-node';
 import sharp from 'sharp';
-import { checkWhole, readMetadata } from '../web/metadata.js';
+import { GRAIN, checkWhole, readMetadata } from '../web/metadata.js';
 
-async function main([model, content, style, out, alpha = '1']) {
-  if (out === undefined) throw new Error('usage: node stylize.mjs MODEL.onnx CONTENT STYLE OUT.png [ALPHA]');
-  if (!(Number(alpha) >= 0 && Number(alpha) <= 1)) throw new Error(`ALPHA must be in [0, 1], got ${alpha}`);
+async function main([model, content, style, out, alpha = '1', strokes = '0.5']) {
+  if (out === undefined) throw new Error('usage: node stylize.mjs MODEL.onnx CONTENT STYLE OUT.png [ALPHA [STROKES]]');
+  for (const [name, text] of Object.entries({ ALPHA: alpha, STROKES: strokes })) {
+    if (!(Number(text) >= 0 && Number(text) <= 1)) throw new Error(`${name} must be in [0, 1], got ${text}`);
+  }
   const info = readMetadata(await readFile(model));
   checkWhole(info);
   if (info.portable) throw new Error('this graph takes certain sizes only; export it again without --portable');
@@ -18,6 +21,8 @@ async function main([model, content, style, out, alpha = '1']) {
     content: await readPicture(content),
     style: await readPicture(style),
     alpha: new ort.Tensor('float32', [Number(alpha)], [1, 1]),
+    strokes: new ort.Tensor('float32', [Number(strokes)], [1, 1]),
+    grain: new ort.Tensor('float32', GRAIN, [1, 2]),
   });
   await writePicture(stylized, out);
 }

@@ -1,6 +1,6 @@
 """Stylizes a picture with OpenVINO and a graph that `adain export MODEL -o DIR` wrote.
 
-python stylize.py MODEL.onnx CONTENT STYLE -o OUT [--alpha A] [--device CPU] [--fast]
+python stylize.py MODEL.onnx CONTENT STYLE -o OUT [--alpha A] [--strokes S] [--device CPU] [--fast]
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from openvino.properties import hint
 from PIL import Image, ImageOps
 
-CONTRACT = 4  # version of the graphs' contract that this program is written for
+CONTRACT = 5  # version of the graphs' contract that this program is written for
+GRAIN = (95, 33)  # where the grain's tile begins, as `adain` has it with seed 0; any row and column up to 255 will do
 
 
 def main() -> None:
@@ -32,6 +33,8 @@ def main() -> None:
             "content": read(arguments.content),
             "style": read(arguments.style),
             "alpha": np.full((1, 1), arguments.alpha, np.float32),
+            "strokes": np.full((1, 1), arguments.strokes, np.float32),
+            "grain": np.array([GRAIN], np.float32),
         }
     )
     write(results["stylized"], arguments.output)
@@ -78,11 +81,13 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("style", type=Path)
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--alpha", type=float, default=1.0, help="strength of the style, from 0 to 1")
+    parser.add_argument("--strokes", type=float, default=0.5, help="how much of a coarse draft to use, from 0 to 1")
     parser.add_argument("--device", default="CPU", help="as OpenVINO names it: CPU, GPU, NPU, AUTO")
     parser.add_argument("--fast", action="store_true", help="bfloat16 or float16 where the device has it")
     arguments = parser.parse_args()
-    if not 0 <= arguments.alpha <= 1:
-        parser.error(f"--alpha must be in [0, 1], got {arguments.alpha:g}")
+    for name in ("alpha", "strokes"):
+        if not 0 <= getattr(arguments, name) <= 1:
+            parser.error(f"--{name} must be in [0, 1], got {getattr(arguments, name):g}")
     return arguments
 
 

@@ -1,5 +1,5 @@
 // Uses the page as a person would, in a headless Chromium, and saves the picture that it shows:
-//   CHROMIUM=/usr/bin/chromium node check.mjs MODEL.onnx CONTENT STYLE OUT.png DEVICE [ALPHA] [--strict]
+//   CHROMIUM=/usr/bin/chromium node check.mjs MODEL.onnx CONTENT STYLE OUT.png DEVICE [ALPHA [STROKES]] [--strict]
 // DEVICE is wasm or webgpu. With --strict, an operator that the device lacks is an error; without, it runs on the CPU.
 
 import { writeFile } from 'node:fs/promises';
@@ -7,10 +7,11 @@ import { withPage } from './browser.mjs';
 
 const given = process.argv.slice(2).filter((argument) => argument !== '--strict');
 const strict = process.argv.includes('--strict');
-const [model, content, style, out, device, alpha = '1'] = given;
+const [model, content, style, out, device, alpha = '1', strokes = '0.5'] = given;
 
 await withPage(device, strict ? '&strict=1' : '', async (page) => {
   await page.locator('#alpha').fill(alpha);
+  await page.locator('#strokes').fill(strokes);
   for (const [id, file] of Object.entries({ model, content, style })) await page.locator(`#${id}`).setInputFiles(file);
   await page.waitForSelector('#status[data-state=done], #status[data-state=error]');
   const status = await page.locator('#status').textContent();

@@ -1,6 +1,10 @@
 // A graph's metadata, read from the file: neither onnxruntime-web nor onnxruntime-node gives it out.
 
-const CONTRACT = 4; // version of the graphs' contract that these programs are written for
+const CONTRACT = 5; // version of the graphs' contract that these programs are written for
+
+/** Row and column of the grain's tile where it begins, as `adain` has them with seed 0; any others up to 255 will do. */
+export const GRAIN = [95, 33];
+
 const METADATA_PROPS = 14; // fields of ONNX's ModelProto and StringStringEntryProto
 const KEY = 1;
 const VALUE = 2;

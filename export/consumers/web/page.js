@@ -46,8 +46,8 @@ async function run() {
   say('busy', 'Stylizing …');
   await new Promise((resolve) => setTimeout(resolve)); // lets the page show that
   const start = performance.now();
-  const alpha = element('alpha').valueAsNumber;
-  const picture = await current.stylize(content, style, alpha, { size: Number(element('size').value) });
+  const [alpha, strokes] = ['alpha', 'strokes'].map((id) => element(id).valueAsNumber);
+  const picture = await current.stylize(content, style, { alpha, strokes }, { size: Number(element('size').value) });
   const milliseconds = Math.round(performance.now() - start);
   const canvas = element('stylized');
   [canvas.width, canvas.height] = [picture.width, picture.height];
@@ -84,8 +84,10 @@ for (const name of Object.keys(given)) {
     take(name, target.files[0]);
   });
 }
-element('alpha').addEventListener('input', ({ target }) => { element('alpha-value').value = target.value; });
-element('alpha').addEventListener('change', update);
+for (const id of ['alpha', 'strokes']) {
+  element(id).addEventListener('input', ({ target }) => { element(`${id}-value`).value = target.value; });
+  element(id).addEventListener('change', update);
+}
 element('size').addEventListener('change', update);
 element('device').addEventListener('change', async () => { await forget(); update(); });
 element('save').addEventListener('click', () => {

@@ -1,6 +1,6 @@
 // Stylizes pictures in a browser with a graph that `adain export MODEL -o DIR` wrote. This is the part to copy.
 
-import { checkWhole, readMetadata } from './metadata.js';
+import { GRAIN, checkWhole, readMetadata } from './metadata.js';
 
 /** The devices this browser has, the fastest first: `webgpu` where there is one, and `wasm` always. */
 export async function devices() {
@@ -35,17 +35,19 @@ export class Stylizer {
   /**
    * @param {ImageBitmap} content
    * @param {ImageBitmap} style
-   * @param {number} alpha strength of the style, from 0 to 1
+   * @param {{alpha?: number, strokes?: number}} strengths of the style, and of a coarse draft in it; from 0 to 1
    * @param {{size?: number, styleSize?: number}} limits shorter sides in pixels; larger pictures are shrunk to them
    * @returns {Promise<ImageData>} of the content's size, or what it was shrunk to
    */
-  async stylize(content, style, alpha, { size = Infinity, styleSize = 512 } = {}) {
+  async stylize(content, style, { alpha = 1, strokes = 0.5 } = {}, { size = Infinity, styleSize = 512 } = {}) {
     const pixels = read(content, ...shrunk(content, size));
     const [width, height] = shrunk(style, styleSize).map((side) => this.fitting(side));
     const { stylized } = await this.session.run({
       content: this.tensor(pixels, this.fitting(pixels.width), this.fitting(pixels.height)),
       style: this.tensor(read(style, width, height), width, height),
       alpha: new this.ort.Tensor('float32', [alpha], [1, 1]),
+      strokes: new this.ort.Tensor('float32', [strokes], [1, 1]),
+      grain: new this.ort.Tensor('float32', GRAIN, [1, 2]),
     });
     const picture = toImageData(await stylized.getData(), stylized.dims, pixels.width, pixels.height);
     stylized.dispose();
