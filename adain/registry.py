@@ -164,6 +164,7 @@ class Model:
         source: origin of the weights.
         paper: authors, year, arXiv id.
         default_alpha: default strength of the style, in [0, 1].
+        default_strokes: default width of the brush, in [0, 1]; 0 for networks that are not trained for drafts.
         code_digest: `adain.trained.code_digest` of the weights. None for published weights that never change: their
             name is enough.
     """
@@ -177,6 +178,7 @@ class Model:
     paper: str
     default_alpha: float
     code_digest: str | None = None
+    default_strokes: float = 0.0
 
     @property
     def stages(self) -> tuple[Stage, ...]:

@@ -141,13 +141,13 @@ class _Levels:
 
     def _level(self, level: int, source: canvas.Source, target: canvas.Target, styles: Styles) -> None:
         """Stylize one copy of the picture, or the picture."""
-        if self.cancel is not None:
-            self.cancel()
         height, width = source.shape
         side = choose(self.tile, self.backend, (width, height), 0 if styles.masks is None else len(styles.masks))
         if side is not None:
             logger.info("%d x %d pixels in tiles of up to %d x %d", width, height, side, side)
         elif self.follow is None:
+            if self.cancel is not None:
+                self.cancel()
             _whole(self.backend, source, target, styles, self.alpha)
             return
         _Stages(self.backend, styles, self.alpha, level, side, self.follow, self.cancel).run(source, target)
