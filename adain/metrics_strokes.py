@@ -27,6 +27,7 @@ __all__ = [
     "flatness",
     "halo",
     "luminance",
+    "quick_halo",
     "sliced_distance",
     "slices",
     "wasserstein",
@@ -196,15 +197,52 @@ def halo(picture: Tensor, content: Tensor) -> Tensor:
         strokes cancel; the mean absolute difference less the content's own.
     """
     grey = luminance(content)
-    slope = _slope(_blurred(grey, 1.0))
-    edges = (slope >= slope.flatten().kthvalue(round(STRONG * slope.numel())).values) & (slope > WEAKEST)
-    edge = edges.to(grey.dtype)
-    smooth = (_local_variance(grey, 9) < (4 / 255) ** 2).to(grey.dtype)
+    edge, smooth = _edges_and_smooth_ground(grey)
     near = smooth * (_grown(edge, 12) - _grown(edge, 2))
     far = smooth * (_grown(edge, 32) - _grown(edge, 16))
     tone = (grey * TONES).floor().clamp(0, TONES - 1)
     grounds = [(near * (tone == level), far * (tone == level)) for level in range(TONES)]
     return 255 * (_rim(picture, grounds) - _rim(content, grounds))
+
+
+def quick_halo(picture: Tensor, content: Tensor) -> Tensor:
+    """`halo` at a quarter of the size, for training: (N,), of a picture in [0, 1]; 0 where there is less than before.
+
+    Args:
+        picture: (N, 3, H, W).
+        content: (N, 3, H, W) in [0, 1], H and W multiples of 4.
+    """
+    grey = luminance(content)
+    with torch.no_grad():
+        edge, smooth = _edges_and_smooth_ground(grey)
+        edge, smooth = F.max_pool2d(edge, 4), F.avg_pool2d(smooth, 4)
+        near = smooth * (_grown(edge, 3) - edge)
+        far = smooth * (_grown(edge, 8) - _grown(edge, 4))
+        tone = (F.avg_pool2d(grey, 4) * TONES).floor().clamp(0, TONES - 1)
+        grounds = [(near * (tone == level), far * (tone == level)) for level in range(TONES)]
+        before = _quick_rim(grey, grounds)
+    return torch.relu(_quick_rim(luminance(picture), grounds) - before)
+
+
+def _quick_rim(grey: Tensor, grounds: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+    low = F.avg_pool2d(grey, 4)
+    low = (low + _box(low, 3)) / 2
+    total, count = low.new_zeros(low.shape[0]), low.new_zeros(low.shape[0])
+    for near, far in grounds:
+        shares = _box(near, 17), _box(far, 17)
+        enough = near * (shares[0] > 0.02) * (shares[1] > 0.02)
+        means = [_box(low * mask, 17) / share.clamp_min(1e-6) for mask, share in zip((near, far), shares, strict=True)]
+        total = total + ((means[0] - means[1]).abs() * enough).sum((1, 2, 3))
+        count = count + enough.sum((1, 2, 3))
+    return total / count.clamp_min(1)
+
+
+def _edges_and_smooth_ground(grey: Tensor) -> tuple[Tensor, Tensor]:
+    """Where strong edges are, and where there is no detail: (N, 1, H, W) each, 1 or 0."""
+    slope = _slope(_blurred(grey, 1.0))
+    limit = slope.flatten(1).kthvalue(round(STRONG * slope[0].numel()), dim=1).values[:, None, None, None]
+    edges = (slope >= limit) & (slope > WEAKEST)
+    return edges.to(grey.dtype), (_local_variance(grey, 9) < (4 / 255) ** 2).to(grey.dtype)
 
 
 def _rim(picture: Tensor, grounds: Sequence[tuple[Tensor, Tensor]]) -> Tensor:

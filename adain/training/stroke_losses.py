@@ -6,7 +6,6 @@ What they are on a picture is in `adain.metrics_strokes`. All are means over the
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -15,7 +14,7 @@ from torch.nn import functional as F
 from adain import metrics_strokes
 from adain.nn.operators import Operators
 
-__all__ = ["contrast", "covariance", "flat_contrast", "halved", "over_layers", "sliced"]
+__all__ = ["contrast", "covariance", "flat_contrast", "halo", "halved", "over_layers", "sliced"]
 
 _OPERATORS = Operators()
 _BANDS = 4  # 1 to 8 px: a crop holds few pixels of wider ones
@@ -34,15 +33,14 @@ def covariance(features: Tensor, style: Tensor) -> Tensor:
 
 
 def sliced(features: Tensor, style: Tensor) -> Tensor:
-    """Sliced Wasserstein distance of 3 x 3 patches, (N, C, h, w) each: `metrics_strokes.sliced_distance`."""
+    """Sliced Wasserstein distance of 3 x 3 patches, (N, C, h, w) each: `metrics_strokes.sliced_distance`.
+
+    Its filters are drawn anew at each call, from torch's own generator: a fixed few can be pleased without the rest.
+    """
     with torch.autocast(features.device.type, enabled=False):
-        filters = _filters(features.shape[1], features.device)
+        filters = torch.randn(metrics_strokes.SLICES, features.shape[1] * 9, device=features.device)
+        filters = F.normalize(filters).view(-1, features.shape[1], 3, 3)
         return metrics_strokes.sliced_distance(features.float(), style.float(), filters).mean()
-
-
-@lru_cache(maxsize=4)
-def _filters(channels: int, device: torch.device) -> Tensor:
-    return metrics_strokes.slices(channels, seed=1).to(device)  # others than those of the report
 
 
 def contrast(picture: Tensor, style: Tensor) -> Tensor:
@@ -64,6 +62,17 @@ def flat_contrast(picture: Tensor, content: Tensor, style: Tensor) -> Tensor:
         mean = (band * share).sum((1, 2)) / share.sum((1, 2)).clamp_min(_EPS)
         differences.append(torch.relu(of_style.mean((1, 2)) - _ENOUGH - mean))
     return torch.stack(differences).mean()
+
+
+def halo(picture: Tensor, content: Tensor) -> Tensor:
+    """A light or dark rim that a content does not have: `metrics_strokes.halo` at a quarter of the size, in [0, 1].
+
+    Args:
+        picture: (N, 3, H, W), the result.
+        content: (N, 3, H, W) in [0, 1].
+    """
+    with torch.autocast(picture.device.type, enabled=False):
+        return metrics_strokes.quick_halo(picture.float(), content.float()).mean()
 
 
 def over_layers(
