@@ -86,4 +86,4 @@ class MeanBackend:
 
 
 def mean_stylizer() -> Stylizer:
-    return Stylizer(registry.get(registry.DEFAULT), MeanBackend())
+    return Stylizer(MeanBackend.model, MeanBackend())

@@ -172,6 +172,7 @@ def _info(
         size_multiple=framing.multiple if options.portable else 1,
         size_minimum=framing.minimum if options.portable else 1,
         default_alpha=model.default_alpha,
+        default_strokes=model.default_strokes,
         licence=model.licence,
         paper=model.paper,
         weights_sha256=hashes,

@@ -185,8 +185,8 @@ sizes = np.random.default_rng(0).integers(64, 257, (90, 2))
 for i, (height, width) in enumerate(sizes):
     if i == 30:
         taken()
-    stylizer(np.zeros((height, width, 3), np.uint8), code)
+    stylizer(np.zeros((height, width, 3), np.uint8), code, strokes=0)
 taken()
-stylizer(np.zeros((1200, 1250, 3), np.uint8), code, tile=0)
+stylizer(np.zeros((1200, 1250, 3), np.uint8), code, tile=0, strokes=0)
 taken()
 """
