@@ -98,3 +98,21 @@ def test_a_picture_in_its_own_style_need_not_be_filled():
 def test_a_wrong_draft_is_refused(strokes, message):
     with pytest.raises(InputError, match=message):
         recipes.parse({**PHASES, "strokes": strokes})
+
+
+def test_a_rim_around_a_thing_is_a_loss_and_the_content_itself_is_none():
+    content = torch.full((2, 3, 96, 96), 0.2)
+    content[:, :, 32:64, 32:64] = 0.8
+    rim = content.clone()
+    rim[:, :, 24:72, 24:72] += 0.2
+    rim[:, :, 32:64, 32:64] = 0.8
+    assert stroke_losses.halo(content, content) == 0
+    assert stroke_losses.halo(rim, content) > 0.02
+
+
+def test_quarter_size_is_half_size_twice():
+    content, style = torch.rand(2, 1, 3, 128, 128)
+    halves = [stroke_losses.halved(picture) for picture in (content, style)]
+    _, parts = Objective(recipe(style=3.0, quarter_size=0.5), features)(Copy(), content, style)
+    _, of_half = Objective(recipe(style=3.0, half_size=0.5), features)(Copy(), *halves)
+    torch.testing.assert_close(parts["quarter_size"], of_half["half_size"])
