@@ -146,15 +146,15 @@ class Objective:
             parts["flat_contrast"] = stroke_losses.flat_contrast(result[own:], content[own:], style[own:])
         if self.recipe.halo:
             parts["halo"] = stroke_losses.halo(result, content)
-        result, style = stroke_losses.halved(result), stroke_losses.halved(style)
         if self.recipe.half_size:
-            parts["half_size"] = self._smaller(result, style)
+            parts["half_size"] = self._shrunk(result, style, 2)
         if self.recipe.quarter_size:
-            parts["quarter_size"] = self._smaller(stroke_losses.halved(result), stroke_losses.halved(style))
+            parts["quarter_size"] = self._shrunk(result, style, 4)
         return parts
 
-    def _smaller(self, result: Tensor, style: Tensor) -> Tensor:
-        """The weighted style losses of small pictures, in which the network's layers see twice as much."""
+    def _shrunk(self, result: Tensor, style: Tensor, factor: int) -> Tensor:
+        """The weighted style losses of smaller pictures, in which the network's layers see more."""
+        result, style = (stroke_losses.shrunk(each, factor) for each in (result, style))
         recipe = self.recipe
         layers = {*(recipe.style_layers if recipe.style else ()), *recipe.stroke_layers}
         with torch.no_grad():

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from adain import metrics_strokes
 from adain.nn.operators import Operators
 
-__all__ = ["contrast", "covariance", "flat_contrast", "halo", "halved", "over_layers", "sliced"]
+__all__ = ["contrast", "covariance", "flat_contrast", "halo", "over_layers", "shrunk", "sliced"]
 
 _OPERATORS = Operators()
 _BANDS = 4  # 1 to 8 px: a crop holds few pixels of wider ones
@@ -38,8 +38,7 @@ def sliced(features: Tensor, style: Tensor) -> Tensor:
     Its filters are drawn anew at each call, from torch's own generator: a fixed few can be pleased without the rest.
     """
     with torch.autocast(features.device.type, enabled=False):
-        filters = torch.randn(metrics_strokes.SLICES, features.shape[1] * 9, device=features.device)
-        filters = F.normalize(filters).view(-1, features.shape[1], 3, 3)
+        filters = metrics_strokes.slices(features.shape[1], seed=None, device=features.device)
         return metrics_strokes.sliced_distance(features.float(), style.float(), filters).mean()
 
 
@@ -85,6 +84,6 @@ def over_layers(
     return torch.stack([loss(found[name], wanted[name]) for name in layers]).mean()
 
 
-def halved(picture: Tensor) -> Tensor:
-    """A picture (N, 3, H, W) at half its size."""
-    return F.avg_pool2d(picture, 2)
+def shrunk(picture: Tensor, factor: int) -> Tensor:
+    """A picture (N, 3, H, W), its sides divided by `factor`."""
+    return F.avg_pool2d(picture, factor)

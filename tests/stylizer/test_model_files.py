@@ -235,6 +235,14 @@ def test_codes_saved_before_digests_are_of_the_weights_that_shipped_then(tmp_pat
     assert adain.mix([old, code]).model == name
 
 
+def test_codes_saved_before_digests_are_not_of_weights_that_shipped_later(tmp_path: Path) -> None:
+    stylizer = adain.load("adain-slim", device="cpu")
+    arrays = dict(stylizer.encode_style(painting()).arrays)
+    save_file(arrays, tmp_path / "old.safetensors", {"format": "adain.style-code.1", "model": "adain-slim"})
+    with pytest.raises(InputError, match="encode the style again with this model"):
+        stylizer(photo(), StyleCode.load(tmp_path / "old.safetensors"))
+
+
 def test_codes_saved_before_digests_are_no_other_models(model: Path, tmp_path: Path) -> None:
     stylizer = adain.load(model, device="cpu")
     arrays = dict(stylizer.encode_style(painting()).arrays)
