@@ -27,6 +27,7 @@ __all__ = [
     "flatness",
     "halo",
     "luminance",
+    "quick_halo",
     "sliced_distance",
     "slices",
     "wasserstein",
@@ -159,10 +160,10 @@ def fill(picture: Sequence[Tensor], style: Sequence[Tensor], flat: Tensor) -> Te
     return torch.stack(differences).mean()
 
 
-def slices(channels: int, count: int = SLICES, seed: int = 0) -> Tensor:
-    """Random 3 x 3 filters (count, channels, 3, 3) of norm 1, the same for a seed."""
-    generator = torch.Generator().manual_seed(seed)
-    filters = torch.randn(count, channels, 3, 3, generator=generator)
+def slices(channels: int, count: int = SLICES, seed: int | None = 0, device: torch.device | None = None) -> Tensor:
+    """Random 3 x 3 filters (count, channels, 3, 3) of norm 1, the same for a seed; None: of torch's own generator."""
+    generator = None if seed is None else torch.Generator().manual_seed(seed)
+    filters = torch.randn(count, channels, 3, 3, generator=generator, device=device)
     return F.normalize(filters.flatten(1)).view_as(filters)
 
 
@@ -196,27 +197,56 @@ def halo(picture: Tensor, content: Tensor) -> Tensor:
         strokes cancel; the mean absolute difference less the content's own.
     """
     grey = luminance(content)
-    slope = _slope(_blurred(grey, 1.0))
-    edges = (slope >= slope.flatten().kthvalue(round(STRONG * slope.numel())).values) & (slope > WEAKEST)
-    edge = edges.to(grey.dtype)
-    smooth = (_local_variance(grey, 9) < (4 / 255) ** 2).to(grey.dtype)
+    edge, smooth = _edges_and_smooth_ground(grey)
     near = smooth * (_grown(edge, 12) - _grown(edge, 2))
     far = smooth * (_grown(edge, 32) - _grown(edge, 16))
+    grounds = _by_tone(grey, near, far)
+    found, own = (_rim(_blurred(luminance(each), 4.0), grounds, 65) for each in (picture, content))
+    return 255 * (found - own)[0]
+
+
+def quick_halo(picture: Tensor, content: Tensor) -> Tensor:
+    """`halo` at a quarter of the size, for training: (N,), of a picture in [0, 1]; 0 where there is less than before.
+
+    Args:
+        picture: (N, 3, H, W).
+        content: (N, 3, H, W) in [0, 1], H and W multiples of 4.
+    """
+    grey = luminance(content)
+    with torch.no_grad():
+        edge, smooth = _edges_and_smooth_ground(grey)
+        edge, smooth = F.max_pool2d(edge, 4), F.avg_pool2d(smooth, 4)
+        near = smooth * (_grown(edge, 3) - edge)
+        far = smooth * (_grown(edge, 8) - _grown(edge, 4))
+        grounds = _by_tone(F.avg_pool2d(grey, 4), near, far)
+    found, own = (F.avg_pool2d(each, 4) for each in (luminance(picture), grey))
+    rims = [_rim((low + _box(low, 3)) / 2, grounds, 17) for low in (found, own)]
+    return torch.relu(rims[0] - rims[1])
+
+
+def _edges_and_smooth_ground(grey: Tensor) -> tuple[Tensor, Tensor]:
+    """Where strong edges are, and where there is no detail: (N, 1, H, W) each, 1 or 0."""
+    slope = _slope(_blurred(grey, 1.0))
+    limit = slope.flatten(1).kthvalue(round(STRONG * slope[0].numel()), dim=1).values[:, None, None, None]
+    edges = (slope >= limit) & (slope > WEAKEST)
+    return edges.to(grey.dtype), (_local_variance(grey, 9) < (4 / 255) ** 2).to(grey.dtype)
+
+
+def _by_tone(grey: Tensor, near: Tensor, far: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """The ground beside edges and that farther away, split by luminance."""
     tone = (grey * TONES).floor().clamp(0, TONES - 1)
-    grounds = [(near * (tone == level), far * (tone == level)) for level in range(TONES)]
-    return 255 * (_rim(picture, grounds) - _rim(content, grounds))
+    return [(near * (tone == level), far * (tone == level)) for level in range(TONES)]
 
 
-def _rim(picture: Tensor, grounds: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
-    """The mean absolute difference of low-pass luminance between two masks each, window by window."""
-    low = _blurred(luminance(picture), 4.0)
-    total, count = low.new_zeros(()), low.new_zeros(())
-    for near, far in grounds:
-        shares = _box(near, 65), _box(far, 65)
-        enough = near * (shares[0] > 0.02) * (shares[1] > 0.02)
-        means = [_box(low * mask, 65) / share.clamp_min(1e-6) for mask, share in zip((near, far), shares, strict=True)]
-        total = total + ((means[0] - means[1]).abs() * enough).sum()
-        count = count + enough.sum()
+def _rim(low: Tensor, grounds: Sequence[tuple[Tensor, Tensor]], window: int) -> Tensor:
+    """The mean absolute difference of low-pass luminance between two masks each, window by window: (N,)."""
+    total, count = low.new_zeros(low.shape[0]), low.new_zeros(low.shape[0])
+    for masks in grounds:
+        shares = [_box(mask, window) for mask in masks]
+        enough = masks[0] * (shares[0] > 0.02) * (shares[1] > 0.02)
+        means = [_box(low * mask, window) / share.clamp_min(1e-6) for mask, share in zip(masks, shares, strict=True)]
+        total = total + ((means[0] - means[1]).abs() * enough).sum((1, 2, 3))
+        count = count + enough.sum((1, 2, 3))
     return total / count.clamp_min(1)
 
 

@@ -34,6 +34,8 @@ def interpolation_grid(
     steps: int = MIX_STEPS,
     labels: bool = False,
     alpha: float | None = None,
+    strokes: float | None = None,
+    seed: int | None = None,
     preserve_color: PreserveColor | None = None,
     size: int | None = MIX_SIZE,
     style_size: int | None = StyleRequest.style_size,
@@ -50,6 +52,8 @@ def interpolation_grid(
         steps: results along an edge, at least 2.
         labels: whether to write shares in percent over the results, and names over the styles.
         alpha: see `adain.StyleRequest`.
+        strokes: see `adain.StyleRequest`.
+        seed: see `adain.StyleRequest`.
         preserve_color: see `adain.StyleRequest`.
         size: see `adain.StyleRequest`; the size of each result.
         style_size: see `adain.StyleRequest`.
@@ -66,7 +70,9 @@ def interpolation_grid(
         ImageError: a picture cannot be read.
         CancelledError: `cancel` ended the call.
     """
-    keywords = StyleRequest(alpha=alpha, preserve_color=preserve_color, size=size, style_size=style_size)
+    keywords = StyleRequest(
+        alpha=alpha, strokes=strokes, seed=seed, preserve_color=preserve_color, size=size, style_size=style_size
+    )
     request = given(request, keywords, StyleRequest(size=MIX_SIZE))
     request.refuse("a grid of mixes", "weights", "masks")
     styles, check = checks.listed("styles", styles), checker(cancel)

@@ -174,4 +174,5 @@ def _row(info: GraphInfo, graph: Path, name: str) -> Model:
         paper=info.paper,
         default_alpha=info.default_alpha,
         code_digest=info.code_digest,
+        default_strokes=info.default_strokes,
     )

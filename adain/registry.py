@@ -164,6 +164,7 @@ class Model:
         source: origin of the weights.
         paper: authors, year, arXiv id.
         default_alpha: default strength of the style, in [0, 1].
+        default_strokes: default width of the brush, in [0, 1]; 0 for networks that are not trained for drafts.
         code_digest: `adain.trained.code_digest` of the weights. None for published weights that never change: their
             name is enough.
     """
@@ -177,6 +178,7 @@ class Model:
     paper: str
     default_alpha: float
     code_digest: str | None = None
+    default_strokes: float = 0.0
 
     @property
     def stages(self) -> tuple[Stage, ...]:
@@ -307,15 +309,16 @@ _TABLE = (
                 role="model",
                 name="adain-slim.safetensors",
                 url=None,
-                bytes=2_317_992,
-                sha256="dc5437deaf1e70c0a10fb9854d6c270602aa55bddd96e8cc36077d970862bf25",
+                bytes=2_317_616,
+                sha256="ef81b4275ec3f8a205e78774600fdcd262446a7575d26fb38099a9d1a72debda",
                 licence="MIT",
             ),
         ),
         source="this project, see weights/README.md",
         paper="after Huang & Belongie 2017, arXiv:1703.06868",
         default_alpha=1.0,
-        code_digest="2ccb60bfcb0ea39d93712e9ab3711158e939ede8f0f8608dc1f8544a7586d148",
+        code_digest="b4c044a50b8b5b711681bbc4dfaa708e8540ddfc432734405d186412a2fe77e7",
+        default_strokes=0.5,
     ),
     Model(
         name="wct-slim",

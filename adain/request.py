@@ -30,6 +30,7 @@ class Spec:
         help: for the command line, without a full stop.
         unset: the meaning of None, for the command line.
         kind: `int` or `float` for a number, else None.
+        unit: of a whole number.
         low: least allowed number.
         high: greatest allowed number.
         choices: allowed words.
@@ -38,6 +39,7 @@ class Spec:
     help: str
     unset: str | None = None
     kind: type[int] | type[float] | None = None
+    unit: str = ""
     low: int = 0
     high: float = checks.LARGEST
     choices: tuple[str, ...] = ()
@@ -47,7 +49,7 @@ class Spec:
         if self.choices and not (isinstance(value, str) and value in self.choices):
             raise InputError(f"{name} must be one of {(*self.choices, None)}, got {value!r}")
         if self.kind is int:
-            return checks.whole(name, value, self.low, unit="pixels")
+            return checks.whole(name, value, self.low, unit=self.unit)
         return checks.number(name, value, self.low, self.high) if self.kind is float else value
 
 
@@ -61,6 +63,12 @@ class StyleRequest:
 
     Attributes:
         alpha: strength of the style in [0, 1]; 0 reconstructs the content. None: the model's own default.
+        strokes: width of the brush, in [0, 1]. 0: a recolouring with fine structure, which is the fastest. More:
+            strokes and shapes of the style in proportion to the picture, painted from coarse to fine. 1: broad, with
+            little of the content's detail. It differs from `style_size`, which scales the style before it is encoded.
+            None: the model's own default.
+        seed: of the grain that strokes begin with, at least 0. Another seed gives other strokes in smooth areas. None:
+            0.
         weights: shares of the styles, at least 0 and not all 0; divided by their sum. None: equal.
         masks: one picture per style, white where the style applies. Each style is matched to its own part of the
             content. Soft masks blend. Masks that sum to more than white are divided by their sum; pixels without any
@@ -84,6 +92,19 @@ class StyleRequest:
         default=None,
         metadata=_spec("Strength of the style, from 0 to 1", unset="the model's own", kind=float, high=1),
     )
+    strokes: float | None = field(
+        default=None,
+        metadata=_spec(
+            "Width of the brush, from 0, a recolouring, to 1, broad strokes and shapes",
+            unset="the model's own",
+            kind=float,
+            high=1,
+        ),
+    )
+    seed: int | None = field(
+        default=None,
+        metadata=_spec("Another seed gives other strokes in smooth areas", unset="0", kind=int),
+    )
     weights: Sequence[float] | None = field(
         default=None, metadata=_spec("Share of each style, in their order", unset="equal")
     )
@@ -99,11 +120,14 @@ class StyleRequest:
         ),
     )
     size: int | None = field(
-        default=None, metadata=_spec("Scale the content to this shorter side, in pixels", kind=int, low=1)
+        default=None,
+        metadata=_spec("Scale the content to this shorter side, in pixels", kind=int, unit="pixels", low=1),
     )
     style_size: int | None = field(
         default=512,  # px; about the size of the styles in the AdaIN and WCT papers
-        metadata=_spec("Scale larger styles down to this shorter side; the strokes scale with it", kind=int, low=1),
+        metadata=_spec(
+            "Scale larger styles down to this shorter side; the strokes scale with it", kind=int, unit="pixels", low=1
+        ),
     )
     tile: int | None = field(
         default=None,
@@ -111,6 +135,7 @@ class StyleRequest:
             "Stylize in tiles of this side in pixels: the same picture in less memory; 0 for never",
             unset="only if memory is short",
             kind=int,
+            unit="pixels",
         ),
     )
 

@@ -72,6 +72,8 @@ class Stylizer:
         style: StyleInput | Sequence[StyleInput],
         *,
         alpha: float | None = None,
+        strokes: float | None = None,
+        seed: int | None = None,
         weights: Sequence[float] | None = None,
         masks: Masks | None = None,
         preserve_color: PreserveColor | None = None,
@@ -89,6 +91,8 @@ class Stylizer:
             style: a picture of the same kinds, a style code of this model or its file (.safetensors), or a list of
                 these.
             alpha: see `adain.StyleRequest`.
+            strokes: see `adain.StyleRequest`.
+            seed: see `adain.StyleRequest`.
             weights: see `adain.StyleRequest`.
             masks: see `adain.StyleRequest`.
             preserve_color: see `adain.StyleRequest`.
@@ -108,6 +112,8 @@ class Stylizer:
         """
         keywords = StyleRequest(
             alpha=alpha,
+            strokes=strokes,
+            seed=seed,
             weights=weights,
             masks=masks,
             preserve_color=preserve_color,
@@ -122,7 +128,9 @@ class Stylizer:
             picture, where = _read_content(content, request, len(styles))
         codes = self.codes(styles, request, picture, where, check)
         check()
-        with timed(f"stylize {_size(picture)} pixels with alpha {self.alpha(request):g}"):
+        with timed(
+            f"stylize {_size(picture)} pixels with alpha {self.alpha(request):g}, strokes {self.strokes(request):g}"
+        ):
             rgb = self.stylize_pixels(picture.rgb, codes, request, masks=where, cancel=check)
         return replace(picture, rgb=rgb).to_pil()
 
@@ -135,6 +143,10 @@ class Stylizer:
     def alpha(self, request: StyleRequest) -> float:
         """Return the request's alpha, or else the model's default."""
         return self.model.default_alpha if request.alpha is None else request.alpha
+
+    def strokes(self, request: StyleRequest) -> float:
+        """Return the request's strokes, or else the model's default."""
+        return self.model.default_strokes if request.strokes is None else request.strokes
 
     def stylize_pixels(
         self,
@@ -151,7 +163,7 @@ class Stylizer:
         Args:
             rgb: uint8 (H, W, 3).
             codes: style codes, see `codes`.
-            request: only alpha, weights, tile and luminance are used.
+            request: only alpha, strokes, seed, weights, tile and luminance are used.
             masks: (S, H, W) float32 in [0, 1], one per code. None: the codes are mixed.
             follow: see `adain.engine.loop.stylize`.
             cancel: see `adain.engine.loop.stylize`.
@@ -165,7 +177,15 @@ class Stylizer:
         used = codes if masks is not None or len(codes) == 1 else [mix(codes, request.weights)]
         styles = loop.Styles(tuple(code.arrays for code in used), masks)
         stylized = loop.stylize(
-            self.backend, rgb, styles, self.alpha(request), tile=request.tile, follow=follow, cancel=cancel
+            self.backend,
+            rgb,
+            styles,
+            self.alpha(request),
+            strokes=self.strokes(request),
+            seed=request.seed or 0,
+            tile=request.tile,
+            follow=follow,
+            cancel=cancel,
         )
         if request.preserve_color == "luminance":
             stylized = color.luminance(stylized, rgb)
@@ -174,8 +194,15 @@ class Stylizer:
     def stylize_tensor(
         self, content: NDArray[np.float32], code: StyleCode, request: StyleRequest
     ) -> NDArray[np.float32]:
-        """Stylize (1, 3, H, W) float32 without rounding; see `adain.engine.loop`. Uses only the request's alpha."""
-        return loop.stylize_tensor(self.backend, content, code.arrays, self.alpha(request))
+        """Stylize (1, 3, H, W) float32 without rounding; see `adain.engine.loop`. Uses alpha, strokes and seed."""
+        return loop.stylize_tensor(
+            self.backend,
+            content,
+            code.arrays,
+            self.alpha(request),
+            strokes=self.strokes(request),
+            seed=request.seed or 0,
+        )
 
     def encode_style(self, style: PictureInput, *, size: int | None = StyleRequest.style_size) -> StyleCode:
         """Encode a style, to reuse, mix or save its code.

@@ -65,14 +65,14 @@ def synthesize(
         CancelledError: `cancel` ended the call.
     """
     request = given(request, StyleRequest(weights=weights, style_size=style_size))
-    request.refuse("a texture", "alpha", "masks", "preserve_color", "size")
+    request.refuse("a texture", "alpha", "strokes", "seed", "masks", "preserve_color", "size")
     styles, check = several(style), checker(cancel)
     width, height = _checked_size(size)
     seed = checks.whole("seed", seed)
     _check_model(stylizer)
     stylizer.check(request, len(styles))
     code = mix(stylizer.codes(styles, request, cancel=check), request.weights)
-    request = replace(request, alpha=1.0, weights=None)
+    request = replace(request, alpha=1.0, strokes=0.0, weights=None)
     shape = (height + 2 * MARGIN, width + 2 * MARGIN, 3)
     picture = Image.fromarray(np.random.default_rng(seed).integers(0, 256, shape, np.uint8))
     for _ in range(PASSES):

@@ -70,6 +70,7 @@ class RandomStyle(v2.Transform):  # type: ignore[misc]  # torchvision has no typ
         device: device of the model. CUDA needs workers started by `spawn`.
         weights_dir: see `adain.load`.
         style_size: see `adain.StyleRequest`.
+        strokes: see `adain.StyleRequest`.
         cache: number of encoded styles that each process keeps, the most recently used.
 
     Raises:
@@ -89,6 +90,7 @@ class RandomStyle(v2.Transform):  # type: ignore[misc]  # torchvision has no typ
         device: str = "cpu",
         weights_dir: str | os.PathLike[str] | None = None,
         style_size: int | None = StyleRequest.style_size,
+        strokes: float | None = None,
         cache: int = 1024,
     ) -> None:
         super().__init__()
@@ -96,7 +98,7 @@ class RandomStyle(v2.Transform):  # type: ignore[misc]  # torchvision has no typ
         self.alpha = _checked_range(alpha)
         source = resolve(model)
         self.model = source.model.name
-        self.request = StyleRequest(style_size=style_size)
+        self.request = StyleRequest(style_size=style_size, strokes=strokes)
         self._loading = {"model": source.given, "device": device, "backend": backend, "weights_dir": weights_dir}
         listed = [styles] if isinstance(styles, (str, os.PathLike)) else checks.listed("styles", styles)
         self._styles = _Styles([checks.path("each of styles", each) for each in listed], source.model)

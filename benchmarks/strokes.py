@@ -94,7 +94,7 @@ class Drafted:
     @torch.inference_mode()
     def stylize(self, content: NDArray[np.uint8], code: Any, alpha: float) -> NDArray[np.uint8]:
         """As many drafts as the size asks for."""
-        drafts = draft_count(*content.shape[:2])
+        drafts = draft_count(*content.shape[:2], self._strokes.scale)
         strokes = Strokes(self._strokes.scale, self._strokes.detail, self._strokes.grain, drafts)
         model = DraftAndRevise(self._network, strokes)  # type: ignore[arg-type]
         return to_rgb(model(to_tensor(content), code, alpha), like=content)

@@ -107,7 +107,7 @@ def random_weights(_random_model: tuple[Model, Path], monkeypatch: pytest.Monkey
     """A folder with random weights of the default model, found by everything that looks for weights."""
     row, folder = _random_model
     patched = {**registry.MODELS, row.name: row}
-    for module in ("adain.registry", "adain.cli.models"):  # the second has it by name
+    for module in ("adain.cli.models", "adain.registry"):  # the first has it by name, and must not be imported patched
         monkeypatch.setattr(f"{module}.MODELS", patched)
     monkeypatch.setenv("ADAIN_WEIGHTS_DIR", str(folder))
     return folder

@@ -20,7 +20,7 @@ def film_options(command: Callable[..., _R]) -> Callable[..., _R]:
     for option in reversed(_OPTIONS):
         command = option(command)
     where = ", where no keyframe sets it"
-    names = "alpha", "weights", "preserve_color", "style_size", "tile"
+    names = "alpha", "strokes", "seed", "weights", "preserve_color", "style_size", "tile"
     return request_options(*names, more={"alpha": where, "weights": where})(command)
 
 

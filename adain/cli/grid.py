@@ -31,7 +31,7 @@ __all__ = ["grid"]
 @click.option(
     "--cell", type=click.IntRange(1), default=GRID_CELL, show_default=True, help="Side of a picture on the sheet."
 )
-@request_options("preserve_color", "size", "style_size", defaults={"size": GRID_SIZE})
+@request_options("strokes", "seed", "preserve_color", "size", "style_size", defaults={"size": GRID_SIZE})
 @model_options
 @verbose_option
 def grid(

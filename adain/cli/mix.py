@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="File to write.")
 @click.option("--steps", type=click.IntRange(2), default=MIX_STEPS, show_default=True, help="Results along an edge.")
 @click.option("--names", is_flag=True, help="Write shares in percent over the results, and names over the styles.")
-@request_options("alpha", "preserve_color", "size", "style_size", defaults={"size": MIX_SIZE})
+@request_options("alpha", "strokes", "seed", "preserve_color", "size", "style_size", defaults={"size": MIX_SIZE})
 @model_options
 @verbose_option
 def mix(

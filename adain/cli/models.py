@@ -69,6 +69,7 @@ def show(model: str, weights_dir: Path | None) -> None:
         "fusion": _fusion(row),
         "channels": ", ".join(map(str, shape.widths)),
         "alpha": f"{row.default_alpha:g} unless another is asked for",
+        "strokes": f"{row.default_strokes:g} unless another is asked for",
         "paper": row.paper,
         "weights": f"{row.source}, {row.licence}, {_size(row.bytes)}",
     }

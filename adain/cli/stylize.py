@@ -47,6 +47,8 @@ logger = logging.getLogger(__name__)
 @alphas_option("a result each")
 @mask_options()
 @request_options(
+    "strokes",
+    "seed",
     "weights",
     "preserve_color",
     "size",

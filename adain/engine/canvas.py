@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from adain.engine import strokes
 from adain.engine.framing import Box, Framing
-from adain.engine.strokes import BLOCK, enlarged, padded, padded_size
+from adain.engine.strokes import BLOCK, draft_size, enlarged, padded, padded_size
 from adain.engine.tiles import Tile
 from adain.images.arrays import bands, from_tensor, to_tensor
 
@@ -110,44 +110,32 @@ class Composed:
         detail: float,
     ) -> None:
         self._content = content
-        self._coarse = np.float32(share) * (
-            np.clip(draft, 0, 1) - np.float32(detail) * shrunk
-        )  # resizing is linear: once for both
-        self._fine = 1 - share + share * detail
+        # Resizing is linear: once for draft and shrunk content.
+        self._coarse = np.float32(share) * (np.clip(draft, 0, 1) - np.float32(detail) * shrunk)
+        self._fine = np.float32(1 - share + share * detail)
         self.shape = padded_size(*content.shape)
 
     def read(self, part: Box) -> NDArray[np.float32]:
         """See `Source.read`."""
         top, left, bottom, right = part
+        rows, columns = self._content.shape
         blocks = top // BLOCK, left // BLOCK, -(-bottom // BLOCK), -(-right // BLOCK)
-        above, before = blocks[0] * BLOCK, blocks[1] * BLOCK
-        box = (
-            above,
-            before,
-            min(blocks[2] * BLOCK, self._content.shape[0]),
-            min(blocks[3] * BLOCK, self._content.shape[1]),
-        )
-        values = enlarged(self._coarse, blocks)[None] + np.float32(self._fine) * padded(self._content.read(box))
-        inside = values[:, :, top - above : bottom - above, left - before : right - before]
-        return np.clip(inside, 0, 1)
+        above, before, below, beyond = (BLOCK * block for block in blocks)
+        content = padded(self._content.read((above, before, min(below, rows), min(beyond, columns))))
+        values = enlarged(self._coarse, blocks)[None] + self._fine * content
+        return np.clip(values[:, :, top - above : bottom - above, left - before : right - before], 0, 1)
 
 
 def shrunk(source: Source) -> NDArray[np.float32]:
     """A picture or masks at the size of a draft, (C, h, w); read in bands, because a picture can be large."""
-    rows = padded_size(*source.shape)[0]
-    width = source.shape[1]
-    bands_of_rows = []
-    for top in range(0, rows, _BAND):
-        bottom = min(top + _BAND, rows)
-        begin, end = max(top - BLOCK, 0), min(bottom + BLOCK, rows)
-        band = strokes.shrunk(source.read((begin, 0, min(end, source.shape[0]), width))[0])
-        bands_of_rows.append(band[:, _smaller(top - begin) : _smaller(bottom - begin)])
-    return np.concatenate(bands_of_rows, axis=1)
-
-
-def _smaller(rows: int) -> int:
-    """Rows of a draft, from rows of its picture, a multiple of 8."""
-    return rows // BLOCK * strokes.SCALE[0]
+    height, width = source.shape
+    found = []
+    for top in range(0, height, _BAND):
+        begin, bottom = max(top - BLOCK, 0), min(top + _BAND, height)
+        band = strokes.shrunk(source.read((begin, 0, min(bottom + BLOCK, height), width))[0])
+        (first, _), (last, _) = (draft_size(row - begin, width) for row in (top, bottom))
+        found.append(band[:, first:last])
+    return np.concatenate(found, axis=1)
 
 
 class Between:
@@ -195,9 +183,16 @@ class Result:
         self.rgb[top:bottom, left:right] = from_tensor(values)
 
 
-def seen(source: Source, tile: Tile, framing: Framing, context: int) -> NDArray[np.float32]:
-    """A tile's window of a framed picture, with `context` pixels around it; see `Framing.framed`."""
-    fitting = framing.fitting(*source.shape)
+def seen(source: Source, fitting: tuple[int, int], tile: Tile, framing: Framing, context: int) -> NDArray[np.float32]:
+    """A tile's window of a framed picture, with `context` pixels around it.
+
+    Args:
+        source: the picture or masks; the last row and column are repeated up to `fitting`.
+        fitting: height and width that the network takes, see `Framing.fitting`.
+        tile: which window.
+        framing: of the stage.
+        context: pixels around the window.
+    """
     begins = [begin - framing.margin - context for begin in tile.window[:2]]
     ends = [end - framing.margin + context for end in tile.window[2:]]
     (top, left), (bottom, right) = (max(begin, 0) for begin in begins), map(min, ends, fitting)

@@ -74,6 +74,7 @@ def fitting(sides: Sequence[int], multiple: int, minimum: int) -> tuple[int, int
 
 
 def repeated(picture: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
-    """Pad a picture (N, C, H, W) to a height and width by repeating its last row and column."""
-    below, right = height - picture.shape[2], width - picture.shape[3]
-    return np.pad(picture, ((0, 0), (0, 0), (0, below), (0, right)), mode="edge") if below or right else picture
+    """Pad pictures (..., H, W) to a height and width by repeating their last row and column."""
+    below, right = height - picture.shape[-2], width - picture.shape[-1]
+    others = [(0, 0)] * (picture.ndim - 2)
+    return np.pad(picture, (*others, (0, below), (0, right)), mode="edge") if below or right else picture

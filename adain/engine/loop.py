@@ -118,36 +118,35 @@ class _Levels:
 
     def run(self, picture: canvas.Source, target: canvas.Target) -> None:
         """From the smallest copy of the picture to the picture itself."""
-        copies, styles = [picture], [self.styles]
+        contents, copies, styles = [picture], list[canvas.Floats](), [self.styles]
         for _ in range(drafts.draft_count(*picture.shape) if self.strokes else 0):
-            copies.append(canvas.Floats(canvas.shrunk(copies[-1])))
+            copies.append(canvas.Floats(canvas.shrunk(contents[-1])))
+            contents.append(copies[-1])
             styles.append(styles[-1].shrunk())
         share, detail = drafts.shares(self.strokes)
-        source = self._grainy(copies[-1]) if len(copies) > 1 else picture
-        for level in range(len(copies) - 1, 0, -1):
-            small = copies[level]
-            assert isinstance(small, canvas.Floats)
-            draft = canvas.Floats(np.empty_like(small.values))
+        detail = 1 - self.alpha * (1 - detail)  # with alpha 0 the result is the content
+        source = self._grainy(copies[-1]) if copies else picture
+        for level in range(len(copies), 0, -1):
+            copy = copies[level - 1]
+            draft = canvas.Floats(np.empty_like(copy.values))
             self._level(level, source, draft, styles[level])
-            lost = 1 - self.alpha * (1 - detail)
-            source = canvas.Composed(copies[level - 1], small.values, draft.values, share, lost)
+            source = canvas.Composed(contents[level - 1], copy.values, draft.values, share, detail)
         self._level(0, source, target, self.styles)
 
-    def _grainy(self, copy: canvas.Source) -> canvas.Source:
-        """The smallest copy with grain. With alpha 0 there is none, because the result is then the content."""
-        assert isinstance(copy, canvas.Floats)
+    def _grainy(self, copy: canvas.Floats) -> canvas.Source:
+        """The smallest copy with grain. With alpha 0 there is none."""
         noise = drafts.grain(*copy.shape, drafts.offset(self.seed))
         return canvas.Floats(copy.values + np.float32(self.alpha * drafts.GRAIN) * noise)
 
     def _level(self, level: int, source: canvas.Source, target: canvas.Target, styles: Styles) -> None:
         """Stylize one copy of the picture, or the picture."""
-        if self.cancel is not None:
-            self.cancel()
         height, width = source.shape
         side = choose(self.tile, self.backend, (width, height), 0 if styles.masks is None else len(styles.masks))
         if side is not None:
             logger.info("%d x %d pixels in tiles of up to %d x %d", width, height, side, side)
         elif self.follow is None:
+            if self.cancel is not None:
+                self.cancel()
             _whole(self.backend, source, target, styles, self.alpha)
             return
         _Stages(self.backend, styles, self.alpha, level, side, self.follow, self.cancel).run(source, target)
@@ -188,15 +187,16 @@ class _Stages:
     def run(self, source: canvas.Source, target: canvas.Target) -> None:
         stages = self.backend.stages
         for position, stage in enumerate(stages):
-            last = position + 1 == len(stages)
-            fitting = self.backend.framing(stage).fitting(*source.shape)
-            between = canvas.Between(fitting, exact=self.side is None) if not last else None
-            self._stage(position, stage, source, target if between is None else between)
-            source = source if between is None else between
+            if position + 1 == len(stages):
+                self._stage(position, stage, source, target)
+                return
+            between = canvas.Between(self._fitting(stage, source), exact=self.side is None)
+            self._stage(position, stage, source, between)
+            source = between
 
     def _stage(self, position: int, stage: Stage, source: canvas.Source, target: canvas.Target) -> None:
         framing = self.backend.framing(stage)
-        rows, columns = (side + 2 * framing.margin for side in framing.fitting(*source.shape))
+        rows, columns = (side + 2 * framing.margin for side in self._fitting(stage, source))
         overlap = framing.encoder_band + framing.decoder_band
         parts = list(tiles((rows, columns), self.side or max(rows, columns), overlap, framing.multiple))
         kept, found = self._encoded(stage, source, parts)
@@ -228,12 +228,12 @@ class _Stages:
     def _encode(self, stage: Stage, source: canvas.Source, tile: Tile) -> tuple[Maps, list[Moments]]:
         """A tile's maps, and its moments: first of each region, if there are masks, then of all pixels."""
         self._check()
-        framing = self.backend.framing(stage)
-        _, inside = canvas.place(tile, framing, framing.fitting(*source.shape))
+        framing, fitting = self.backend.framing(stage), self._fitting(stage, source)
+        _, inside = canvas.place(tile, framing, fitting)
         weights = canvas.core_weights(tile, inside)
         if (masks := self._masks(stage, source, tile)) is not None:
             weights = np.concatenate([masking.shares(masks[0])[None] * weights, weights], axis=1)
-        return self.backend.encode(canvas.seen(source, tile, framing, framing.context), stage, weights)
+        return self.backend.encode(canvas.seen(source, fitting, tile, framing, framing.context), stage, weights)
 
     def _decode(
         self, stage: Stage, source: canvas.Source, tile: Tile, maps: Maps, found: Sequence[Moments]
@@ -250,9 +250,12 @@ class _Stages:
         """The masks in a tile's window, (1, S, h, w)."""
         if self.styles.masks is None:
             return None
-        framing = self.backend.framing(stage)
-        masks = repeated(self.styles.masks[None], *source.shape)[0]
-        return canvas.seen(canvas.Floats(masks), tile, framing, 0)
+        masks, framing = canvas.Floats(self.styles.masks), self.backend.framing(stage)
+        return canvas.seen(masks, self._fitting(stage, source), tile, framing, 0)
+
+    def _fitting(self, stage: Stage, source: canvas.Source) -> tuple[int, int]:
+        """The size that a stage's network takes the source at."""
+        return self.backend.framing(stage).fitting(*source.shape)
 
     def _check(self) -> None:
         if self.cancel is not None:

@@ -19,6 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from adain.engine.framing import Box, fitting, repeated
+
 __all__ = [
     "BLOCK",
     "FULL",
@@ -68,9 +70,9 @@ def shares(strokes: float) -> tuple[float, float]:
     return min(1.0, strokes / FULL), 1 - LOST * strokes
 
 
-def draft_count(height: int, width: int) -> int:
+def draft_count(height: int, width: int, scale: tuple[int, int] = SCALE) -> int:
     """The number of drafts that bring the shorter side near 200 px; at least 1."""
-    up, down = SCALE
+    up, down = scale
     return max(1, round(math.log(min(height, width) / _COARSEST) / math.log(down / up)))
 
 
@@ -83,7 +85,7 @@ def draft_size(height: int, width: int) -> tuple[int, int]:
 
 def padded_size(height: int, width: int) -> tuple[int, int]:
     """Height and width as multiples of 8, rounded up."""
-    return -(-height // BLOCK) * BLOCK, -(-width // BLOCK) * BLOCK
+    return fitting((height, width), BLOCK, 0)
 
 
 def fitting_both(multiple: int, minimum: int) -> tuple[int, int]:
@@ -107,7 +109,7 @@ def shrunk(picture: NDArray[np.float32]) -> NDArray[np.float32]:
     return _resized(padded(picture), up, down)
 
 
-def enlarged(picture: NDArray[np.float32], part: tuple[int, int, int, int]) -> NDArray[np.float32]:
+def enlarged(picture: NDArray[np.float32], part: Box) -> NDArray[np.float32]:
     """Enlarge a part of pictures (..., h, w), bicubic.
 
     Args:
@@ -129,9 +131,7 @@ def enlarged(picture: NDArray[np.float32], part: tuple[int, int, int, int]) -> N
 
 def padded(picture: NDArray[np.float32]) -> NDArray[np.float32]:
     """Repeat the last row and column of pictures (..., H, W) up to multiples of 8."""
-    below, right = (-side % SCALE[1] for side in picture.shape[-2:])
-    beyond = [(0, 0)] * (picture.ndim - 2)
-    return np.pad(picture, (*beyond, (0, below), (0, right)), mode="edge") if below or right else picture
+    return repeated(picture, *padded_size(*picture.shape[-2:]))
 
 
 def _resized(picture: NDArray[np.float32], up: int, down: int) -> NDArray[np.float32]:

@@ -174,6 +174,7 @@ def _info(
         size_multiple=multiple,
         size_minimum=minimum,
         default_alpha=model.default_alpha,
+        default_strokes=model.default_strokes,
         licence=model.licence,
         paper=model.paper,
         weights_sha256=hashes,

@@ -45,6 +45,8 @@ def grid(
     styles: Paths,
     *,
     alphas: Sequence[float] = (),
+    strokes: float | None = None,
+    seed: int | None = None,
     preserve_color: PreserveColor | None = None,
     size: int | None = GRID_SIZE,
     style_size: int | None = StyleRequest.style_size,
@@ -60,10 +62,12 @@ def grid(
         contents: files, folders and patterns, as for `stylize_many`.
         styles: files, folders and patterns, as for `stylize_many`.
         alphas: strengths of the style in [0, 1]; a column for each. Empty: the model's own default.
+        strokes: see `adain.StyleRequest`.
+        seed: see `adain.StyleRequest`.
         preserve_color: see `adain.StyleRequest`.
         size: see `adain.StyleRequest`; the results are shrunk to `cell` afterwards.
         style_size: see `adain.StyleRequest`.
-        request: replaces `preserve_color` to `style_size`; without weights and masks.
+        request: replaces `strokes` to `style_size`; without weights and masks.
         cell: side in pixels of the square that each picture is shrunk into.
         progress: as for `stylize_many`.
         cancel: as for a `Stylizer`.
@@ -73,7 +77,7 @@ def grid(
             large.
         CancelledError: `cancel` ended the call.
     """
-    keywords = StyleRequest(preserve_color=preserve_color, size=size, style_size=style_size)
+    keywords = StyleRequest(strokes=strokes, seed=seed, preserve_color=preserve_color, size=size, style_size=style_size)
     request = given(request, keywords, StyleRequest(size=GRID_SIZE))
     request.refuse("a contact sheet", "weights", "masks")
     stylizer.check(request, 1)

@@ -60,6 +60,8 @@ def stylize_many(
     alphas: Sequence[float] = (),
     weights: Sequence[float] | None = None,
     masks: Masks | None = None,
+    strokes: float | None = None,
+    seed: int | None = None,
     preserve_color: PreserveColor | None = None,
     size: int | None = None,
     style_size: int | None = StyleRequest.style_size,
@@ -88,6 +90,8 @@ def stylize_many(
         alphas: strengths of the style in [0, 1]; a result for each. Empty: the model's own default.
         weights: one per style: all styles are mixed with these shares. None: a result for each style.
         masks: one per style, or "subject": all styles go into every result; see `adain.StyleRequest`.
+        strokes: see `adain.StyleRequest`.
+        seed: see `adain.StyleRequest`.
         preserve_color: see `adain.StyleRequest`.
         size: see `adain.StyleRequest`.
         style_size: see `adain.StyleRequest`.
@@ -109,7 +113,14 @@ def stylize_many(
         CancelledError: `cancel` ended the run.
     """
     keywords = StyleRequest(
-        weights=weights, masks=masks, preserve_color=preserve_color, size=size, style_size=style_size, tile=tile
+        weights=weights,
+        masks=masks,
+        strokes=strokes,
+        seed=seed,
+        preserve_color=preserve_color,
+        size=size,
+        style_size=style_size,
+        tile=tile,
     )
     request, output = given(request, keywords), checks.path("output", output)
     checks.callback("progress", progress)

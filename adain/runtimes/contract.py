@@ -156,6 +156,8 @@ class GraphInfo:
         size_multiple: pixels; both sides of a picture must be divisible by it.
         size_minimum: pixels; the smallest side of a picture.
         default_alpha: the model's default strength of style.
+        default_strokes: the model's default width of the brush, for a host that drafts (`adain.engine.strokes`); 0 in
+            files that do not say.
         licence: of the weights, an SPDX expression.
         paper: authors, year, arXiv id.
         weights_sha256: hash of the weights file of each role, 64 hex digits each.
@@ -183,6 +185,7 @@ class GraphInfo:
     adain_version: str
     stage: str | None = None
     framing: Framing | None = None
+    default_strokes: float = 0.0
     contract: int = CONTRACT_VERSION
 
     @property
@@ -248,6 +251,7 @@ class GraphInfo:
             code_digest=text["code_digest"],
             adain_version=text["adain_version"],
             stage=text.get("stage"),
+            default_strokes=float(text.get("default_strokes", 0.0)),
             framing=Framing(**json.loads(text["framing"])) if "framing" in text else None,
         )
 

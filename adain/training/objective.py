@@ -144,12 +144,17 @@ class Objective:
             parts["contrast"] = stroke_losses.contrast(result, style)
         if self.recipe.flat_contrast and own < content.shape[0]:  # a picture in its own style stays as smooth as it is
             parts["flat_contrast"] = stroke_losses.flat_contrast(result[own:], content[own:], style[own:])
+        if self.recipe.halo:
+            parts["halo"] = stroke_losses.halo(result, content)
         if self.recipe.half_size:
-            parts["half_size"] = self._half_size(stroke_losses.halved(result), stroke_losses.halved(style))
+            parts["half_size"] = self._shrunk(result, style, 2)
+        if self.recipe.quarter_size:
+            parts["quarter_size"] = self._shrunk(result, style, 4)
         return parts
 
-    def _half_size(self, result: Tensor, style: Tensor) -> Tensor:
-        """The weighted style losses of small pictures, in which the network's layers see twice as much."""
+    def _shrunk(self, result: Tensor, style: Tensor, factor: int) -> Tensor:
+        """The weighted style losses of smaller pictures, in which the network's layers see more."""
+        result, style = (stroke_losses.shrunk(each, factor) for each in (result, style))
         recipe = self.recipe
         layers = {*(recipe.style_layers if recipe.style else ()), *recipe.stroke_layers}
         with torch.no_grad():

@@ -60,6 +60,7 @@ class StepLoss:
             style: (N, 3, H, W) in [0, 1].
             step: the step's number from 0; it decides the phase and the noise.
         """
+        torch.manual_seed(self._seed + step)  # of the filters of `sliced`
         phase = phase_index(self._phases, step)
         drafting = partial(DraftAndRevise, strokes=self._strokes)
         whole = _NetworkAndLosses(network, self._objectives[phase], self._device, self._precision, drafting)

@@ -6,7 +6,6 @@ What they are on a picture is in `adain.metrics_strokes`. All are means over the
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -15,7 +14,7 @@ from torch.nn import functional as F
 from adain import metrics_strokes
 from adain.nn.operators import Operators
 
-__all__ = ["contrast", "covariance", "flat_contrast", "halved", "over_layers", "sliced"]
+__all__ = ["contrast", "covariance", "flat_contrast", "halo", "over_layers", "shrunk", "sliced"]
 
 _OPERATORS = Operators()
 _BANDS = 4  # 1 to 8 px: a crop holds few pixels of wider ones
@@ -34,15 +33,13 @@ def covariance(features: Tensor, style: Tensor) -> Tensor:
 
 
 def sliced(features: Tensor, style: Tensor) -> Tensor:
-    """Sliced Wasserstein distance of 3 x 3 patches, (N, C, h, w) each: `metrics_strokes.sliced_distance`."""
+    """Sliced Wasserstein distance of 3 x 3 patches, (N, C, h, w) each: `metrics_strokes.sliced_distance`.
+
+    Its filters are drawn anew at each call, from torch's own generator: a fixed few can be pleased without the rest.
+    """
     with torch.autocast(features.device.type, enabled=False):
-        filters = _filters(features.shape[1], features.device)
+        filters = metrics_strokes.slices(features.shape[1], seed=None, device=features.device)
         return metrics_strokes.sliced_distance(features.float(), style.float(), filters).mean()
-
-
-@lru_cache(maxsize=4)
-def _filters(channels: int, device: torch.device) -> Tensor:
-    return metrics_strokes.slices(channels, seed=1).to(device)  # others than those of the report
 
 
 def contrast(picture: Tensor, style: Tensor) -> Tensor:
@@ -66,6 +63,17 @@ def flat_contrast(picture: Tensor, content: Tensor, style: Tensor) -> Tensor:
     return torch.stack(differences).mean()
 
 
+def halo(picture: Tensor, content: Tensor) -> Tensor:
+    """A light or dark rim that a content does not have: `metrics_strokes.halo` at a quarter of the size, in [0, 1].
+
+    Args:
+        picture: (N, 3, H, W), the result.
+        content: (N, 3, H, W) in [0, 1].
+    """
+    with torch.autocast(picture.device.type, enabled=False):
+        return metrics_strokes.quick_halo(picture.float(), content.float()).mean()
+
+
 def over_layers(
     loss: Callable[[Tensor, Tensor], Tensor],
     found: Mapping[str, Tensor],
@@ -76,6 +84,6 @@ def over_layers(
     return torch.stack([loss(found[name], wanted[name]) for name in layers]).mean()
 
 
-def halved(picture: Tensor) -> Tensor:
-    """A picture (N, 3, H, W) at half its size."""
-    return F.avg_pool2d(picture, 2)
+def shrunk(picture: Tensor, factor: int) -> Tensor:
+    """A picture (N, 3, H, W), its sides divided by `factor`."""
+    return F.avg_pool2d(picture, factor)

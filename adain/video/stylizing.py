@@ -62,6 +62,8 @@ def stylize(
     masks: Masks | None = None,
     keyframes: str | Sequence[Keyframe] = (),
     smoothing: float = SMOOTHING,
+    strokes: float | None = None,
+    seed: int | None = None,
     preserve_color: PreserveColor | None = None,
     style_size: int | None = StyleRequest.style_size,
     tile: int | None = None,
@@ -89,10 +91,13 @@ def stylize(
             shorter, its last frame stays, with a warning.
         keyframes: changes over time; see `adain.video.keyframes`. With masks, only alpha may change.
         smoothing: time constant in seconds for averaging the content's statistics; 0 for none.
+        strokes: see `adain.StyleRequest`.
+        seed: see `adain.StyleRequest`.
         preserve_color: see `adain.StyleRequest`.
         style_size: see `adain.StyleRequest`.
         tile: see `adain.StyleRequest`.
-        request: replaces `alpha`, `weights`, `masks`, `preserve_color`, `style_size` and `tile`; without size.
+        request: replaces `alpha`, `weights`, `masks`, `strokes`, `seed`, `preserve_color`, `style_size` and `tile`;
+            without size.
         rate: frames per second of a folder of frames. None: 25.
         sound: whether to copy the sound.
         progress: called after each frame.
@@ -106,7 +111,14 @@ def stylize(
         CancelledError: `cancel` ended the call.
     """
     keywords = StyleRequest(
-        alpha=alpha, weights=weights, masks=masks, preserve_color=preserve_color, style_size=style_size, tile=tile
+        alpha=alpha,
+        weights=weights,
+        masks=masks,
+        strokes=strokes,
+        seed=seed,
+        preserve_color=preserve_color,
+        style_size=style_size,
+        tile=tile,
     )
     request = given(request, keywords)
     into, out = checks.path("source", source), checks.path("output", output)

@@ -57,7 +57,7 @@ def test_a_folder_of_codes_of_other_weights_is_not_continued(model: Path, painti
     assert run("encode", painting_file, "-o", folder).exit_code == 0
     result = run("encode", painting_file, "-o", folder, "--model", model, "--device", "cpu")
     assert result.exit_code == 1
-    assert "is a style code of adain-slim (weights 2ccb60bf), not of model (weights" in result.output
+    assert "is a style code of adain-slim (weights b4c044a5), not of model (weights" in result.output
 
 
 @pytest.mark.heavy

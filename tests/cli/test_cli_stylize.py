@@ -66,8 +66,19 @@ def test_it_writes_what_the_python_call_returns(photo_file: Path, painting_file:
 def test_every_option_reaches_the_stylizer(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, photo_file: Path, painting_file: Path, out: Path
 ) -> None:
-    options = "--model wct-vgg19 --alpha 0.3 --size 256 --style-size 128 --preserve-color coral --tile 64 --device cpu"
-    other = ["--runtime", "torch", "--precision", "fp32", "--weights-dir", tmp_path]
+    options = "--model wct-vgg19 --alpha 0.3 --strokes 0.7 --seed 4 --size 256 --style-size 128 --tile 64"
+    other = [
+        "--preserve-color",
+        "coral",
+        "--device",
+        "cpu",
+        "--runtime",
+        "torch",
+        "--precision",
+        "fp32",
+        "--weights-dir",
+        tmp_path,
+    ]
     seen = asked_for(monkeypatch, photo_file, painting_file, "-o", out, *options.split(), *other)
     assert callable(seen.pop("progress"))
     assert seen == {
@@ -75,6 +86,8 @@ def test_every_option_reaches_the_stylizer(
         "style": [painting_file],
         "model": "wct-vgg19",
         "alpha": 0.3,
+        "strokes": 0.7,
+        "seed": 4,
         "weights": None,
         "masks": None,
         "size": 256,
@@ -129,7 +142,13 @@ def test_verbose_says_device_weights_sizes_and_times(
 ) -> None:
     result = run(photo_file, painting_file, "-o", out, "--device", "cpu", "-v")
     assert result.stdout == ""
-    for said in ("on cpu", str(random_weights / "adain-slim.safetensors"), "48 x 36 pixels", "alpha 1: ", str(out)):
+    for said in (
+        "on cpu",
+        str(random_weights / "adain-slim.safetensors"),
+        "48 x 36 pixels",
+        "alpha 1, strokes ",
+        str(out),
+    ):
         assert said in result.stderr
 
 

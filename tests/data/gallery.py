@@ -1,8 +1,10 @@
-"""Make `gallery.jpg`: four photographs in six styles, with the model that ships.
+"""Make the pictures that show what the models that ship can do.
 
     python tests/data/gallery.py
 
-Photographs are free (README.md beside this file says whose they are), the styles are painted by code.
+`result.jpg` is a photograph, a style and the result; `scale.jpg` the same with more and more strokes; `gallery.jpg`
+four photographs in six styles. Photographs are free (README.md beside this file says whose they are), the styles are
+painted by code.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import paintings
 from PIL import Image
 
 import adain
+from adain import sheets
 from adain.jobs import grid
 
 HERE = Path(__file__).resolve().parent
@@ -30,7 +33,27 @@ STYLES: dict[str, Callable[[], Image.Image]] = {
     "marbling": paintings.marbling,
 }
 CELL = 224  # px; side of a picture on the sheet
-LIMIT = 600_000  # bytes of the JPEG
+LIMIT = 600_000  # bytes of a JPEG
+SCALE = (0.0, 0.25, 0.5, 0.75, 1.0)  # strokes in `scale.jpg`
+
+
+def result() -> Image.Image:
+    """A photograph, a style, and the photograph in that style."""
+    with Image.open(HERE / "astronaut.jpg") as photo:
+        content, style = photo.convert("RGB"), paint.paint()
+        return sheets.compare(content, [sheets.Cell(style, "style")], adain.load(device="cpu")(content, style))
+
+
+def scale() -> Image.Image:
+    """One photograph in one style, with more and more strokes."""
+    stylizer, style = adain.load(device="cpu"), paint.paint()
+    with Image.open(HERE / "chelsea.jpg") as photo:
+        content = photo.convert("RGB")
+    code = stylizer.encode_style(style)
+    strip = sheets.ContactSheet(1, len(SCALE), CELL)
+    for column, strokes in enumerate(SCALE):
+        strip.put(0, column, sheets.Cell(stylizer(content, code, strokes=strokes), f"strokes {strokes:g}"))
+    return strip.picture
 
 
 def sheet() -> Image.Image:
@@ -62,6 +85,7 @@ def _square(picture: Image.Image) -> Image.Image:
 
 
 if __name__ == "__main__":
-    content = jpeg(sheet(), LIMIT)
-    (HERE / "gallery.jpg").write_bytes(content)
-    print(f"gallery.jpg: {len(content):,} bytes")
+    for name, made in (("result.jpg", result()), ("scale.jpg", scale()), ("gallery.jpg", sheet())):
+        content = jpeg(made, LIMIT)
+        (HERE / name).write_bytes(content)
+        print(f"{name}: {len(content):,} bytes")

@@ -183,7 +183,7 @@ def test_a_tile_without_its_neighbours_statistics_would_show() -> None:
 def test_statistics_that_follow_a_film_are_asked_for_by_stage_and_region(regions: bool) -> None:
     rgb, asked = photo(64, 48), []
 
-    def follow(key: tuple[int, int], found: Moments) -> Moments:
+    def follow(key: tuple[int, int, int], found: Moments) -> Moments:
         asked.append(key)
         return found
 
@@ -191,7 +191,46 @@ def test_statistics_that_follow_a_film_are_asked_for_by_stage_and_region(regions
     followed = stylize(Blur(margin=4, context=2), rgb, styles, 1.0, follow=follow)
     whole = stylize(Blur(margin=4, context=2), rgb, styles, 1.0)
     assert np.abs(followed.astype(int) - whole).max() <= 1
-    assert asked == [(stage, region) for stage in range(2) for region in range(3 if regions else 1)]
+    assert asked == [(0, stage, region) for stage in range(2) for region in range(3 if regions else 1)]
+
+
+@pytest.mark.parametrize("regions", [False, True])
+@pytest.mark.parametrize("size", [(64, 48), (61, 47)])
+def test_with_strokes_tiles_and_films_give_the_whole_pictures_result(size: tuple[int, int], regions: bool) -> None:
+    backend, rgb = Blur(margin=4, context=2), photo(*size)
+    styles = two_regions(size) if regions else Styles((CODE,))
+    whole = stylize(backend, rgb, styles, 1.0, strokes=0.5)
+    tiled = stylize(backend, rgb, styles, 1.0, strokes=0.5, tile=32)
+    followed = stylize(backend, rgb, styles, 1.0, strokes=0.5, follow=lambda key, found: found)
+    assert np.abs(tiled.astype(int) - whole).max() <= 1
+    assert np.abs(followed.astype(int) - whole).max() <= 1
+
+
+def test_a_large_picture_is_drafted_several_times_from_small_to_large() -> None:
+    backend = Blur()
+    stylize(backend, photo(1700, 1000), Styles((CODE,)), 1.0, strokes=0.5, tile=0)
+    assert [shape[2:] for shape in backend.encoded[::2]] == [(144, 240), (376, 640), (1000, 1704)]
+
+
+def test_films_follow_each_level_of_a_picture_by_itself() -> None:
+    asked = []
+
+    def follow(key: tuple[int, int, int], found: Moments) -> Moments:
+        asked.append(key)
+        return found
+
+    stylize(Blur(), photo(64, 48), Styles((CODE,)), 1.0, strokes=0.5, follow=follow)
+    assert asked == [(1, 0, 0), (1, 1, 0), (0, 0, 0), (0, 1, 0)]
+
+
+def test_strokes_of_0_are_one_pass_and_a_seed_changes_only_the_grain() -> None:
+    rgb, styles = photo(64, 48), Styles((CODE,))
+    plain = stylize(Blur(), rgb, styles, 1.0)
+    assert np.array_equal(stylize(Blur(), rgb, styles, 1.0, strokes=0.0, seed=3), plain)
+    first, again, other = (stylize(Blur(), rgb, styles, 1.0, strokes=1.0, seed=seed) for seed in (1, 1, 2))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+    assert not np.array_equal(first, plain)
 
 
 def test_a_call_can_be_ended_between_tiles_and_stages() -> None:

@@ -296,4 +296,4 @@ def test_each_step_is_logged_with_its_time(stylizer: Stylizer, caplog: pytest.Lo
         stylizer(photo(), painting())
     said = "\n".join(caplog.messages)
     assert "encode a style of 40 x 40 pixels: 0." in said
-    assert "stylize 48 x 36 pixels with alpha 1: 0." in said
+    assert "stylize 48 x 36 pixels with alpha 1, strokes 0: 0." in said

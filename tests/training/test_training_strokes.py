@@ -6,6 +6,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs the torch extra")
 
+from adain import metrics_strokes  # noqa: E402
 from adain.errors import InputError  # noqa: E402
 from adain.training import recipe as recipes  # noqa: E402
 from adain.training import stroke_losses  # noqa: E402
@@ -69,11 +70,12 @@ def test_the_objective_has_each_stroke_loss_that_has_a_weight():
     torch.testing.assert_close(total, 2 * torch.stack(list(parts.values())).sum())
 
 
-def test_at_half_size_the_style_losses_are_weighted_as_at_full_size():
+def test_at_half_size_the_style_losses_are_weighted_as_at_full_size(monkeypatch):
     content, style = torch.rand(2, 2, 3, 64, 64)
     weighted = recipe(style=3.0, covariance=2.0, sliced=4.0, half_size=0.5)
+    monkeypatch.setattr(metrics_strokes, "slices", lambda channels, **own: torch.ones(4, channels, 3, 3))  # in both
     _, parts = Objective(weighted, features)(Copy(), content, style)
-    small = [stroke_losses.halved(picture) for picture in (content, style)]
+    small = [stroke_losses.shrunk(picture, 2) for picture in (content, style)]
     _, of_small = Objective(weighted, features)(Copy(), *small)
     expected = sum(getattr(weighted, name) * of_small[name] for name in ("style", "covariance", "sliced"))
     torch.testing.assert_close(parts["half_size"], expected)
@@ -97,3 +99,21 @@ def test_a_picture_in_its_own_style_need_not_be_filled():
 def test_a_wrong_draft_is_refused(strokes, message):
     with pytest.raises(InputError, match=message):
         recipes.parse({**PHASES, "strokes": strokes})
+
+
+def test_a_rim_around_a_thing_is_a_loss_and_the_content_itself_is_none():
+    content = torch.full((2, 3, 96, 96), 0.2)
+    content[:, :, 32:64, 32:64] = 0.8
+    rim = content.clone()
+    rim[:, :, 24:72, 24:72] += 0.2
+    rim[:, :, 32:64, 32:64] = 0.8
+    assert stroke_losses.halo(content, content) == 0
+    assert stroke_losses.halo(rim, content) > 0.02
+
+
+def test_quarter_size_is_half_size_twice():
+    content, style = torch.rand(2, 1, 3, 128, 128)
+    halves = [stroke_losses.shrunk(picture, 2) for picture in (content, style)]
+    _, parts = Objective(recipe(style=3.0, quarter_size=0.5), features)(Copy(), content, style)
+    _, of_half = Objective(recipe(style=3.0, half_size=0.5), features)(Copy(), *halves)
+    torch.testing.assert_close(parts["quarter_size"], of_half["half_size"])

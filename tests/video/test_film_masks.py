@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pictures import painting, photo
 from PIL import Image
 
-from adain import ImageError, InputError, StyleRequest, registry
+from adain import ImageError, InputError, StyleRequest
 from adain.stylizer import Stylizer
 from adain.video import stylize
 from adain.video.clip import Frame
@@ -29,7 +29,7 @@ LEFT[:, :24] = True
 
 @pytest.fixture
 def stylizer() -> Stylizer:
-    return Stylizer(registry.get(registry.DEFAULT), MeanBackend())
+    return Stylizer(MeanBackend.model, MeanBackend())
 
 
 STYLES = [painting(seed=1), painting(seed=2)]

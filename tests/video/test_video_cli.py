@@ -17,7 +17,7 @@ from pictures import photo
 from PIL import Image
 
 import adain
-from adain import loading, registry
+from adain import loading
 from adain.cli.main import main
 from adain.cli.video import video
 from adain.engine.backend import Maps
@@ -60,7 +60,7 @@ def backend(monkeypatch: pytest.MonkeyPatch) -> MeanBackend:
 
 
 def _loaded(monkeypatch: pytest.MonkeyPatch, network: MeanBackend) -> MeanBackend:
-    stylizer = Stylizer(registry.get(registry.DEFAULT), network)
+    stylizer = Stylizer(MeanBackend.model, network)
     monkeypatch.setattr(loading, "load", lambda *args, **options: stylizer)
     return network
 
