@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,12 +13,10 @@ from numpy.typing import NDArray
 from peers.checkout import digest, to_rgb, to_tensor
 from peers.collab_distill import CollabDistill
 from peers.microast import MicroAST
-from safetensors import SafetensorError, safe_open
 
-from adain import load, registry, weights
+from adain import load, registry, trained, weights
 from adain.errors import AdainError
-from adain.training import networks
-from adain.training.recipe import NetworkRecipe
+from adain.nn import build
 
 
 class Candidate(Protocol):
@@ -88,11 +85,8 @@ class Checkpoint:
         self.name = f"{file.absolute().parent.name}-{file.stem}"
         self.weights = digest([file])
         try:
-            with safe_open(file, "numpy") as opened:
-                about = opened.metadata() or {}
-            recipe = NetworkRecipe(about["network"], init=str(file), options=json.loads(about["options"]))
-            self.network = networks.build(recipe, 0).eval()
-        except (OSError, SafetensorError, KeyError, AdainError) as error:
+            self.network = build.load(trained.read(file), {"model": file})
+        except AdainError as error:
             raise click.ClickException(f"{file} is not a checkpoint of adain train: {error}") from error
 
     @torch.inference_mode()

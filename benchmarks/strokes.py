@@ -24,7 +24,7 @@ from candidates import Candidate, Checkpoint, Packaged, Untouched
 from gallery import Exhibit, read_folder
 from judge import Judge, Traits
 from numpy.typing import NDArray
-from peers.checkout import digest, to_rgb, to_tensor
+from peers.checkout import to_rgb, to_tensor
 from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
@@ -32,8 +32,6 @@ from torch.nn import functional as F
 from adain import metrics_strokes, registry, weights
 from adain.engine.strokes import draft_count
 from adain.nn.strokes import DraftAndRevise, Strokes
-from adain.training import networks
-from adain.training.recipe import NetworkRecipe
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
@@ -79,12 +77,11 @@ class Drafted:
 
     def __init__(self, source: str, strokes: Strokes) -> None:
         file = Path(source) if source not in registry.MODELS else weights.find(registry.get(source))["model"]
-        kind = source if source in registry.MODELS else "adain-slim"
-        network = networks.build(NetworkRecipe(kind, init=str(file)), 0).eval()
-        label = source if source in registry.MODELS else f"{file.absolute().parent.name}-{file.stem}"
+        checkpoint = Checkpoint(file)
+        label = source if source in registry.MODELS else checkpoint.name
         self.name = f"{label}, draft {strokes.scale[0]}/{strokes.scale[1]}, detail {strokes.detail:g}"
-        self.weights = f"{digest([file])} {strokes}"
-        self._network, self._strokes = network, strokes
+        self.weights = f"{checkpoint.weights} {strokes}"
+        self._network, self._strokes = checkpoint.network, strokes
 
     @torch.inference_mode()
     def encode(self, style: NDArray[np.uint8]) -> Any:
@@ -96,7 +93,7 @@ class Drafted:
         """As many drafts as the size asks for."""
         drafts = draft_count(*content.shape[:2], self._strokes.scale)
         strokes = Strokes(self._strokes.scale, self._strokes.detail, self._strokes.grain, drafts)
-        model = DraftAndRevise(self._network, strokes)  # type: ignore[arg-type]
+        model = DraftAndRevise(self._network, strokes)
         return to_rgb(model(to_tensor(content), code, alpha), like=content)
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from adain.engine.strokes import draft_count, draft_size
 from adain.registry import Architecture, Model
 
-__all__ = ["Engine", "RanOn", "at_size", "rates", "stride"]
+__all__ = ["Engine", "RanOn", "at_size", "over_levels", "rates", "stride"]
 
 _SIDE = 64  # pixels; a multiple of every stride
 
@@ -85,3 +87,12 @@ def rates(
         repeat: times a function, in milliseconds.
     """
     return [macs / (milliseconds / 1e3) for milliseconds in repeat(product)]
+
+
+def over_levels(count: Callable[[int, int], int], model: Model, width: int, height: int) -> int:
+    """The operations for a picture and for its drafts with the model's own strokes; arguments as in `at_size`."""
+    sizes = [(height, width)]
+    for _ in range(draft_count(height, width) if model.default_strokes else 0):
+        sizes.append(draft_size(*sizes[-1]))
+    once = functools.cache(count)
+    return sum(at_size(once, columns, rows, stride(model)) for rows, columns in sizes)

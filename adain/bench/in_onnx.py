@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adain.bench.cases import Case
-from adain.bench.engine import RanOn, at_size, rates, stride
+from adain.bench.engine import RanOn, at_size, over_levels, rates, stride
 from adain.bench.matmul_graph import ELEMENTS, matmul_graph
 from adain.bench.timing import repeat
 from adain.registry import Model
@@ -76,10 +76,10 @@ class OnnxEngine:
         """See `Engine.macs`: counted in the graphs as exported, before onnxruntime fuses and pads."""
         encoding = functools.partial(self._count, self._files.encode_style)
         applying = functools.partial(self._count, self._files.level)
-        multiple, side = stride(self._model), self._case.style_size
+        side = self._case.style_size
         return (
-            at_size(encoding, side, side, multiple),
-            at_size(applying, self._case.width, self._case.height, multiple),
+            at_size(encoding, side, side, stride(self._model)),
+            over_levels(applying, self._model, self._case.width, self._case.height),
         )
 
     def ran_on(self) -> list[RanOn]:

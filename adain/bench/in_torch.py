@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from adain.bench.cases import Case
-from adain.bench.engine import RanOn, at_size, rates, stride
+from adain.bench.engine import RanOn, at_size, over_levels, rates, stride
 from adain.bench.timing import repeat
 from adain.engine.backend import Backend
 from adain.registry import Model
@@ -47,10 +47,10 @@ class TorchEngine:
 
     def macs(self) -> tuple[int, int]:
         """See `Engine.macs`: the convolutions and matrix products that torch dispatches."""
-        multiple, side = stride(self._model), self._case.style_size
+        side = self._case.style_size
         return (
-            at_size(self._encoding, side, side, multiple),
-            at_size(self._stylizing, self._case.width, self._case.height, multiple),
+            at_size(self._encoding, side, side, stride(self._model)),
+            over_levels(self._stylizing, self._model, self._case.width, self._case.height),
         )
 
     def ran_on(self) -> list[RanOn]:

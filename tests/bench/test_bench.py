@@ -99,8 +99,9 @@ def test_a_case_has_a_process_of_its_own(measured: dict[str, Any]) -> None:
     assert measured["milliseconds"]["stylize"]["runs"] == 3
     assert measured["tile"] is None
     assert measured["ran_on"][0]["name"] == "CPUExecutionProvider"
-    assert measured["macs"]["stylize"] == 32 * 24 * bench_graphs.MACS_PER_PIXEL  # 20 pads to 24
-    assert measured["macs"]["stylize_per_pixel"] == pytest.approx(bench_graphs.MACS_PER_PIXEL * 24 / 20)
+    pixels = 32 * 24 + 16 * 16  # 20 pads to 24, and the draft of 12 x 9 to 16 x 16
+    assert measured["macs"]["stylize"] == pixels * bench_graphs.MACS_PER_PIXEL
+    assert measured["macs"]["stylize_per_pixel"] == pytest.approx(pixels * bench_graphs.MACS_PER_PIXEL / (32 * 20))
     rate = measured["machine_rate"]
     assert rate["fraction"] == pytest.approx(rate["reached"] / rate["macs_per_second"])
 
