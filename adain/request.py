@@ -64,8 +64,8 @@ class StyleRequest:
     Attributes:
         alpha: strength of the style in [0, 1]; 0 reconstructs the content. None: the model's own default.
         strokes: width of the brush, in [0, 1]. 0: a recolouring with fine structure, which is the fastest. More:
-            strokes and shapes of the style in proportion to the picture, painted from coarse to fine. 1: broad, with
-            little of the content's detail. It differs from `style_size`, which scales the style before it is encoded.
+            strokes and shapes of the style in proportion to the picture, painted from coarse to fine. 1: broad, from
+            one further, smaller draft. It differs from `style_size`, which scales the style before it is encoded.
             None: the model's own default.
         seed: of the grain that strokes begin with, at least 0. Another seed gives other strokes in smooth areas. None:
             0.

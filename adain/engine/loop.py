@@ -84,7 +84,8 @@ def stylize(
         picture: uint8 (H, W, 3).
         styles: codes, and masks if each style has its own region.
         alpha: strength in [0, 1].
-        strokes: how much of coarse drafts goes into the result, in [0, 1]; 0: no drafts.
+        strokes: how much of coarse drafts goes into the result, in [0, 1]; 0: no drafts, 0.5: all of them, 1: one
+            further draft, on a smaller copy, makes strokes broader.
         seed: of the grain of the smallest draft, at least 0.
         tile: side of the tiles in pixels; 0: never use tiles; None: only if memory would be short.
         follow: replaces the content's moments, for the frames of a film.
@@ -118,25 +119,30 @@ class _Levels:
 
     def run(self, picture: canvas.Source, target: canvas.Target) -> None:
         """From the smallest copy of the picture to the picture itself."""
-        contents, copies, styles = [picture], list[canvas.Floats](), [self.styles]
-        for _ in range(drafts.draft_count(*picture.shape) if self.strokes else 0):
+        contents, styles = [picture], [self.styles]
+        usual = drafts.draft_count(*picture.shape) if self.strokes else 0
+        broad = drafts.broadness(self.strokes)
+        copies = list[canvas.Floats]()
+        for _ in range(usual + (1 if broad else 0)):
             copies.append(canvas.Floats(canvas.shrunk(contents[-1])))
             contents.append(copies[-1])
             styles.append(styles[-1].shrunk())
-        share, detail = drafts.shares(self.strokes)
-        detail = 1 - self.alpha * (1 - detail)  # with alpha 0 the result is the content
-        source = self._grainy(copies[-1]) if copies else picture
+        source = self._grainy(copies[-1], 1.0) if copies else picture
         for level in range(len(copies), 0, -1):
-            copy = copies[level - 1]
+            copy, content, strokes = copies[level - 1], contents[level - 1], self.strokes
+            if level > usual:  # the further draft replaces the grain of the one that is otherwise the smallest
+                content, strokes = self._grainy(copies[level - 2], 1 - broad), broad * drafts.FULL
+            share, detail = drafts.shares(strokes)
+            detail = 1 - self.alpha * (1 - detail)  # with alpha 0 the result is the content
             draft = canvas.Floats(np.empty_like(copy.values))
             self._level(level, source, draft, styles[level])
-            source = canvas.Composed(contents[level - 1], copy.values, draft.values, share, detail)
+            source = canvas.Composed(content, copy.values, draft.values, share, detail)
         self._level(0, source, target, self.styles)
 
-    def _grainy(self, copy: canvas.Floats) -> canvas.Source:
-        """The smallest copy with grain. With alpha 0 there is none."""
+    def _grainy(self, copy: canvas.Floats, share: float) -> canvas.Source:
+        """A copy with a share of the grain. With alpha 0 there is none."""
         noise = drafts.grain(*copy.shape, drafts.offset(self.seed))
-        return canvas.Floats(copy.values + np.float32(self.alpha * drafts.GRAIN) * noise)
+        return canvas.Floats(copy.values + np.float32(share * self.alpha * drafts.GRAIN) * noise)
 
     def _level(self, level: int, source: canvas.Source, target: canvas.Target, styles: Styles) -> None:
         """Stylize one copy of the picture, or the picture."""

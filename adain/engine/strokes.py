@@ -29,6 +29,7 @@ __all__ = [
     "SCALE",
     "STEPS",
     "TILE",
+    "broadness",
     "draft_count",
     "draft_size",
     "enlarged",
@@ -53,9 +54,9 @@ TILE = 256
 STEPS = 32
 """Levels of the tile's values per standard deviation; all are whole numbers of 8 bits."""
 FULL = 0.5
-"""Of `strokes`: from here on, all of the draft is used."""
+"""Of `strokes`: here all of the draft is used; above it, a further draft is."""
 LOST = 0.8
-"""Share of the lost detail that strokes of 1 leave out."""
+"""Share of the lost detail that is left out, per `strokes` up to `FULL`."""
 
 _COARSEST = 200  # px; what the shorter side of the smallest draft is near
 _CELLS = (1, 2, 4, 8)  # px; all divide the tile
@@ -65,9 +66,15 @@ _SEED = 28
 def shares(strokes: float) -> tuple[float, float]:
     """Share of the draft in what is revised, and of the lost detail that is given back; both in [0, 1].
 
-    The two are 1 and 0.6 at 0.5, for which the shipped networks are trained.
+    The two are 1 and 0.6 from 0.5 on, for which the shipped networks are trained.
     """
-    return min(1.0, strokes / FULL), 1 - LOST * strokes
+    used = min(strokes, FULL)
+    return used / FULL, 1 - LOST * used
+
+
+def broadness(strokes: float) -> float:
+    """Share of one further, smaller draft, which makes strokes broader; in [0, 1], and 0 up to `FULL`."""
+    return max(0.0, strokes - FULL) / (1 - FULL)
 
 
 def draft_count(height: int, width: int, scale: tuple[int, int] = SCALE) -> int:

@@ -18,7 +18,8 @@ __all__ = ["DraftAndRevise", "Strokes", "Stylizing", "shares"]
 
 def shares(strokes: Tensor) -> tuple[Tensor, Tensor]:
     """`adain.engine.strokes.shares` for tensors."""
-    return (strokes / FULL).clamp(max=1.0), 1 - LOST * strokes
+    used = strokes.clamp(max=FULL)
+    return used / FULL, 1 - LOST * used
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,8 @@ Pictures are float32 (batch, 3, height, width), RGB in [0, 1]. With `io` uint8 t
 A style code is float32 (batch, D): all arrays of `adain.code.StyleCode.arrays`, flattened and concatenated, in the
 order and with the shapes of the metadata's `code_layout`. `codes` are S style codes, (batch, S, D). `weights`
 (batch, S) are their shares, at least 0 and not all 0; the graph divides them by their sum. `masks` (batch, S, height,
-width) are the weights of each style at each pixel of the content. `alpha` and `strokes` are (batch, 1) in [0, 1].
+width) are the weights of each style at each pixel of the content. `alpha` and `strokes` are (batch, 1) in [0, 1];
+`strokes` above 0.5 are as 0.5, because a graph makes no further draft.
 `grain` is float32 (batch, 2): whole numbers, the row and column of the grain's tile where it begins
 (`adain.engine.strokes.offset`).
 

@@ -233,6 +233,22 @@ def test_strokes_of_0_are_one_pass_and_a_seed_changes_only_the_grain() -> None:
     assert not np.array_equal(first, plain)
 
 
+def test_broad_strokes_come_from_one_further_draft_that_blends_in() -> None:
+    rgb, styles = photo(320, 240), Styles((CODE,))
+    sizes, few = [], photo(256, 128)
+
+    class Sizes(Blur):
+        def stylize(self, content: NDArray[np.float32], code: Any, alpha: float) -> NDArray[np.float32]:
+            sizes.append(content.shape[2:])
+            return super().stylize(content, code, alpha)
+
+    stylize(Sizes(), rgb, styles, 1.0, strokes=1.0)
+    assert sizes == [(36, 45), (96, 120), (240, 320)]
+    usual, barely, broad = (stylize(Blur(), few, styles, 1.0, strokes=s).astype(int) for s in (0.5, 0.5001, 1.0))
+    assert np.abs(barely - usual).max() <= 2, "grain outside [0, 1] is clipped in a revision"
+    assert np.abs(broad - usual).max() > 10
+
+
 def test_a_call_can_be_ended_between_tiles_and_stages() -> None:
     backend, calls = Blur(), []
 
