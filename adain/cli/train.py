@@ -48,10 +48,10 @@ def train(
     export: bool,
     device: str,
 ) -> None:
-    """Train a network by RECIPE: a TOML file, or adain-slim, wct-slim or adain-slim-finetune.
+    """Train a network by RECIPE: a TOML file, or one of those below.
 
-    adain-slim trains the default model from random weights, and wct-slim continues from it. adain-slim-finetune
-    continues from the shipped weights on your own pictures:
+    adain-slim trains the default model from random weights, adain-slim-strokes continues through drafts, and wct-slim
+    continues from that. adain-slim-finetune continues from the shipped weights on your own pictures:
 
     \b
       adain train adain-slim-finetune -o my-run

@@ -79,6 +79,18 @@ class DraftAndRevise:
         self.offset = torch.zeros(2, dtype=torch.int64) if offset is None else offset
         self.operators = Operators() if operators is None else operators
 
+    def widened(self, pixels: int, every: int) -> DraftAndRevise:
+        """The same for some pictures of the batch, with more around them: the grain stays where it is.
+
+        Args:
+            pixels: around each picture; of a single draft, a multiple of the scale's second number.
+            every: 2 takes the first picture, the third and so on.
+        """
+        up, down = self.strokes.scale
+        beyond = pixels * up**self.strokes.drafts // down**self.strokes.drafts
+        offset = (self.offset[::every] if self.offset.dim() == 2 else self.offset) - beyond
+        return DraftAndRevise(self.network, self.strokes, offset, self.operators)
+
     def encode_style(self, style: Tensor) -> dict[str, Tensor]:
         """The network's own code."""
         return self.network.encode_style(style)

@@ -4,7 +4,8 @@ Needs the extra `torch`. `adain train RECIPE -o RUN` runs it. A recipe is a TOML
 `adain.training.recipe` lists its keys:
 
 - `adain-slim`: the default model from random weights, encoder and decoder together.
-- `wct-slim`: more covariances and two passes; starts from `adain-slim`, and trains the decoder only.
+- `adain-slim-strokes`: further, through a draft of each picture, for brush strokes and shapes.
+- `wct-slim`: more covariances and two passes, through drafts; starts from `adain-slim`, and trains the decoder only.
 - `adain-slim-finetune`: from the shipped weights, on your own folders of pictures.
 
 To fine-tune by any recipe, set `network.init` to a model's name or a safetensors file. `network.freeze` keeps parts as

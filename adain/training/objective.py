@@ -14,12 +14,14 @@ import torch
 from torch import Tensor, nn
 
 from adain.nn.padding import crop_to, reflected
+from adain.nn.strokes import DraftAndRevise
 from adain.training import losses, stroke_losses
 from adain.training.adversary import Adversary
 from adain.training.recipe import LossRecipe
 
 __all__ = ["Features", "Objective", "StyleNetwork", "watched"]
 
+_EVERY = 2  # `stability` is computed on every second sample
 _AROUND = 24  # px reflected beyond each side: as far as borders are visible, and a multiple of all strides
 T = TypeVar("T", Tensor, losses.Moments)
 Loss = Callable[[T, T], Tensor]
@@ -73,7 +75,9 @@ class Objective:
         if self.recipe.stability:
             assert noisy is not None
             watching = {name: watched(array) for name, array in code.items()}
-            with_noise = _with_more_around(network, noisy, watching)
+            # The same grain on both sides: only the content's own noise counts.
+            wider = network.widened(_AROUND, _EVERY) if isinstance(network, DraftAndRevise) else network
+            with_noise = _with_more_around(wider, noisy, watching)
             parts["stability"] = losses.reconstruction_mse(with_noise, watched(result))
         if self.recipe.cycle:
             back = network(result, network.encode_style(content), 1.0)
@@ -205,7 +209,7 @@ def _with_more_around(network: StyleNetwork, content: Tensor, code: Mapping[str,
 
 def watched(samples: Tensor) -> Tensor:
     """The half of a batch that `stability` is computed on; the whole batch would cost a fifth of a step."""
-    return samples[::2]
+    return samples[::_EVERY]
 
 
 def _weighted(

@@ -49,6 +49,8 @@ def _phase(phase: Phase, where: str) -> None:
 def _losses_of_phase(recipe: Recipe, phase: Phase, where: str) -> None:
     losses = recipe.losses_in(phase)
     _losses(losses)
+    good = not losses.stability or recipe.strokes.drafts <= 1
+    _require(good, f"{where}.stability", "must be 0 with several drafts (strokes.drafts)", losses.stability)
     for name in _SAME_IN_ALL_PHASES:
         value = getattr(losses, name)
         same = value == getattr(recipe.losses, name)

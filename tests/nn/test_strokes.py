@@ -13,6 +13,7 @@ from torch import Tensor
 from adain.engine import strokes as levels
 from adain.engine.strokes import TILE, draft_size
 from adain.nn.grain import grain
+from adain.nn.padding import crop_to, reflected
 from adain.nn.resizing import resized, weights
 from adain.nn.strokes import DraftAndRevise, Strokes, shares
 
@@ -103,6 +104,15 @@ def test_with_all_detail_and_no_grain_the_network_is_shown_the_content() -> None
     recorder = Recorder()
     DraftAndRevise(recorder, Strokes(detail=1.0, grain=0.0))(content, {}, 1.0)
     assert torch.allclose(recorder.seen[-1], content, atol=1e-5)
+
+
+def test_with_more_around_the_pictures_their_grain_stays_where_it_is() -> None:
+    pictures = torch.cat([picture(48, 64, seed) for seed in (1, 2, 3)])
+    drafted = DraftAndRevise(Recorder(), Strokes(detail=0.0), torch.tensor([[0, 3], [7, 9], [250, 100]]))
+    wanted = drafted(pictures, {}, 1.0)[::2]
+    found = drafted.widened(24, 2)(reflected(pictures[::2], 24), {}, 1.0)
+    inner = (..., slice(16, -16), slice(16, -16))  # resizing repeats the edge, and reflection does not
+    assert torch.allclose(crop_to(found, wanted, 24)[inner], wanted[inner], atol=1e-6)
 
 
 def test_no_draft_is_the_network_alone() -> None:
