@@ -30,7 +30,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from adain.errors import DeviceError, WeightsError
@@ -40,6 +39,7 @@ from adain.runtimes.contract import GraphInfo
 from adain.runtimes.devices import cpu_threads, parse_device
 from adain.runtimes.graph_backend import GraphBackend
 from adain.runtimes.graph_files import GraphFiles
+from adain.runtimes.ort_import import onnxruntime
 
 __all__ = ["OrtBackend", "OrtGraph", "choose_device", "open_backend", "read_info"]
 
