@@ -73,7 +73,7 @@ def test_an_unwritable_target_is_an_output_error_and_leaves_nothing(tmp_path: Pa
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"no such style code: .*nothing"):
+    with pytest.raises(InputError, match=r"nothing.* does not exist"):
         StyleCode.load(tmp_path / "nothing")
 
 
