@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from adain.errors import InputError, OutputError
 
-__all__ = ["check_folder", "refuse_inputs", "unreadable"]
+__all__ = ["check_folder", "identity", "refuse_inputs", "unreadable"]
 
 
 def unreadable(path: str | os.PathLike[str], what: str) -> str | None:
@@ -66,14 +66,17 @@ def refuse_inputs(output: str | os.PathLike[str], inputs: Iterable[object]) -> N
     Raises:
         InputError: the output is an input.
     """
+    own = identity(output)
     for each in inputs:
-        if isinstance(each, (str, os.PathLike)) and _same(output, each):
+        if own is not None and isinstance(each, (str, os.PathLike)) and identity(each) == own:
             same = "" if os.fspath(output) == os.fspath(each) else f", the same file as {os.fspath(each)}"
             raise InputError(f"{os.fspath(output)} is an input{same}, and would be replaced; name another output")
 
 
-def _same(path: str | os.PathLike[str], other: str | os.PathLike[str]) -> bool:
+def identity(path: str | os.PathLike[str]) -> tuple[int, int] | None:
+    """Return the device and number of a file, equal for all links to it. None: it does not exist."""
     try:
-        return os.path.samefile(path, other)
-    except (OSError, ValueError):  # one of them does not exist
-        return False
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return status.st_dev, status.st_ino
