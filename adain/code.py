@@ -19,6 +19,7 @@ from safetensors.numpy import save
 
 from adain import atomic, checks
 from adain.errors import InputError
+from adain.files import unreadable
 
 if TYPE_CHECKING:
     from adain.images import Picture
@@ -114,12 +115,12 @@ class StyleCode:
         Raises:
             InputError: the file does not exist, or is not a style code.
         """
+        if (fault := unreadable(path, "style code")) is not None:
+            raise InputError(f"{os.fspath(path)} {fault}")
         try:
             with safe_open(path, framework="numpy") as file:
                 metadata = file.metadata() or {}
                 arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  no mapping
-        except FileNotFoundError as error:
-            raise InputError(f"no such style code: {os.fspath(path)}") from error
         except (SafetensorError, OSError, TypeError, KeyError) as error:
             raise InputError(f"{os.fspath(path)} is not a style code: {error}") from error
         if metadata.get("format") == MANY_FORMAT:

@@ -19,6 +19,7 @@ from safetensors.numpy import save
 from adain import atomic
 from adain.code import FORMAT, MANY_FORMAT, Maker, StyleCode, checked_arrays, maker_metadata
 from adain.errors import InputError
+from adain.files import unreadable
 
 __all__ = ["CodeFile", "save_codes"]
 
@@ -64,11 +65,11 @@ class CodeFile(Sequence[StyleCode]):
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
+        if (fault := unreadable(path, "file of style codes")) is not None:
+            raise InputError(f"{self.path} {fault}")
         try:
             self._file: Any = safe_open(path, framework="numpy")
             metadata = self._file.metadata() or {}  # type: ignore[no-untyped-call]
-        except FileNotFoundError as error:
-            raise InputError(f"no such file of style codes: {self.path}") from error
         except (SafetensorError, OSError) as error:
             raise InputError(f"{self.path} is not a file of style codes: {error}") from error
         if metadata.get("format") not in (FORMAT, MANY_FORMAT) or "model" not in metadata:

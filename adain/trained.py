@@ -28,6 +28,7 @@ from safetensors import SafetensorError, safe_open
 from adain import registry
 from adain.engine.fusions import Layout, code_layout
 from adain.errors import WeightsError
+from adain.files import unreadable
 from adain.registry import Model, SlimArchitecture, WeightFile
 
 __all__ = ["clean_name", "code_digest", "describe", "parse_architecture", "read"]
@@ -121,6 +122,8 @@ def parse_architecture(values: Mapping[str, Any], base: SlimArchitecture | None 
 
 def _content(path: Path) -> tuple[dict[str, str], dict[str, NDArray[np.float32]]]:
     """Read metadata and tensors. The metadata are checked before the tensors are read."""
+    if (fault := unreadable(path, "model")) is not None:
+        raise WeightsError(f"{path} {fault}")
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}

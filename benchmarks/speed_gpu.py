@@ -19,7 +19,6 @@ from typing import Any
 
 import click
 import numpy as np
-import onnxruntime
 import torch
 from peers.checkout import to_tensor
 from peers.microast import MicroAST
@@ -37,6 +36,7 @@ from adain.errors import AdainError
 from adain.nn.network import StyleTransfer
 from adain.runtimes import graph_files as files
 from adain.runtimes.contract import GraphInfo, flatten
+from adain.runtimes.ort_import import onnxruntime
 from adain.runtimes.torch_backend import TorchBackend, choose_device
 
 FORMAT = 1

@@ -18,6 +18,8 @@ from adain.registry import Model
 if TYPE_CHECKING:
     from small_models import Exports
 
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # some tests import onnxruntime themselves
+
 if "PYTEST_XDIST_WORKER" in os.environ:  # several processes, whose threads would take each other's cores
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 

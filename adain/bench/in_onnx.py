@@ -51,7 +51,7 @@ class OnnxEngine:
 
     def matrix_rates(self, seconds: float) -> list[float]:
         """See `Engine.matrix_rates`: a square product with a constant right factor, without copies to the device."""
-        import onnxruntime
+        from adain.runtimes.ort_import import onnxruntime
 
         if self._case.precision not in ELEMENTS:
             return []
@@ -99,7 +99,7 @@ class OnnxEngine:
         self, graph: Path, width: int, height: int, config: Mapping[str, str], *, plain: bool = False
     ) -> Iterator[dict[str, Any]]:
         """The profiler's record of each node, from one run."""
-        import onnxruntime
+        from adain.runtimes.ort_import import onnxruntime
 
         with tempfile.TemporaryDirectory() as folder:
             options = onnxruntime.SessionOptions()
@@ -117,7 +117,7 @@ class OnnxEngine:
                 yield event["args"]
 
     def _session(self, graph: Path | bytes, options: Any = None) -> Any:
-        import onnxruntime
+        from adain.runtimes.ort_import import onnxruntime
 
         options = options or onnxruntime.SessionOptions()
         options.log_severity_level = _SILENT

@@ -45,8 +45,10 @@ def quantized(model: onnx.ModelProto, feeds: Sequence[Feed], content: Collection
         content: names of the inputs that carry the content; the graph need not have all of them. Only nodes that
             depend on them are quantised.
     """
-    from onnxruntime.quantization import CalibrationMethod, QuantType, quantize_static, registry
+    from adain.runtimes.ort_import import quantization
 
+    tools = quantization()
+    registry = tools.registry
     # The registry lacks DepthToSpace, which only moves values, as Transpose does.
     as_transpose = {"DepthToSpace": registry.QDQRegistry["Transpose"]}
     prepared = copy.deepcopy(model)
@@ -59,16 +61,16 @@ def quantized(model: onnx.ModelProto, feeds: Sequence[Feed], content: Collection
         mock.patch.dict(registry.QDQRegistry, as_transpose),
     ):
         path = Path(folder) / "model.onnx"
-        quantize_static(
+        tools.quantize_static(
             prepared,
             path,
             _reader(feeds),
             op_types_to_quantize=list(_QUANTIZED),
             nodes_to_exclude=sorted(_kept_in_float(model, content)),
             per_channel=True,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
-            calibrate_method=CalibrationMethod.Percentile,
+            activation_type=tools.QuantType.QUInt8,
+            weight_type=tools.QuantType.QInt8,
+            calibrate_method=tools.CalibrationMethod.Percentile,
             extra_options={
                 "CalibPercentile": _PERCENTILE,
                 "CalibStridedMinMax": 1,  # one picture at a time, because all at once take gigabytes
@@ -83,9 +85,9 @@ def quantized(model: onnx.ModelProto, feeds: Sequence[Feed], content: Collection
 
 def _reader(feeds: Sequence[Feed]) -> Any:
     """The feeds as onnxruntime reads them."""
-    from onnxruntime.quantization import CalibrationDataReader
+    from adain.runtimes.ort_import import quantization
 
-    class Reader(CalibrationDataReader):  # type: ignore[misc]  # not typed
+    class Reader(quantization().CalibrationDataReader):  # type: ignore[misc]  # not typed
         def __init__(self) -> None:
             self.feeds: Iterator[Feed] = iter(feeds)
 

@@ -121,7 +121,7 @@ def compare(path: Path, info: GraphInfo, network: StyleTransfer, cases: Sequence
     Yields:
         One comparison per case.
     """
-    import onnxruntime
+    from adain.runtimes.ort_import import onnxruntime
 
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     types = {value.name: value.type for value in session.get_inputs()}

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 import os
-import stat
 from pathlib import Path
 from typing import Protocol, TypeAlias, TypeGuard
 
 from PIL import Image, UnidentifiedImageError
 
 from adain.errors import ImageError, InputError
+from adain.files import unreadable
 from adain.images.formats import FORMATS, READABLE, listed
 from adain.images.picture import pixel_limit
 
@@ -50,7 +50,8 @@ def open_encoded(source: Encoded) -> tuple[Image.Image, str]:
     """
     if isinstance(source, (str, os.PathLike)):
         path = Path(os.fsdecode(source))
-        _check_file(path)
+        if (fault := unreadable(path, "picture")) is not None:
+            raise ImageError(f"{path} {fault}")
         return _opened(path, str(path)), str(path)
     if not isinstance(source, (bytes, bytearray, memoryview)):
         name = stream_name(source) or "the picture"
@@ -133,18 +134,3 @@ def _start(file: Path | io.BytesIO) -> bytes:
         return file.getvalue()[:12]
     with file.open("rb") as stream:
         return stream.read(12)
-
-
-def _check_file(path: Path) -> None:
-    try:
-        status = path.stat()
-    except PermissionError as error:
-        raise ImageError(f"{path} {_reason(error, path)}") from error
-    except (OSError, ValueError) as error:  # also if the name is too long, or has a zero byte
-        raise ImageError(f"{path} does not exist; check the path") from error
-    if stat.S_ISDIR(status.st_mode):
-        raise ImageError(f"{path} is a folder; give the path of one picture")
-    if not stat.S_ISREG(status.st_mode):
-        raise ImageError(f"{path} is not a regular file; give the path of one picture")
-    if status.st_size == 0:
-        raise ImageError(f"{path} is an empty file of 0 bytes; get a complete copy of it")

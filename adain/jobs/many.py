@@ -13,7 +13,8 @@ from PIL import Image
 from adain import checks, images, sheets
 from adain.cancellation import CancelInput
 from adain.code import SUFFIX
-from adain.errors import InputError, OutputError
+from adain.errors import InputError
+from adain.files import check_folder
 from adain.images import Picture
 from adain.images.formats import READABLE
 from adain.jobs.naming import Template, default_template
@@ -107,8 +108,8 @@ def stylize_many(
         The written files and the failures. A bad picture does not stop the run.
 
     Raises:
-        InputError: an argument is not allowed, an input does not exist or holds no pictures, or two results have the
-            same name. Nothing has been written.
+        InputError: an argument is not allowed, an input does not exist or holds no pictures, or a result would replace
+            an input, be outside the folder, or have the name of another. Nothing has been written.
         OutputError: the folder cannot be written to.
         CancelledError: `cancel` ended the run.
     """
@@ -124,14 +125,14 @@ def stylize_many(
     )
     request, output = given(request, keywords), checks.path("output", output)
     checks.callback("progress", progress)
-    _check_folder(output)
+    check_folder(output, output)
     strengths = alphas_of(stylizer, request, alphas)
     template = Template(default_template(len(strengths), compare=compare) if name is None else name)
     found = find_contents(contents), find_styles(styles)
     stylizer.check(request, len(found[1].sources) if request.together else 1)
     all_looks = looks(found[1].sources, mixed=request.together)
     tasks = plan(found[0].sources, all_looks, strengths, template, output, stylizer.model.name)
-    check_apart(tasks, found)
+    check_apart(tasks, found, output, () if request.masks is None else request.masks)
     left = tasks if overwrite else unmade(tasks)
     stylizing = Stylizing(stylizer, request, keep_pictures=compare, cancel=cancel)
     return _run(_Folder(stylizing, compare=compare), tasks, left, found, progress)
@@ -237,14 +238,3 @@ def _listed(paths: Paths) -> Sequence[str | os.PathLike[str]]:
     if not listed:
         raise InputError("at least one file or folder is needed, got none")
     return listed
-
-
-def _check_folder(output: Path) -> None:
-    """Raise an `OutputError` unless the folder can be made or written to."""
-    place = output
-    while not os.path.lexists(place) and place != place.parent:
-        place = place.parent
-    if not place.is_dir():
-        raise OutputError(f"{output}: {place} is no folder; give the name of a folder for the results")
-    if not os.access(place, os.W_OK):
-        raise OutputError(f"{output}: {place} is write-protected; change its permissions or write elsewhere")

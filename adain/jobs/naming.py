@@ -30,6 +30,10 @@ class Template:
     Args:
         text: the template; {{ and }} stand for braces.
 
+    Attributes:
+        text: the template.
+        fields: the fields in it.
+
     Raises:
         InputError: braces do not match, a field is unknown, the suffix cannot be written, or the name is empty or
             outside the output folder.
@@ -40,13 +44,13 @@ class Template:
             raise InputError(f"a name is a template such as {{content}}_{{style}}, got {text!r}")
         self.text = text
         self._pieces = _parsed(text)
+        self.fields = frozenset(field for _, field in self._pieces if field is not None)
         last = self._pieces[-1][0] if self._pieces and self._pieces[-1][1] is None else ""
         _, dot, end = last.rpartition("/")[2].rpartition(".")
         self._suffixed = dot != ""
         if self._suffixed and f".{end.lower()}" not in WRITABLE:
             raise InputError(f"the name {text!r} must end in one of {', '.join(WRITABLE)}, or in no suffix")
-        path = PurePath(text)  # by this system's rules: on Windows, C:name and \\name are also outside
-        if not text or text.endswith("/") or path.anchor or ".." in path.parts:
+        if not text or text.endswith("/") or _is_outside(text):
             raise InputError(f"the name {text!r} must be a file in the output folder")
 
     def fill(self, values: Mapping[str, str]) -> str:
@@ -54,12 +58,21 @@ class Template:
 
         Args:
             values: a text for each of `FIELDS`.
+
+        Raises:
+            InputError: the name is outside the output folder, because a value is empty or `..`.
         """
         name = "".join(literal + ("" if field is None else values[field]) for literal, field in self._pieces)
-        if self._suffixed:
-            return name
-        own = f".{values['suffix']}"
-        return name + (own if own.lower() in WRITABLE else ".png")
+        if not self._suffixed:
+            own = f".{values['suffix']}"
+            name += own if own.lower() in WRITABLE else ".png"
+        if _is_outside(name):
+            used = ", ".join(f"{{{field}}} is {values[field]!r}" for field in FIELDS if field in self.fields)
+            raise InputError(
+                f"the name {self.text!r} makes {name!r}, which is outside the output folder ({used}); "
+                "use other fields, or rename the input"
+            )
+        return name
 
 
 def default_template(alphas: int, *, compare: bool) -> str:
@@ -70,6 +83,11 @@ def default_template(alphas: int, *, compare: bool) -> str:
         compare: whether the results are comparisons, which get other names than plain results.
     """
     return "{content}_{style}" + ("_{alpha}" if alphas > 1 else "") + ("_compare" if compare else "")
+
+
+def _is_outside(name: str) -> bool:
+    path = PurePath(name)  # by this system's rules: on Windows, C:name and \\name are also outside
+    return path.anchor != "" or ".." in path.parts
 
 
 def _parsed(text: str) -> list[tuple[str, str | None]]:

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
 from adain.errors import InputError
+from adain.files import identity
 from adain.jobs.naming import Template
 from adain.jobs.sources import Found, Place, Source
+from adain.jobs.unique import longer
 
 __all__ = ["LOOKS_AT_ONCE", "Look", "Result", "Task", "check_apart", "looks", "plan", "unmade"]
 
 # Number of looks whose style codes are kept in memory: 0.2 GB for the largest codes, of five-level WCT. Each content
 # is read again for each group of this many looks.
 LOOKS_AT_ONCE = 100
+
+_ROUNDS = 10  # of longer names, until names differ; one is enough unless a longer name is another's name
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,7 @@ class Task:
 
 def looks(styles: Sequence[Source], *, mixed: bool) -> list[Look]:
     """Make one look of each style, or one look of all styles mixed."""
-    names = [style.name.replace("/", "-") for style in styles]
+    names = [_in_one_word(style.name) for style in styles]
     if mixed:
         return [Look("+".join(names), tuple(styles))]
     return [Look(name, (style,)) for name, style in zip(names, styles, strict=True)]
@@ -62,39 +67,66 @@ def plan(
 ) -> list[Task]:
     """Plan all combinations, in the order with the fewest reads and encodings.
 
+    If two results would have the same name, their contents or styles get longer names, see `adain.jobs.unique`.
+
     Raises:
-        InputError: two results would have the same name.
+        InputError: two results would have the same name whatever their inputs are called, or a name is outside the
+            output folder.
     """
-    tasks = []
-    taken: dict[str, tuple[Source, Result]] = {}
-    for some in _chunks(looks, LOOKS_AT_ONCE):
-        for content in contents:
-            results = tuple(
+    for _ in range(_ROUNDS):
+        tasks = _tasks(contents, looks, alphas, name, output, model)
+        clashes = _clashes(tasks)
+        if not clashes:
+            return tasks
+        names = _told_apart(clashes, name)
+        contents = [replace(content, name=names.get(content, content.name)) for content in contents]
+        looks = [_renamed(look, names) for look in looks]
+    raise _clash_error(clashes[0], name)
+
+
+def _tasks(
+    contents: Sequence[Source], looks: Sequence[Look], alphas: Sequence[float], name: Template, output: Path, model: str
+) -> list[Task]:
+    return [
+        Task(
+            content,
+            tuple(
                 Result(look, alpha, output / name.fill(_values(content, look, alpha, model)))
                 for look in some
                 for alpha in alphas
-            )
-            for result in results:
-                _check_free(taken, content, result, name)
-            tasks.append(Task(content, results))
-    return tasks
+            ),
+        )
+        for some in _chunks(looks, LOOKS_AT_ONCE)
+        for content in contents
+    ]
 
 
-def check_apart(tasks: Iterable[Task], found: Sequence[Found]) -> None:
-    """Check that results do not replace an input, and are not in a folder that is searched for inputs.
+def check_apart(tasks: Sequence[Task], found: Sequence[Found], output: Path, further: Iterable[object] = ()) -> None:
+    """Check that results are in the output folder, do not replace an input, and are not in a folder that is searched.
+
+    Args:
+        tasks: the plan.
+        found: the contents and styles.
+        output: the output folder.
+        further: more inputs, such as masks; those that are not paths are ignored.
 
     Raises:
-        InputError: a result is; the message names it.
+        InputError: a result is not allowed there; the message names it.
     """
-    inputs = {os.path.realpath(source.path) for each in found for source in each.sources}
+    paths = (*(source.path for each in found for source in each.sources), *further)
+    inputs = {identity(path) for path in paths if isinstance(path, (str, os.PathLike))} - {None}
     places = [place for each in found for place in each.places]
+    own = Path(os.path.realpath(output))
     real_folders: dict[Path, Path] = {}
     for target in (result.target for task in tasks for result in task.results):
         folder = target.parent
         if folder not in real_folders:
             real_folders[folder] = Path(os.path.realpath(folder))
+            _check_inside(folder, real_folders[folder], own)
             _check_unsearched(folder, real_folders[folder], places)
-        if str(real_folders[folder] / target.name) in inputs:
+        if os.path.islink(target):
+            _check_inside(target, Path(os.path.realpath(target)), own)
+        if identity(target) in inputs:
             raise InputError(f"{target} is an input and would be replaced; choose another folder or name")
 
 
@@ -104,6 +136,11 @@ def unmade(tasks: Iterable[Task]) -> list[Task]:
         replace(task, results=tuple(result for result in task.results if not result.target.is_file())) for task in tasks
     )
     return [task for task in left if task.results]
+
+
+def _check_inside(path: Path, real: Path, output: Path) -> None:
+    if not real.is_relative_to(output):
+        raise InputError(f"{path} is a link to {real}, outside the output folder; remove the link, or write elsewhere")
 
 
 def _check_unsearched(folder: Path, real: Path, places: Sequence[Place]) -> None:
@@ -126,14 +163,49 @@ def _values(content: Source, look: Look, alpha: float, model: str) -> dict[str, 
     }
 
 
-def _check_free(taken: dict[str, tuple[Source, Result]], content: Source, result: Result, name: Template) -> None:
-    other = taken.setdefault(os.path.normcase(result.target), (content, result))
-    if other[1] is not result:
-        first, second = (_described(*each) for each in (other, (content, result)))
-        raise InputError(
-            f"the name {name.text!r} makes {result.target} of {first} and of {second}; "
-            "add fields until names differ ({content}, {style}, {alpha}, {folder}, {suffix}), or rename one of them"
-        )
+def _clashes(tasks: Iterable[Task]) -> list[list[tuple[Source, Result]]]:
+    """Return the groups of results that have the same name, each result with its content."""
+    named: defaultdict[str, list[tuple[Source, Result]]] = defaultdict(list)
+    for task in tasks:
+        for result in task.results:
+            named[os.path.normcase(result.target)].append((task.content, result))
+    return [group for group in named.values() if len(group) > 1]
+
+
+def _told_apart(clashes: Iterable[Sequence[tuple[Source, Result]]], name: Template) -> dict[Source, str]:
+    """Return longer names for the contents of each group, or for its styles if the content is the same.
+
+    Raises:
+        InputError: longer names would not help.
+    """
+    names: dict[Source, str] = {}
+    for group in clashes:
+        contents = list(dict.fromkeys(content for content, _ in group))
+        styles = list(dict.fromkeys(result.look.styles[0] for _, result in group))
+        sources, field = (contents, "content") if len(contents) > 1 else (styles, "style")
+        if len(sources) == 1 or field not in name.fields:
+            raise _clash_error(group, name)
+        names.update(zip(sources, longer(sources, _in_one_word), strict=True))
+    return names
+
+
+def _clash_error(group: Sequence[tuple[Source, Result]], name: Template) -> InputError:
+    first, second = (_described(*each) for each in group[:2])
+    return InputError(
+        f"the name {name.text!r} makes {group[0][1].target} of {first} and of {second}; "
+        "add fields until names differ ({content}, {style}, {alpha}, {folder}, {suffix}), or rename one of them"
+    )
+
+
+def _renamed(look: Look, names: Mapping[Source, str]) -> Look:
+    if not any(style in names for style in look.styles):
+        return look
+    styles = [replace(style, name=names.get(style, style.name)) for style in look.styles]
+    return looks(styles, mixed=True)[0]
+
+
+def _in_one_word(name: str) -> str:
+    return name.replace("/", "-")
 
 
 def _described(content: Source, result: Result) -> str:

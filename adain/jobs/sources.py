@@ -6,7 +6,6 @@ import glob
 import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import takewhile
 from pathlib import Path, PurePath
 
 from adain.errors import InputError
@@ -73,7 +72,11 @@ class _Search:
         if path.name.startswith(".") or path.suffix.lower() not in self.suffixes:
             self.ignored += 1
         else:
-            self.sources.append(Source(path, path.relative_to(self.root).with_suffix("").as_posix()))
+            self.sources.append(Source(path, self._name(path)))
+
+    def _name(self, path: Path) -> str:
+        parts = PurePath(os.path.relpath(path, self.root)).with_suffix("").parts
+        return "/".join(part for part in parts if part != "..")  # a pattern may lead out of its first folders
 
     def add_folder(self, folder: Path) -> None:
         self.places.append(Place(Path(os.path.realpath(folder)), deep=True))
@@ -98,8 +101,8 @@ def find(inputs: Sequence[str | os.PathLike[str]], suffixes: Collection[str]) ->
     """Find pictures in files, folders and patterns.
 
     A folder gives all files in it and its subfolders with one of the `suffixes`. A pattern has *, ?, [abc], or ** for
-    any number of folders; matching folders are searched. Hidden files are ignored. A file that is named directly may
-    have any suffix.
+    any number of folders; its leading folders are literal if they exist. Matching folders are searched. Hidden files
+    are ignored. A file that is named directly may have any suffix.
 
     Args:
         inputs: at least one.
@@ -147,19 +150,27 @@ def _search(text: str, suffixes: Collection[str]) -> _Search:
 
 
 def _matches(pattern: str, suffixes: Collection[str]) -> _Search:
-    parts = PurePath(pattern).parts
-    root = Path(*takewhile(lambda part: not glob.has_magic(part), parts))
+    root, parts = _split(pattern)
     search = _Search(root, suffixes)
     deep = "**" in parts
     if deep:
         search.places.append(Place(Path(os.path.realpath(root)), deep=True))
-    for path in map(Path, sorted(glob.glob(pattern, recursive=True))):
+    for path in map(Path, sorted(glob.glob(os.path.join(glob.escape(str(root)), *parts), recursive=True))):
         if not path.is_dir():  # includes broken links, which fail later
             search.add(path)
             search.places.append(Place(Path(os.path.realpath(path.parent)), deep=False))
         elif not deep:  # ** has searched the folders already
             search.add_folder(path)
     return search
+
+
+def _split(pattern: str) -> tuple[Path, tuple[str, ...]]:
+    """Split a pattern into its leading folders, whose names are literal if they exist, and its other parts."""
+    parts = PurePath(pattern).parts
+    for count, part in enumerate(parts):
+        if glob.has_magic(part) and not os.path.lexists(Path(*parts[: count + 1])):
+            return Path(*parts[:count]), parts[count:]
+    return Path(*parts), ()
 
 
 def _listed(suffixes: Iterable[str]) -> str:

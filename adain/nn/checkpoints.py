@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from adain.errors import WeightsError
+from adain.files import unreadable
 from adain.nn.vgg import VGG19_WIDTHS, Conv, Decoder, Encoder, Layer, vgg_layers
 
 __all__ = ["KeyScheme", "Slot", "load_into", "read", "slots"]
@@ -42,8 +43,8 @@ def read(path: Path) -> dict[str, Tensor]:
     Raises:
         WeightsError: the file is missing or damaged, or holds anything else than named tensors.
     """
-    if not path.is_file():
-        raise WeightsError(f"no such file of weights: {path}")
+    if (fault := unreadable(path, "file of weights")) is not None:
+        raise WeightsError(f"{path} {fault}")
     try:
         if path.suffix == ".safetensors":
             content: object = load_file(path)

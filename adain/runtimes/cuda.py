@@ -14,7 +14,7 @@ import logging
 import sys
 from pathlib import Path
 
-import onnxruntime
+from adain.runtimes.ort_import import onnxruntime
 
 __all__ = ["problem"]
 

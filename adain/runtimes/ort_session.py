@@ -30,16 +30,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from adain.errors import DeviceError, WeightsError
+from adain.files import unreadable
 from adain.registry import Model
 from adain.runtimes import cuda
 from adain.runtimes.contract import GraphInfo
 from adain.runtimes.devices import cpu_threads, parse_device
 from adain.runtimes.graph_backend import GraphBackend
 from adain.runtimes.graph_files import GraphFiles
+from adain.runtimes.ort_import import onnxruntime
 
 __all__ = ["OrtBackend", "OrtGraph", "choose_device", "open_backend", "read_info"]
 
@@ -141,6 +142,7 @@ def read_info(path: Path) -> GraphInfo:
     Raises:
         WeightsError: see `OrtGraph`.
     """
+    _check_file(path)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
@@ -175,6 +177,7 @@ def choose_device(device: str, precision: str | None = None) -> str:
 
 
 def _session(path: Path, device: str, threads: int | None) -> onnxruntime.InferenceSession:
+    _check_file(path)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
     options.enable_mem_pattern = False
@@ -196,6 +199,13 @@ def _session(path: Path, device: str, threads: int | None) -> onnxruntime.Infere
             "see its log for the reason, or use device cpu or auto"
         )
     return session
+
+
+def _check_file(path: Path) -> None:
+    """Check a graph, and the files of weights beside it, which it may read."""
+    for file in (path, *path.parent.glob("*.safetensors")):
+        if (fault := unreadable(file, "graph" if file is path else "file of weights")) is not None:
+            raise WeightsError(f"{file} {fault}")
 
 
 @functools.cache

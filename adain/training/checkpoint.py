@@ -13,6 +13,7 @@ from torch import Tensor
 
 from adain.atomic import replacing
 from adain.errors import OutputError, WeightsError
+from adain.files import unreadable
 
 __all__ = ["latest", "load", "save", "save_weights", "write_atomically"]
 
@@ -45,6 +46,8 @@ def load(path: Path) -> dict[str, Any]:
     Raises:
         WeightsError: the file cannot be read.
     """
+    if (fault := unreadable(path, "checkpoint")) is not None:
+        raise WeightsError(f"{path} {fault}")
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:

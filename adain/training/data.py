@@ -30,6 +30,7 @@ from torchvision.transforms.v2 import functional as transforms  # type: ignore[i
 
 from adain import images
 from adain.errors import ImageError, InputError
+from adain.files import unreadable
 from adain.images.encoded import open_encoded
 from adain.images.formats import READABLE
 from adain.training import schedule
@@ -116,6 +117,8 @@ def _index(path: Path) -> list[PictureRef]:
         return [PictureRef(p.relative_to(path).as_posix(), p, 0, p.stat().st_size) for p in files]
     if path.is_file() and path.suffix.lower() in SUFFIXES:
         return [PictureRef(path.name, path, 0, path.stat().st_size)]
+    if (fault := unreadable(path, "tar file or picture")) is not None:
+        raise InputError(f"{path} {fault}")
     try:
         with tarfile.open(path, "r:") as tar:
             members = [m for m in tar if m.isreg() and m.name.lower().endswith(SUFFIXES)]

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from adain import registry, weights
 from adain.errors import InputError, WeightsError
+from adain.files import unreadable
 from adain.nn.build import parts, slim_network
 from adain.nn.newton_schulz import newton_schulz_roots
 from adain.nn.operators import Operators
@@ -94,6 +95,8 @@ def _initialise(network: nn.Module, init: str) -> None:
             f"start from {', '.join(NETWORKS)} or a safetensors file that `adain train` wrote"
         )
     path = Path(init).expanduser() if model is None else weights.find(model)["model"]
+    if (fault := unreadable(path, "trained model")) is not None:
+        raise WeightsError(f"network.init: {path} {fault}")
     try:
         network.load_state_dict(load_file(path))
     except (OSError, SafetensorError, RuntimeError) as error:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from adain.errors import InputError
+from adain.files import unreadable
 from adain.training import parsing, rules
 from adain.training.loss_layers import LOSS_LAYERS
 
@@ -234,6 +235,8 @@ def read(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
 def _text(source: str | Path) -> str:
     path = Path(source)
     if path.suffix == ".toml" or path.exists():
+        if (fault := unreadable(path, "recipe")) is not None:
+            raise InputError(f"{path} {fault}")
         try:
             return path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:

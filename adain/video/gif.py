@@ -16,6 +16,7 @@ from PIL import Image
 from adain import images
 from adain.atomic import replacing
 from adain.errors import ImageError, OutputError
+from adain.files import unreadable
 from adain.images.encoded import open_encoded
 from adain.video.clip import Clip, Frame, Sound
 
@@ -28,11 +29,13 @@ _CLEAR = 255  # index of the transparent colour
 
 def is_gif(path: Path) -> bool:
     """Whether a file is a GIF, by its first bytes."""
+    if unreadable(path, "GIF") is not None:
+        return False  # the next attempt to open it reports the error
     try:
         with path.open("rb") as file:
             return file.read(4) == b"GIF8"
     except OSError:
-        return False  # the next attempt to open it reports the error
+        return False
 
 
 class GifSource:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from adain import images
 from adain.errors import DeviceError, ImageError, InputError, OutputError
+from adain.files import unreadable
 from adain.video.clip import Clip, Sink, Source
 from adain.video.folder import FolderSink, FolderSource, check_empty
 from adain.video.gif import GifSink, GifSource, is_gif
@@ -36,12 +37,12 @@ def open_source(
         InputError: the rate is out of range, or given for a file that has its own.
         DeviceError: a video file needs PyAV.
     """
-    if not path.exists():
-        raise ImageError(f"{path} does not exist; check the path")
     if path.is_dir():
         return FolderSource(path, _rate(rate), keep_hidden=keep_hidden)
     if rate is not None:
         raise InputError(f"a frame rate is only for folders of frames; {path} has its own, leave the rate out")
+    if (fault := unreadable(path, "film")) is not None:
+        raise ImageError(f"{path} {fault}")
     if is_gif(path):
         return GifSource(path)
     require_av()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path, PureWindowsPath
 
 import pytest
@@ -12,6 +12,7 @@ from adain.errors import InputError
 from adain.jobs.naming import FIELDS, Template, default_template
 from adain.jobs.plan import check_apart, looks, plan, unmade
 from adain.jobs.sources import Source, find
+from adain.jobs.unique import distinct
 
 SUFFIXES = [".jpg", ".png"]
 VALUES = {"content": "a/b", "style": "s", "alpha": "0.5", "model": "m", "folder": "a", "suffix": "jpg"}
@@ -59,6 +60,30 @@ def test_a_pattern_stands_for_what_it_matches(tree: Path, pattern: str, expected
 def test_a_file_may_have_any_name_and_a_pattern_that_is_a_files_name_is_that_file(tree: Path) -> None:
     (tree / "[1].jpg").write_bytes(b"")
     assert names("single", "[1].jpg") == ["single", "[1]"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("trip[2020]/*.jpg", ["a", "b"]),
+        ("trip[2020]/day *?/*.jpg", ["day 1/c"]),
+        ("trip[2020]/[da]*.jpg", ["a"]),
+        ("trip[2]/*.jpg", ["d"]),
+        ("./trip[2020]/**/*.jpg", ["a", "b", "day 1/c"]),
+    ],
+)
+def test_leading_folders_that_exist_are_literal(tree: Path, pattern: str, expected: list[str]) -> None:
+    for name in ["trip[2020]/a.jpg", "trip[2020]/b.jpg", "trip[2020]/day 1/c.jpg", "trip2/d.jpg"]:
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).touch()
+    assert [name.removeprefix("trip2/") for name in names(pattern)] == expected
+
+
+@pytest.mark.parametrize("pattern", ["photos/*/../*.jpg", "photos/*/../../photos/b.*", "photos/deep/../../*/b.jpg"])
+def test_a_pattern_that_leads_up_gives_names_that_do_not(tree: Path, pattern: str) -> None:
+    found = names(pattern)
+    assert found
+    assert not any(".." in name for name in found)
 
 
 def test_each_file_is_taken_once_however_often_it_is_named(tree: Path) -> None:
@@ -134,6 +159,23 @@ def test_a_content_that_cannot_be_written_in_its_format_becomes_a_png() -> None:
 
 
 @pytest.mark.parametrize(
+    ("template", "values"),
+    [
+        ("{suffix}/elsewhere/x_{content}", {"suffix": ""}),
+        ("{folder}/x", {"folder": ""}),
+        ("{content}/x", {"content": ".."}),
+        ("x/{style}/../{content}", {}),
+        ("x/{style}/y", {"style": ".."}),
+        ("{content}", {"content": "a/../../b"}),
+        ("{content}", {"content": "/etc/a"}),
+    ],
+)
+def test_a_name_that_leads_out_of_the_folder_is_refused(template: str, values: dict[str, str]) -> None:
+    with pytest.raises(InputError, match=r"output folder"):
+        Template(template).fill({**VALUES, **values})
+
+
+@pytest.mark.parametrize(
     ("template", "said"),
     [
         ("{contnet}", "unknown field {contnet}; allowed: " + ", ".join(f"{{{field}}}" for field in FIELDS)),
@@ -192,9 +234,8 @@ def test_mixed_styles_are_one_look() -> None:
 @pytest.mark.parametrize(
     ("contents", "styles", "alphas", "name"),
     [
-        (["x/a.jpg", "y/a.jpg"], ["s.jpg"], [1], "{content}_{style}"),
-        (["a.gif", "a.png"], ["s.jpg"], [1], "{content}_{style}"),
-        (["a.jpg"], ["s.jpg", "s.png"], [1], "{content}_{style}"),
+        (["x/a.jpg", "y/a.jpg"], ["s.jpg"], [1], "{style}"),
+        (["a.jpg"], ["s.jpg", "s.png"], [1], "{content}"),
         (["a.jpg"], ["s.jpg"], [0.5, 1], "{content}_{style}"),
         (["a.jpg", "b.jpg"], ["s.jpg"], [1], "{style}.png"),
     ],
@@ -204,6 +245,52 @@ def test_two_results_of_one_name_are_refused(
 ) -> None:
     with pytest.raises(InputError, match=r"makes out/.* of .* and of .*add fields until names differ"):
         targets(sources(*contents), sources(*styles), alphas, name)
+
+
+@pytest.mark.parametrize(
+    ("contents", "styles", "expected"),
+    [
+        (["a.gif", "a.png", "b.png"], ["s.jpg"], ["a-gif_s.png", "a-png_s.png", "b_s.png"]),
+        (["a.jpg", "a.png"], ["s.jpg"], ["a_s.jpg", "a_s.png"]),  # nothing to tell apart
+        (["x/a.jpg", "y/a.jpg"], ["s.jpg"], ["x/a_s.jpg", "y/a_s.jpg"]),
+        (["x/D/a.jpg", "y/D/a.jpg"], ["s.jpg"], ["x/D/a_s.jpg", "y/D/a_s.jpg"]),
+        (["x/a.gif", "x/a.png", "y/a.png"], ["s.jpg"], ["x/a-gif_s.png", "x/a-png_s.png", "y/a-png_s.png"]),
+        (["a.jpg"], ["s.jpg", "s.png"], ["a_s-jpg.jpg", "a_s-png.jpg"]),
+        (["a.jpg"], ["x/D/s.jpg", "y/D/s.jpg"], ["a_x-D-s.jpg", "a_y-D-s.jpg"]),
+        (["x/a.jpg", "y/a.jpg"], ["s.jpg", "s.png"], [f"{c}/a_s-{s}.jpg" for c in "xy" for s in ("jpg", "png")]),
+        (["a_b.jpg", "a.jpg"], ["c.jpg", "b_c.jpg"], [f"{c}-jpg_{s}.jpg" for c in ("a_b", "a") for s in ("c", "b_c")]),
+    ],
+)
+def test_inputs_of_one_name_get_longer_names(contents: list[str], styles: list[str], expected: list[str]) -> None:
+    made = targets(sources(*contents), sources(*styles), [1], "{content}_{style}")
+    assert sorted(made) == sorted(f"out/{name}" for name in expected)
+
+
+def test_folders_of_one_name_get_longer_names(tree: Path) -> None:
+    for name in ["c1/DCIM/I.jpg", "c2/DCIM/I.jpg", "c2/other/J.jpg"]:
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).touch()
+    found = find(["c1", "c2"], SUFFIXES).sources
+    made = targets(found, sources("s.jpg"), [1], "{content}_{style}")
+    assert made == ["out/c1/DCIM/I_s.jpg", "out/c2/DCIM/I_s.jpg", "out/other/J_s.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("contents", "styles"),
+    [
+        (sources("c.jpg"), [Source(Path("r/a/b.jpg"), "a/b"), Source(Path("r/a-b.jpg"), "a-b")]),
+        (sources("a.gif", "a.png", "a-png.png"), sources("s.jpg")),
+    ],
+)
+def test_names_that_no_suffix_or_folder_tells_apart_get_a_hash(contents: list[Source], styles: list[Source]) -> None:
+    made = targets(contents, styles, [1], "{content}_{style}")
+    assert len(set(made)) == len(contents) * len(styles)
+    assert made == targets(contents, styles, [1], "{content}_{style}")
+
+
+def test_distinct_names() -> None:
+    named = distinct(sources("wave.jpg", "sea.png", "wave.png"))
+    assert [source.name for source in named] == ["wave-jpg", "sea", "wave-png"]
 
 
 def test_contents_of_equal_names_can_be_told_apart_by_their_folders() -> None:
@@ -225,20 +312,59 @@ def test_results_that_would_be_the_next_runs_inputs_are_refused(tree: Path, give
     found = find([given], SUFFIXES)
     tasks = plan(found.sources, looks(sources("s.jpg"), mixed=False), [1], Template(name), Path(output), "m")
     with pytest.raises(InputError, match=r"searched for inputs.*choose an output folder elsewhere"):
-        check_apart(tasks, [found])
+        check_apart(tasks, [found], Path(output))
 
 
 def test_an_input_is_never_replaced(tree: Path) -> None:
     found = find(["photos/b.jpg"], SUFFIXES)
     tasks = plan(found.sources, looks(sources("s.jpg"), mixed=False), [1], Template("{content}"), Path("photos"), "m")
     with pytest.raises(InputError, match="is an input and would be replaced"):
-        check_apart(tasks, [found])
+        check_apart(tasks, [found], Path("photos"))
 
 
 def test_a_folder_beside_the_one_that_a_pattern_searches_is_free(tree: Path) -> None:
     found = find(["photos/*.jpg"], SUFFIXES)
     tasks = plan(found.sources, looks(sources("s.jpg"), mixed=False), [1], Template("{content}"), Path("photos/n"), "m")
-    check_apart(tasks, [found])
+    check_apart(tasks, [found], Path("photos/n"))
+
+
+@pytest.mark.parametrize("link", [os.symlink, os.link], ids=["symbolic", "hard"])
+def test_a_link_to_an_input_is_not_replaced(tree: Path, link: Callable[[Path, Path], None]) -> None:
+    (tree / "out").mkdir()
+    link(tree / "photos" / "b.jpg", tree / "out" / "b.jpg")
+    found = find(["photos/b.jpg"], SUFFIXES)
+    tasks = plan(found.sources, looks(sources("s.jpg"), mixed=False), [1], Template("{content}"), Path("out"), "m")
+    with pytest.raises(InputError, match=r"is an input and would be replaced|outside the output folder"):
+        check_apart(tasks, [found], Path("out"))
+
+
+def test_a_mask_is_not_replaced(tree: Path) -> None:
+    found = find(["photos/b.jpg"], SUFFIXES)
+    tasks = plan(found.sources, looks(sources("s.jpg"), mixed=False), [1], Template("single"), Path(), "m")
+    (tree / "single").rename(tree / "single.jpg")
+    with pytest.raises(InputError, match="is an input and would be replaced"):
+        check_apart(tasks, [found], Path(), [tree / "single.jpg"])
+
+
+@pytest.mark.parametrize("name", ["sub/{content}", "{content}"])
+def test_a_link_out_of_the_output_folder_is_refused(tree: Path, name: str) -> None:
+    (tree / "out").mkdir()
+    (tree / "elsewhere").mkdir()
+    (tree / "elsewhere" / "b.jpg").touch()
+    os.symlink(tree / "elsewhere", tree / "out" / "sub")
+    os.symlink(tree / "elsewhere" / "b.jpg", tree / "out" / "b.jpg")
+    found = find(["photos/b.jpg"], SUFFIXES)
+    tasks = plan(found.sources, looks(sources("s.jpg"), mixed=False), [1], Template(name), Path("out"), "m")
+    with pytest.raises(InputError, match=r"is a link to .*elsewhere.*, outside the output folder"):
+        check_apart(tasks, [found], Path("out"))
+
+
+def test_the_output_folder_itself_may_be_a_link(tree: Path) -> None:
+    (tree / "elsewhere").mkdir()
+    os.symlink(tree / "elsewhere", tree / "out")
+    found = find(["photos/b.jpg"], SUFFIXES)
+    tasks = plan(found.sources, looks(sources("s.jpg"), mixed=False), [1], Template("x/{content}"), Path("out"), "m")
+    check_apart(tasks, [found], Path("out"))
 
 
 def test_what_exists_is_not_to_be_made(tmp_path: Path) -> None:

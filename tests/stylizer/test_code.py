@@ -73,14 +73,14 @@ def test_an_unwritable_target_is_an_output_error_and_leaves_nothing(tmp_path: Pa
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"no such style code: .*nothing"):
+    with pytest.raises(InputError, match=r"nothing.* does not exist"):
         StyleCode.load(tmp_path / "nothing")
 
 
 @pytest.mark.parametrize("content", [b"", b"not a code", b"\xff" * 100, b"\x02\x00\x00\x00\x00\x00\x00\x00{}"])
 def test_another_file_is_no_style_code(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "c").write_bytes(content)
-    with pytest.raises(InputError, match="is not a style code"):
+    with pytest.raises(InputError, match=r"is not a style code|is an empty file"):
         StyleCode.load(tmp_path / "c")
 
 

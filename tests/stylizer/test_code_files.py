@@ -76,7 +76,7 @@ def test_another_file_is_refused(tmp_path: Path, three: Path) -> None:
     save_file({"x": np.zeros((3, 2), np.float32)}, tmp_path / "miscounted", metadata={**many, "names": '["a"]'})
     (tmp_path / "cut").write_bytes(three.read_bytes()[:-9])
     said = {
-        "nothing": "no such file",
+        "nothing": "does not exist",
         "text": "not a file of style codes",
         "weights": "its metadata lacks",
         "unnamed": "does not name",
