@@ -102,14 +102,14 @@ def graphs_beside(path: Path) -> object:
     """Open graphs that read their weights from this file beside them."""
     from adain.runtimes.ort_session import OrtGraph
 
-    graph = path.with_name("wct-slim.apply.onnx")
+    graph = path.with_name("wct-slim.level.onnx")
     shipped = next(folder for folder in places._SHIPPED if folder.is_dir())
     shutil.copy(shipped / graph.name, graph)
     return OrtGraph(graph, "cpu")
 
 
 def graph_in_a_folder(path: Path) -> object:
-    path.rename(path.with_name("net.apply.onnx"))
+    path.rename(path.with_name("net.level.onnx"))
     return resolve(path.parent)
 
 
