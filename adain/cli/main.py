@@ -33,6 +33,7 @@ _COMMANDS = {
     "webcam": "Stylize the picture of a camera (extra: video).",
     "mix": "Show a picture in all mixes between two to four styles.",
     "grid": "Write a contact sheet of pictures in styles.",
+    "serve": "Serve a page and an HTTP API (extra: serve).",
     "models": "List, describe, download and verify the networks.",
     "bench": "Measure how fast the networks are on this machine.",
     "export": "Write a network as ONNX files (extra: torch).",

@@ -108,7 +108,7 @@ def model_options(command: Callable[..., _R]) -> Callable[..., _R]:
     def with_stylizer(
         *, model: str, device: str, runtime: str, precision: str | None, weights_dir: Path | None, **others: Any
     ) -> _R:
-        def open_stylizer() -> Stylizer:
+        def open_stylizer(threads: int | None = None) -> Stylizer:
             from adain.cli.progress import DownloadBars
             from adain.loading import load
 
@@ -119,6 +119,7 @@ def model_options(command: Callable[..., _R]) -> Callable[..., _R]:
                     runtime=runtime,
                     precision=precision,
                     weights_dir=weights_dir,
+                    threads=threads,
                     progress=bars,
                 )
 
