@@ -109,7 +109,7 @@ def _add_state(app: FastAPI, ready: threading.Event, metrics: Metrics) -> None:
 def _add_pages(app: FastAPI) -> None:
     @app.get("/docs", include_in_schema=False)
     async def docs() -> HTMLResponse:
-        return HTMLResponse(reference.html(app.openapi()))
+        return HTMLResponse(reference.html(app.openapi()), headers=reference.HEADERS)
 
     built = page.folder()
     if built is not None:

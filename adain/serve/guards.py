@@ -33,7 +33,6 @@ HEADERS = {
         (
             "default-src 'self'",
             "script-src 'self' 'wasm-unsafe-eval'",
-            "style-src 'self' 'unsafe-inline'",
             "img-src 'self' blob: data:",
             "media-src 'self' blob:",
             "connect-src 'self' blob: data:",

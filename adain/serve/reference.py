@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Iterator
 from html import escape
 from typing import Any
 
-__all__ = ["HOME", "html"]
+__all__ = ["HEADERS", "HOME", "html"]
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 0 auto; padding: 1rem; color-scheme: light dark }
@@ -16,6 +18,10 @@ table { border-collapse: collapse; width: 100% }
 td { vertical-align: top; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid #8886 }
 h2 { margin-top: 2.5rem }
 """
+
+_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+HEADERS = {"Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{_HASH}'; frame-ancestors 'none'"}
+"""Headers of the page: it may load nothing, and has the one style sheet above."""
 
 HOME = """adain: a server for style transfer.
 
