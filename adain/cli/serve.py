@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["serve"]
 
-_TOKEN = "ADAIN_TOKEN"
+_TOKEN = "ADAIN_TOKEN"  # an environment variable, because other users of the machine can read command lines
+_GPU_WORKERS = 2  # one reads and writes pictures while the other computes
 
 
 @click.command()
@@ -45,7 +46,7 @@ _TOKEN = "ADAIN_TOKEN"
 @click.option(
     "--workers",
     type=click.IntRange(1),
-    help="Pictures that are computed at the same time.  [default: number of cores]",
+    help="Pictures that are computed at the same time.  [default: number of cores; 2 on a GPU]",
 )
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Cores that one picture may use.")
 @click.option("--queue", type=click.IntRange(0), help="Further requests that wait; more get status 503.  [default: 64]")
@@ -78,9 +79,12 @@ def serve(
     from adain.serve.server import run
     from adain.serve.settings import Settings
 
+    stylizer = open_stylizer(threads)
     given = {name: value for name, value in limits.items() if value is not None}
+    if stylizer.device != "cpu":
+        given.setdefault("workers", _GPU_WORKERS)
     settings = Settings(token=os.environ.get(_TOKEN) or None, hosts=hosts, origins=origins, **given)  # type: ignore[arg-type]
-    run(open_stylizer(threads), settings, host, port, _say)
+    run(stylizer, settings, host, port, _say)
 
 
 def _say(address: str) -> None:

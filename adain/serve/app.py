@@ -46,6 +46,7 @@ def create_app(stylizer: Stylizer, settings: Settings | None = None) -> FastAPI:
     """
     settings = settings or Settings()
     workers = Workers(settings.workers, settings.queue, settings.seconds)
+    intake = Workers(1, settings.films + 1, settings.seconds)  # looking into a film must not stop the pictures
     films = Films(settings.films, settings.film_seconds, settings.film_kept)
     cache = CodeCache(settings.cache_bytes)
     studio = Studio(stylizer, cache, settings.max_pixels)
@@ -63,11 +64,12 @@ def create_app(stylizer: Stylizer, settings: Settings | None = None) -> FastAPI:
             ready.clear()
             sweeping.cancel()
             await asyncio.to_thread(workers.close)
+            await asyncio.to_thread(intake.close)
             await asyncio.to_thread(films.close)
 
     app = FastAPI(title="adain", version=__version__, description=_TEXT, lifespan=life, docs_url=None, redoc_url=None)
     app.include_router(picture_routes.routes(studio, workers, settings))
-    app.include_router(film_routes.routes(studio, films, workers, settings))
+    app.include_router(film_routes.routes(studio, films, intake, settings))
     _add_state(app, ready, metrics)
     _add_pages(app)
     _add_errors(app)

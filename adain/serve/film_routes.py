@@ -64,8 +64,15 @@ _TEXT = """Queue a film. The answer holds its id; only its sender knows it.
 _CHUNK = 1 << 18  # bytes
 
 
-def routes(studio: Studio, films: Films, workers: Workers, settings: Settings) -> APIRouter:
-    """Make the routes below `/v1/films`."""
+def routes(studio: Studio, films: Films, intake: Workers, settings: Settings) -> APIRouter:
+    """Make the routes below `/v1/films`.
+
+    Args:
+        studio: encodes the styles.
+        films: the jobs.
+        intake: receives and checks films.
+        settings: limits.
+    """
     router = APIRouter(prefix="/v1/films", tags=["films"])
     form = partial(received, most_bytes=settings.film_bytes, seconds=settings.upload_seconds)
     names = ("film", "style", "masks", *fields.FILM, "format", "keyframes", "smoothing")
@@ -84,11 +91,11 @@ def routes(studio: Studio, films: Films, workers: Workers, settings: Settings) -
     async def post(request: Request) -> Response:
         films.sweep()
         films.check_room()
-        with workers.place():
+        with intake.place():
             async with form(request, names, most_files=1 + 2 * settings.max_styles) as sent:
                 sending = _Sending(sent, settings)
                 work = partial(sending.queue, studio, films)
-                film = await workers.run(work, gone(request))
+                film = await intake.run(work, gone(request))
         return JSONResponse(film.describe(), 202, {"Location": f"/v1/films/{film.id}"})
 
     @router.get("/{id}", summary="Show a film's progress", responses=described.example("Its state.", _EXAMPLE))

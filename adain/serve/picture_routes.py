@@ -42,7 +42,13 @@ _REFUSALS = described.refusals(400, 401, 403, 408, 413, 415, 422, 503)
 
 
 def routes(studio: Studio, workers: Workers, settings: Settings) -> APIRouter:
-    """Make the routes `/v1/stylize`, `/v1/encode` and `/v1/models`."""
+    """Make the routes `/v1/stylize`, `/v1/encode` and `/v1/models`.
+
+    Args:
+        studio: does the work.
+        workers: the threads that do it.
+        settings: limits.
+    """
     router = APIRouter(prefix="/v1", tags=["pictures"])
     form = partial(received, most_bytes=settings.max_bytes, seconds=settings.upload_seconds)
 

@@ -6,6 +6,7 @@ import base64
 import hashlib
 from collections.abc import Iterator
 from html import escape
+from textwrap import dedent
 from typing import Any
 
 __all__ = ["HEADERS", "HOME", "html"]
@@ -69,8 +70,8 @@ def _field(name: str, facts: dict[str, Any], required: bool) -> tuple[str, str]:
     notes = [
         "required" if required else "",
         f"one of {', '.join(facts['enum'])}" if "enum" in facts else "",
-        f"at least {facts['minimum']}" if "minimum" in facts else "",
-        f"at most {facts['maximum']}" if "maximum" in facts else "",
+        f"at least {facts['minimum']:g}" if "minimum" in facts else "",
+        f"at most {facts['maximum']:g}" if "maximum" in facts else "",
         f"default {facts['default']}" if "default" in facts else "",
         f"for example {facts['example']}" if "example" in facts else "",
     ]
@@ -93,5 +94,6 @@ def _text(text: str) -> str:
     """Paragraphs, and examples that are indented by four spaces."""
     blocks = (block for block in text.split("\n\n") if block.strip())
     return "".join(
-        f"<pre>{escape(block)}</pre>" if block.startswith("    ") else f"<p>{escape(block)}</p>" for block in blocks
+        f"<pre>{escape(dedent(block))}</pre>" if block.startswith("    ") else f"<p>{escape(block)}</p>"
+        for block in blocks
     )
