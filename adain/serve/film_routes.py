@@ -21,7 +21,7 @@ from adain.serve.picture_routes import subject
 from adain.serve.pictures import Studio
 from adain.serve.refusals import RefusedError
 from adain.serve.settings import Settings
-from adain.serve.uploads import Form, Part, gone, received
+from adain.serve.uploads import Form, FormLimits, Part, gone, received
 from adain.serve.workers import Workers
 
 __all__ = ["routes"]
@@ -74,8 +74,25 @@ def routes(studio: Studio, films: Films, intake: Workers, settings: Settings) ->
         settings: limits.
     """
     router = APIRouter(prefix="/v1/films", tags=["films"])
-    form = partial(received, most_bytes=settings.film_bytes, seconds=settings.upload_seconds)
+    _add_post(router, studio, films, intake, settings)
+    _add_result(router, films)
+
+    @router.get("/{id}", summary="Show a film's progress", responses=described.example("Its state.", _EXAMPLE))
+    async def get(id: str) -> dict[str, object]:
+        """Return the state: `waiting`, `running`, `done` or `failed`, the frames so far, and of how many."""
+        return films.get(id).describe()
+
+    @router.delete("/{id}", status_code=204, summary="Stop and delete a film")
+    async def delete(id: str) -> None:
+        """Stop a film and delete its files."""
+        films.remove(films.get(id))
+
+    return router
+
+
+def _add_post(router: APIRouter, studio: Studio, films: Films, intake: Workers, settings: Settings) -> None:
     names = ("film", "style", "masks", *fields.FILM, "format", "keyframes", "smoothing")
+    limits = FormLimits(settings.film_bytes, 1 + 2 * settings.max_styles, settings.upload_seconds)
 
     @router.post(
         "",
@@ -92,17 +109,13 @@ def routes(studio: Studio, films: Films, intake: Workers, settings: Settings) ->
         films.sweep()
         films.check_room()
         with intake.place():
-            async with form(request, names, most_files=1 + 2 * settings.max_styles) as sent:
+            async with received(request, names, limits) as sent:
                 sending = _Sending(sent, settings)
-                work = partial(sending.queue, studio, films)
-                film = await intake.run(work, gone(request))
+                film = await intake.run(partial(sending.queue, studio, films), gone(request))
         return JSONResponse(film.describe(), 202, {"Location": f"/v1/films/{film.id}"})
 
-    @router.get("/{id}", summary="Show a film's progress", responses=described.example("Its state.", _EXAMPLE))
-    async def get(id: str) -> dict[str, object]:
-        """Return the state: `waiting`, `running`, `done` or `failed`, the frames so far, and of how many."""
-        return films.get(id).describe()
 
+def _add_result(router: APIRouter, films: Films) -> None:
     @router.get(
         "/{id}/result",
         summary="Fetch a film",
@@ -120,13 +133,6 @@ def routes(studio: Studio, films: Films, intake: Workers, settings: Settings) ->
             "Content-Length": str(film.result.stat().st_size),
         }
         return StreamingResponse(_fetched(films, film), media_type=MEDIA_TYPES[film.format], headers=headers)
-
-    @router.delete("/{id}", status_code=204, summary="Stop and delete a film")
-    async def delete(id: str) -> None:
-        """Stop a film and delete its files."""
-        films.remove(films.get(id))
-
-    return router
 
 
 class _Sending:

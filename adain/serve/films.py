@@ -97,12 +97,14 @@ class Films:
         waiting: number of films that wait for the one that runs.
         seconds: time limit for computing a film.
         kept: time in seconds for which a finished film is kept.
+        most_bytes: size limit of a film. Free space for two is needed, for the film and its result.
     """
 
-    def __init__(self, waiting: int, seconds: float, kept: float) -> None:
+    def __init__(self, waiting: int, seconds: float, kept: float, most_bytes: int) -> None:
         self._most = waiting + 1
         self._seconds = seconds
         self._kept = kept
+        self._space = 2 * most_bytes
         self._films: dict[str, Film] = {}
         self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(1, "adain-film")
@@ -117,12 +119,14 @@ class Films:
         """Raise unless another film can be taken.
 
         Raises:
-            RefusedError: too many films wait, or the server is stopping.
+            RefusedError: too many films wait, the disk is full, or the server is stopping.
         """
         if not self._open:
             raise retry_later("the server is stopping", 5)
         if self.count() >= self._most:
             raise retry_later(f"{self._most} films wait or run already", 60)
+        if shutil.disk_usage(tempfile.gettempdir()).free < self._space:
+            raise retry_later("there is no space for another film on the server's disk", 60)
 
     def new(self, upload: BinaryIO, format: str) -> Film:
         """Copy an uploaded film into a folder of its own. `start` or `remove` must follow.

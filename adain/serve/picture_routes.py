@@ -11,7 +11,7 @@ from adain.request import StyleRequest
 from adain.serve import described, fields
 from adain.serve.pictures import MEDIA_TYPES, Encoded, Studio, check_format
 from adain.serve.settings import Settings
-from adain.serve.uploads import Form, gone, received
+from adain.serve.uploads import Form, FormLimits, gone, received
 from adain.serve.workers import Workers
 
 __all__ = ["routes", "subject"]
@@ -50,7 +50,22 @@ def routes(studio: Studio, workers: Workers, settings: Settings) -> APIRouter:
         settings: limits.
     """
     router = APIRouter(prefix="/v1", tags=["pictures"])
-    form = partial(received, most_bytes=settings.max_bytes, seconds=settings.upload_seconds)
+    _add_stylize(router, studio, workers, settings)
+    _add_encode(router, studio, workers, settings)
+
+    @router.get(
+        "/models", summary="Describe the model", responses=described.example("The model of this server.", _EXAMPLE)
+    )
+    async def models() -> dict[str, list[dict[str, object]]]:
+        """Describe the model that this server runs, its defaults, and the digest that its style codes have."""
+        return {"models": [_described(studio)]}
+
+    return router
+
+
+def _add_stylize(router: APIRouter, studio: Studio, workers: Workers, settings: Settings) -> None:
+    names = ("content", "style", "masks", *fields.PICTURE, "format")
+    limits = FormLimits(settings.max_bytes, 1 + 2 * settings.max_styles, settings.upload_seconds)
 
     @router.post(
         "/stylize",
@@ -61,9 +76,8 @@ def routes(studio: Studio, workers: Workers, settings: Settings) -> APIRouter:
         responses={200: described.binary("The stylized picture.", *dict.fromkeys(MEDIA_TYPES.values())), **_REFUSALS},
     )
     async def stylize(request: Request) -> Response:
-        names = ("content", "style", "masks", *fields.PICTURE, "format")
         with workers.place():
-            async with form(request, names, most_files=1 + 2 * settings.max_styles) as sent:
+            async with received(request, names, limits) as sent:
                 work = partial(
                     studio.stylize,
                     sent.file("content"),
@@ -73,6 +87,10 @@ def routes(studio: Studio, workers: Workers, settings: Settings) -> APIRouter:
                     check_format(sent.text("format") or "png"),
                 )
                 return _answered(await workers.run(lambda token: work(cancel=token), gone(request)))
+
+
+def _add_encode(router: APIRouter, studio: Studio, workers: Workers, settings: Settings) -> None:
+    limits = FormLimits(settings.max_bytes, 1, settings.upload_seconds)
 
     @router.post(
         "/encode",
@@ -84,21 +102,9 @@ def routes(studio: Studio, workers: Workers, settings: Settings) -> APIRouter:
     )
     async def encode(request: Request) -> Response:
         with workers.place():
-            async with form(request, ("style", "style_size"), most_files=1) as sent:
-                asked = StyleRequest(**fields.parsed(sent, ("style_size",)))
-                work = partial(studio.encode, sent.file("style"), asked)
+            async with received(request, ("style", "style_size"), limits) as sent:
+                work = partial(studio.encode, sent.file("style"), StyleRequest(**fields.parsed(sent, ("style_size",))))
                 return _answered(await workers.run(lambda token: work(cancel=token), gone(request)))
-
-    @router.get(
-        "/models",
-        summary="Describe the model",
-        responses=described.example("The model of this server.", _EXAMPLE),
-    )
-    async def models() -> dict[str, list[dict[str, object]]]:
-        """Describe the model that this server runs, its defaults, and the digest that its style codes have."""
-        return {"models": [_described(studio)]}
-
-    return router
 
 
 def subject(sent: Form, request: StyleRequest) -> StyleRequest:

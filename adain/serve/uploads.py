@@ -19,7 +19,7 @@ from starlette.types import Message
 
 from adain.serve.refusals import RefusedError
 
-__all__ = ["Form", "Part", "gone", "received"]
+__all__ = ["Form", "FormLimits", "Part", "gone", "received"]
 
 _TEXT_BYTES = 1 << 14  # of a text field
 _TEXT_FIELDS = 32
@@ -41,6 +41,21 @@ class Part:
         """Return all bytes; in a worker thread, because they may be on disk."""
         self.upload.file.seek(0)
         return self.upload.file.read()
+
+
+@dataclass(frozen=True)
+class FormLimits:
+    """Limits of a form.
+
+    Attributes:
+        bytes: size of the whole request.
+        files: number of files.
+        seconds: time for sending it.
+    """
+
+    bytes: int
+    files: int
+    seconds: float
 
 
 class Form:
@@ -125,15 +140,18 @@ class Form:
 
 
 @asynccontextmanager
-async def received(
-    request: Request, allowed: Collection[str], *, most_bytes: int, most_files: int, seconds: float
-) -> AsyncIterator[Form]:
+async def received(request: Request, allowed: Collection[str], limits: FormLimits) -> AsyncIterator[Form]:
     """Read the form of a request, and delete its files at the end of the block.
+
+    Args:
+        request: the request.
+        allowed: names of the form's fields.
+        limits: of the form.
 
     Raises:
         RefusedError: the request is no form, is too large or too slow, or has too many fields.
     """
-    data = await _parsed(request, most_bytes, most_files, seconds)
+    data = await _parsed(request, limits)
     try:
         yield Form(data, allowed)
     finally:
@@ -146,16 +164,16 @@ async def gone(request: Request) -> None:
         pass
 
 
-async def _parsed(request: Request, most_bytes: int, most_files: int, seconds: float) -> FormData:
+async def _parsed(request: Request, limits: FormLimits) -> FormData:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "multipart/form-data":
         raise RefusedError(415, f"send a form as multipart/form-data, got {kind[:60] or 'no content type'}")
-    counted = Request(request.scope, _Counted(request, most_bytes))
-    form = counted.form(max_files=most_files, max_fields=_TEXT_FIELDS, max_part_size=_TEXT_BYTES)
+    counted = Request(request.scope, _Counted(request, limits.bytes))
+    form = counted.form(max_files=limits.files, max_fields=_TEXT_FIELDS, max_part_size=_TEXT_BYTES)
     try:
-        return await asyncio.wait_for(_awaited(form), seconds)
+        return await asyncio.wait_for(_awaited(form), limits.seconds)
     except asyncio.TimeoutError as error:
-        raise RefusedError(408, f"the upload took longer than {seconds:g} seconds; send less") from error
+        raise RefusedError(408, f"the upload took longer than {limits.seconds:g} seconds; send less") from error
     except HTTPException as error:
         raise RefusedError(400, f"the form cannot be read: {error.detail}") from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import socket
@@ -16,6 +17,7 @@ import pytest
 
 pytest.importorskip("fastapi", reason="the server needs the extra serve")
 
+import click
 import httpx
 from click.testing import CliRunner
 from pictures import painting, photo
@@ -124,3 +126,47 @@ def test_without_the_extra_the_error_says_what_to_install(monkeypatch: pytest.Mo
     result = CliRunner().invoke(main, ["serve"], prog_name="adain")
     assert result.exit_code == 1
     assert result.output == 'Error: the server needs FastAPI, uvicorn; pip install "adain[serve]"\n'
+
+
+def test_options_become_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    from adain.serve import server
+    from adain.serve.settings import Settings
+
+    seen: list[object] = []
+    monkeypatch.setattr(server, "run", lambda stylizer, *others: seen.extend(others[:-1]))
+    monkeypatch.setenv("ADAIN_TOKEN", "secret")
+    options = ["--host", "::1", "--port", "80", "--allow-host", "a.example", "--allow-origin", "https://b.example"]
+    limits = ["--workers", "3", "--queue", "0", "--seconds", "1.5", "--max-bytes", "9", "--max-pixels", "8"]
+    result = CliRunner().invoke(main, ["serve", *options, *limits, "--device", "cpu"], prog_name="adain")
+    assert result.exit_code == 0, result.output
+    expected = Settings(
+        token="secret",
+        hosts=("a.example",),
+        origins=("https://b.example",),
+        workers=3,
+        queue=0,
+        seconds=1.5,
+        max_bytes=9,
+        max_pixels=8,
+    )
+    assert seen == [expected, "::1", 80]
+    assert "secret" not in repr(expected)
+
+
+@pytest.mark.parametrize("name", ["Containerfile", "Containerfile.cuda"])
+def test_container_files_name_what_exists(name: str) -> None:
+    root = Path(__file__).resolve().parents[2]
+    if not (root / name).is_file():
+        pytest.skip("container files are part of the repository only")
+    text = (root / name).read_text(encoding="utf-8")
+    for copied in re.findall(r"^COPY (.+) \S+$", text, flags=re.MULTILINE):
+        assert all((root / each).exists() for each in copied.split())
+    (extras,) = re.findall(r'"\.\[(.+)\]"', text)
+    project = (root / "pyproject.toml").read_text(encoding="utf-8")
+    assert all(re.search(rf"^{extra} = \[", project, flags=re.MULTILINE) for extra in extras.split(","))
+    program, *arguments = json.loads(text.partition("\nCMD ")[2])
+    assert program == "adain"
+    command = main.get_command(click.Context(main), arguments.pop(0))
+    assert command is not None
+    command.make_context("serve", arguments)
+    assert f"docker build -f {name} -t " in README

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -159,6 +160,13 @@ def test_waiting_films_are_bounded_and_can_be_removed(
         assert client.get(film.headers["location"]).status_code == 404
     held.go.set()
     assert ended(client, posted(client, gif(), format="gif"))["state"] == "done"
+
+
+def test_without_space_on_the_disk_films_are_refused(client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=1 << 20))
+    answer = posted(client, gif(), format="gif")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "60")
+    assert "no space" in answer.json()["error"]
 
 
 def test_a_film_has_a_time_limit(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
