@@ -71,7 +71,7 @@ class Guards:
         self._app = app
         self._settings = settings
         self._metrics = metrics
-        self._token = None if settings.token is None else f"Bearer {settings.token}".encode()
+        self._token = None if settings.token is None else settings.token.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -123,8 +123,8 @@ class Guards:
         if method not in _SAFE and origin is not None and not self._may_origin(origin, host):
             raise RefusedError(403, "a page of another origin may not use this server; name it with --allow-origin")
         if self._token is not None and method != "OPTIONS" and path.startswith(_WITH_TOKEN):
-            given = headers.get("authorization", "").encode("latin-1")
-            if not hmac.compare_digest(given, self._token):
+            scheme, _, given = headers.get("authorization", "").partition(" ")
+            if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode("latin-1"), self._token):
                 raise RefusedError(
                     401, "send the header Authorization: Bearer TOKEN with this server's token", _CHALLENGE
                 )

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import math
 import socket
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -78,12 +79,14 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
 
 @contextmanager
 def _quiet_about_pictures() -> Iterator[None]:
-    """Keep the messages about a picture's contents, such as a broken colour profile, out of the log."""
+    """Keep messages about a picture's contents, such as a broken colour profile or damaged EXIF, out of the log."""
     pictures = logging.getLogger("adain.images")
     level = pictures.level
     pictures.setLevel(logging.CRITICAL)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module=r"PIL\.")
+            yield
     finally:
         pictures.setLevel(level)
 
