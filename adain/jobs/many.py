@@ -182,8 +182,7 @@ class _Folder:
     def finish(self, content: Picture, made: tuple[Image.Image, list[sheets.Cell]], result: Result) -> None:
         picture, styles = made
         if self._compare:
-            picture = sheets.compare(content.to_pil(), styles, picture)
-        result.target.parent.mkdir(parents=True, exist_ok=True)
+            picture = sheets.compare(content.to_pil(), styles, picture, result.labels)
         images.write(picture, result.target)
 
 
