@@ -40,7 +40,7 @@ def beside(target: Path) -> Path:
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(target.parent)
-    return target.parent / f".adain-{_machine()}-{os.getpid()}-{secrets.token_hex(4)}.tmp"
+    return target.parent / f".adain-{_machine()}-{os.getpid()}-{secrets.token_hex(8)}.tmp"
 
 
 @contextmanager

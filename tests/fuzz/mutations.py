@@ -15,6 +15,7 @@ __all__ = ["dumped", "json_text", "loaded", "mutated", "png", "safetensors", "to
 NUMBERS = (0, 1, 2, 7, 8, 127, 128, 255, 256, 32767, 32768, 65535, 2**31 - 1, 2**31, 2**32 - 1)
 ODD_VALUES: tuple[Any, ...] = (
     *(None, True, "", "x", "relu9_9", "\u00b2", "\0", "../x", "a" * 300, [], {}, [[]], {"": 1}, [None]),
+    *("F8_E4M3", "F8_E5M2", "BF16", "F16", "F64", "I64", "BOOL", "C64"),  # dtypes of safetensors
     *(0, -1, 1, 2**31, 2**63, 10**400, 0.5, -0.0, 1e-320, 1e308, math.inf, -math.inf, math.nan),
 )
 ODD_TOML = (
