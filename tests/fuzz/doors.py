@@ -137,7 +137,8 @@ def _read_picture(path: Path) -> None:
 def _masks() -> Seeds:
     """Make masks of three values: grey, of a palette, with 16 bits, and in colours with an alpha channel."""
     levels = Image.fromarray((np.indices((SIZE[1], SIZE[0])).sum(axis=0) % 3 * 127).astype(np.uint8))
-    images = [levels, levels.quantize(3), levels.convert("I;16"), levels.convert("RGBA"), levels.convert("LA")]
+    deep = Image.fromarray(np.asarray(levels).astype(np.uint16) * 257)
+    images = [levels, levels.quantize(3), deep, levels.convert("RGBA"), levels.convert("LA")]
     seeds = []
     for image in images:
         for pillow in ("PNG", "TIFF"):
