@@ -29,13 +29,16 @@ class Cell:
     label: str
 
 
-def compare(content: Image.Image, styles: Sequence[Cell], result: Image.Image) -> Image.Image:
+def compare(
+    content: Image.Image, styles: Sequence[Cell], result: Image.Image, labels: tuple[str, str] = ("content", "result")
+) -> Image.Image:
     """Draw content, styles and result in a row, labelled.
 
     Args:
         content: the picture that was stylized; scaled to the result's size.
         styles: the styles; higher ones are shrunk to the result's height.
         result: not scaled.
+        labels: the labels of content and result.
 
     Returns:
         An RGB picture; transparent parts are laid on white.
@@ -44,7 +47,7 @@ def compare(content: Image.Image, styles: Sequence[Cell], result: Image.Image) -
     shown = [Cell(cell.picture and shrunk(cell.picture, (4 * height, height)), cell.label) for cell in styles]
     if content.size != result.size:
         content = content.resize(result.size, Image.Resampling.LANCZOS)
-    row = [Cell(content, "content"), *shown, Cell(result, "result")]
+    row = [Cell(content, labels[0]), *shown, Cell(result, labels[1])]
     line = _line(height)
     widths = [line * 8 if cell.picture is None else cell.picture.width for cell in row]
     sheet = Image.new("RGB", (sum(widths) + _MARGIN * (len(row) - 1), height + line), _PAPER)

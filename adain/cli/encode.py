@@ -14,7 +14,7 @@ from adain.cli.inputs import PICTURES
 from adain.cli.options import model_options, request_options
 from adain.cli.reporting import counted, ignored, left
 from adain.cli.verbosity import verbose_option
-from adain.errors import AdainError, ImageError, InputError, OutputError
+from adain.errors import AdainError, ImageError, InputError
 
 if TYPE_CHECKING:
     from adain.code import Maker, StyleCode
@@ -50,15 +50,15 @@ def encode(
     from adain.code import is_code_file
     from adain.images.formats import READABLE
     from adain.jobs.sources import find
+    from adain.jobs.unique import distinct
 
     found = find(styles, READABLE)
-    _check_names(found.sources)
+    sources = distinct(found.sources)
+    as_file = is_code_file(output) and not output.is_dir()
+    _check_output(sources, output, as_file)
     encoding = _Encoding(open_stylizer(), request)
-    if is_code_file(output) and not output.is_dir():
-        written = _into_file(encoding, found.sources, output)
-    else:
-        written = _into_folder(encoding, found.sources, output, overwrite)
-    existing = len(found.sources) - written - len(encoding.failures)
+    written = _into_file(encoding, sources, output) if as_file else _into_folder(encoding, sources, output, overwrite)
+    existing = len(sources) - written - len(encoding.failures)
     closed = (f"{path}: {reason}" for path, reason in found.closed)
     _say(written, existing, found.ignored, [*closed, *encoding.failures])
 
@@ -85,9 +85,7 @@ class _Encoding:
 
 def _into_file(encoding: _Encoding, sources: Sequence[Source], output: Path) -> int:
     from adain.code_files import save_codes
-    from adain.images import check_place
 
-    check_place(output)
     codes = {source.name: code for source, code in encoding(sources)}
     if len(sources) == 1:
         for code in codes.values():
@@ -98,22 +96,36 @@ def _into_file(encoding: _Encoding, sources: Sequence[Source], output: Path) -> 
 
 
 def _into_folder(encoding: _Encoding, sources: Sequence[Source], folder: Path, overwrite: bool) -> int:
-    from adain.code import SUFFIX
-
-    targets = {source: folder / f"{source.name}{SUFFIX}" for source in sources}
+    targets = _targets(sources, folder)
     existing = [] if overwrite else [source for source, target in targets.items() if target.exists()]
     for source in existing:
         _check_maker(targets[source], encoding.maker)
         del targets[source]
     written = 0
     for source, code in encoding(list(targets)):
-        try:
-            targets[source].parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"cannot make the folder {targets[source].parent}: {error.strerror or error}") from error
         code.save(targets[source])
         written += 1
     return written
+
+
+def _check_output(sources: Sequence[Source], output: Path, as_file: bool) -> None:
+    """Check that the codes can be written, and replace neither a style nor the model."""
+    from adain.files import check_folder, refuse_inputs
+    from adain.images import check_place
+
+    if as_file:
+        check_place(output)
+    else:
+        check_folder(output, output)
+    inputs = (*(source.path for source in sources), click.get_current_context().params["model"])
+    for target in [output] if as_file else _targets(sources, output).values():
+        refuse_inputs(target, inputs)
+
+
+def _targets(sources: Sequence[Source], folder: Path) -> dict[Source, Path]:
+    from adain.code import SUFFIX
+
+    return {source: folder / f"{source.name}{SUFFIX}" for source in sources}
 
 
 def _check_maker(path: Path, maker: Maker) -> None:
@@ -122,14 +134,6 @@ def _check_maker(path: Path, maker: Maker) -> None:
     found = CodeFile(path).maker
     if not found.agrees(maker):
         raise InputError(f"{path} is a style code of {found}, not of {maker}; choose another folder, or --overwrite")
-
-
-def _check_names(sources: Sequence[Source]) -> None:
-    taken: dict[str, Source] = {}
-    for source in sources:
-        other = taken.setdefault(source.name, source)
-        if other is not source:
-            raise InputError(f"{other.path} and {source.path} would have the same name; rename one of them")
 
 
 def _say(written: int, existing: int, others: int, failures: Sequence[str]) -> None:

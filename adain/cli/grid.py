@@ -11,6 +11,7 @@ import click
 from adain.cli.inputs import contents_and_styles
 from adain.cli.number_list import CommandWithNumbers
 from adain.cli.options import alphas_option, model_options, request_options
+from adain.cli.outputs import check_output, output_option, write_output
 from adain.cli.progress import ResultBar
 from adain.cli.reporting import counted, ignored, say_failures
 from adain.cli.verbosity import verbose_option
@@ -25,8 +26,8 @@ __all__ = ["grid"]
 
 
 @click.command(cls=CommandWithNumbers)
-@contents_and_styles
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="File to write.")
+@contents_and_styles()
+@output_option
 @alphas_option("a column each")
 @click.option(
     "--cell", type=click.IntRange(1), default=GRID_CELL, show_default=True, help="Side of a picture on the sheet."
@@ -49,15 +50,17 @@ def grid(
     CONTENT and STYLE are pictures, folders of pictures, or patterns in quotes such as 'photos/*.jpg'. Contents are
     scaled to --size, stylized, and shrunk to --cell.
     """
-    from adain.images import check_target, write
+    from adain.jobs import find_contents, find_styles
     from adain.jobs import grid as draw
 
-    check_target(output)
+    contents = content, *more_contents
+    inputs = (*find_contents(contents).sources, *find_styles(styles).sources)
+    check_output(output, (source.path for source in inputs))
     stylizer = open_stylizer()
     with ResultBar() as bar:
         drawn = draw(
             stylizer,
-            (content, *more_contents),
+            contents,
             styles,
             alphas=alpha,
             request=request,
@@ -65,7 +68,7 @@ def grid(
             progress=bar,
         )
     if drawn.made:
-        write(drawn.picture, output)
+        write_output(drawn.picture, output)
         click.echo(f"wrote {output} with {counted(drawn.made, 'result')}{ignored(drawn.ignored)}", err=True)
     say_failures(drawn.failures)
     if drawn.failures:

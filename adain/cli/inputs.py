@@ -1,8 +1,12 @@
-"""Types of arguments and options: pictures (one file, or files, folders and patterns), and sizes."""
+"""Types of arguments and options: pictures (one file, or files, folders and patterns), and sizes.
+
+`-` is a picture on standard input.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -10,7 +14,17 @@ import click
 
 from adain.errors import InputError
 
-__all__ = ["PICTURE", "PICTURES", "contents_and_styles", "parse_size"]
+__all__ = [
+    "DASH",
+    "PICTURE",
+    "PICTURES",
+    "PICTURE_OR_STDIN",
+    "contents_and_styles",
+    "parse_size",
+    "with_stdin",
+]
+
+DASH = "-"
 
 _F = TypeVar("_F", bound=Callable[..., object])
 
@@ -25,14 +39,44 @@ class _Pictures(click.Path):
 
 
 PICTURE = click.Path(exists=True, dir_okay=False, path_type=Path)
+PICTURE_OR_STDIN = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
 PICTURES = _Pictures(exists=True)
+_PICTURES_OR_STDIN = _Pictures(exists=True, allow_dash=True)
 
 
-def contents_and_styles(command: _F) -> _F:
-    """Add the parameters CONTENT (`content`), `-c` (`more_contents`) and STYLE (`styles`)."""
-    for parameter in reversed(_SEARCHED):
-        command = parameter(command)
-    return command
+def contents_and_styles(*, stdin: bool = False) -> Callable[[_F], _F]:
+    """Add the parameters CONTENT (`content`), `-c` (`more_contents`) and STYLE (`styles`).
+
+    Args:
+        stdin: whether CONTENT and STYLE may be `-`.
+    """
+    kind = _PICTURES_OR_STDIN if stdin else PICTURES
+
+    def add(command: _F) -> _F:
+        more = "A further CONTENT; repeatable."
+        for parameter in (
+            click.option("-c", "--content", "more_contents", multiple=True, type=PICTURES, help=more),
+            click.argument("styles", metavar="STYLE [STYLE ...]", nargs=-1, required=True, type=kind),
+            click.argument("content", type=kind),
+        ):
+            command = parameter(command)
+        return command
+
+    return add
+
+
+def with_stdin(paths: Sequence[Path]) -> list[Path | bytes]:
+    """Return the inputs of a command, with the bytes of standard input in place of `-`.
+
+    Raises:
+        InputError: `-` is given twice.
+        ImageError: nothing comes, or far more than a picture.
+    """
+    from adain.images.encoded import drained
+
+    if sum(str(path) == DASH for path in paths) > 1:
+        raise InputError("standard input (-) has one picture; give the others as files")
+    return [drained(sys.stdin.buffer, "standard input") if str(path) == DASH else path for path in paths]
 
 
 def parse_size(text: str) -> tuple[int, int]:
@@ -45,12 +89,3 @@ def parse_size(text: str) -> tuple[int, int]:
     if len(sides) > 2 or not all(side.isdecimal() and int(side) > 0 for side in sides):
         raise InputError(f"a size is SIDE or WIDTHxHEIGHT in pixels, such as 512 or 1920x1080, got {text!r}")
     return int(sides[0]), int(sides[-1])
-
-
-_SEARCHED = (
-    click.argument("content", type=PICTURES),
-    click.argument("styles", metavar="STYLE [STYLE ...]", nargs=-1, required=True, type=PICTURES),
-    click.option(
-        "-c", "--content", "more_contents", multiple=True, type=PICTURES, help="A further CONTENT; repeatable."
-    ),
-)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,13 +17,39 @@ from adain.request import spec
 if TYPE_CHECKING:
     from adain.masking import Masks
 
-__all__ = ["mask_options"]
+__all__ = ["MaskChoice", "mask_options"]
 
 _R = TypeVar("_R")
 
 
+@dataclass(frozen=True)
+class MaskChoice:
+    """The chosen masks. A call with the number of styles reads the label map.
+
+    Attributes:
+        masks: the files of masks.
+        labels: the label map.
+        subject: whether the content's alpha channel is the mask.
+    """
+
+    masks: tuple[Path, ...] = ()
+    labels: Path | None = None
+    subject: bool = False
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that are read."""
+        return self.masks if self.labels is None else (self.labels,)
+
+    def __call__(self, styles: int) -> Masks | None:
+        """Return the masks for this number of styles."""
+        if self.labels is not None:
+            return _of_labels(self.labels, styles)
+        return "subject" if self.subject else self.masks or None
+
+
 def mask_options(*, film: bool = False, subject: bool = True) -> Callable[[Callable[..., _R]], Callable[..., _R]]:
-    """Add the options. The command gets `choose_masks`, a function from the number of styles to masks.
+    """Add the options. The command gets a `MaskChoice` as `choose_masks`.
 
     Args:
         film: whether a mask may be a film or a folder.
@@ -37,12 +64,7 @@ def mask_options(*, film: bool = False, subject: bool = True) -> Callable[[Calla
             if bool(mask_files) + (labels is not None) + subject > 1:
                 raise click.UsageError("--mask, --labels and --subject exclude each other; give one of them")
 
-            def choose_masks(styles: int) -> Masks | None:
-                if labels is not None:
-                    return _of_labels(labels, styles)
-                return "subject" if subject else mask_files or None
-
-            return command(choose_masks=choose_masks, **others)
+            return command(choose_masks=MaskChoice(mask_files, labels, subject), **others)
 
         chosen: Callable[..., _R] = _SUBJECT(with_masks) if subject else with_masks
         return _mask(film)(_LABELS(chosen))

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from adain.cli.inputs import PICTURE
+from adain.cli.inputs import PICTURE_OR_STDIN, with_stdin
 from adain.cli.options import model_options, request_options
+from adain.cli.outputs import check_output, output_option, write_output
 from adain.cli.progress import ResultBar
 from adain.cli.verbosity import verbose_option
 from adain.defaults import MIX_SIZE, MIX_STEPS
@@ -21,13 +21,11 @@ if TYPE_CHECKING:
 
 __all__ = ["mix"]
 
-logger = logging.getLogger(__name__)
-
 
 @click.command()
-@click.argument("content", type=PICTURE)
-@click.argument("styles", metavar="STYLE STYLE [STYLE [STYLE]]", nargs=-1, required=True, type=PICTURE)
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="File to write.")
+@click.argument("content", type=PICTURE_OR_STDIN)
+@click.argument("styles", metavar="STYLE STYLE [STYLE [STYLE]]", nargs=-1, required=True, type=PICTURE_OR_STDIN)
+@output_option
 @click.option("--steps", type=click.IntRange(2), default=MIX_STEPS, show_default=True, help="Results along an edge.")
 @click.option("--names", is_flag=True, help="Write shares in percent over the results, and names over the styles.")
 @request_options("alpha", "strokes", "seed", "preserve_color", "size", "style_size", defaults={"size": MIX_SIZE})
@@ -44,23 +42,22 @@ def mix(
 ) -> None:
     """Write a grid of CONTENT in all mixes of two, three or four STYLEs, which are at its corners.
 
-    A STYLE may be a style code (.safetensors).
+    A STYLE may be a style code (.safetensors). One of the pictures may be - for standard input.
     """
-    from adain.images import check_target, write
     from adain.mixing import grid_shares, interpolation_grid
 
     grid_shares(len(styles), steps)
-    check_target(output)
+    check_output(output, (content, *styles))
+    read, *others = with_stdin((content, *styles))
     stylizer = open_stylizer()
     with ResultBar() as bar:
         picture = interpolation_grid(
             stylizer,
-            content,
-            styles,
+            read,
+            others,
             steps=steps,
             labels=names,
             request=request,
             progress=bar,
         )
-    write(picture, output)
-    logger.info("wrote %s, %d x %d pixels", output, *picture.size)
+    write_output(picture, output)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -11,10 +10,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from adain.cli.inputs import contents_and_styles
-from adain.cli.masks import mask_options
+from adain.cli.inputs import DASH, contents_and_styles, with_stdin
+from adain.cli.masks import MaskChoice, mask_options
 from adain.cli.number_list import CommandWithNumbers
 from adain.cli.options import alphas_option, model_options, request_options
+from adain.cli.outputs import check_output, write_output
 from adain.cli.progress import ResultBar
 from adain.cli.reporting import say
 from adain.cli.verbosity import verbose_option
@@ -23,19 +23,20 @@ from adain.errors import InputError
 if TYPE_CHECKING:
     from PIL import Image
 
-    from adain.masking import Masks
     from adain.request import StyleRequest
     from adain.stylizer import Stylizer
 
 __all__ = ["stylize"]
 
-logger = logging.getLogger(__name__)
-
 
 @click.command(cls=CommandWithNumbers)
-@contents_and_styles
+@contents_and_styles(stdin=True)
 @click.option(
-    "-o", "--output", required=True, help="File to write, or folder (a name without a suffix) for all combinations."
+    "-o",
+    "--output",
+    required=True,
+    help="File to write, folder (a name without a suffix) for all combinations, or - for a PNG on standard output. "
+    "Missing folders are made.",
 )
 @click.option(
     "--name",
@@ -67,7 +68,7 @@ def stylize(
     name: str | None,
     overwrite: bool,
     alpha: tuple[float, ...],
-    choose_masks: Callable[[int], Masks | None],
+    choose_masks: MaskChoice,
     request: StyleRequest,
     compare: bool,
     open_stylizer: Callable[[], Stylizer],
@@ -76,15 +77,20 @@ def stylize(
 
     CONTENT and STYLE are pictures, folders of pictures, or patterns in quotes such as 'photos/*.jpg'. If the output is
     a folder, every content gets every style. Results that exist are skipped, so an interrupted run can be continued. A
-    STYLE may be a style code (.safetensors), which `adain encode` writes.
+    STYLE may be a style code (.safetensors), which `adain encode` writes. For a single result, one of the pictures may
+    be - for standard input.
     """
     contents = content, *more_contents
     request = replace(request, masks=choose_masks(len(_found(styles))))
     if _is_file(output):
         if name is not None:
             raise InputError(f"--name is for results in a folder; {output} is the name of a file")
-        _one(contents, styles, Path(output), alpha, request, compare, open_stylizer)
+        _one(contents, styles, Path(output), alpha, request, compare, choose_masks.files, open_stylizer)
         return
+    if DASH in (*contents, *styles):
+        raise InputError(
+            f"standard input (-) gives one picture, but {output} is a folder; name a file to write, or -o -"
+        )
     from adain.jobs import stylize_many
 
     stylizer = open_stylizer()
@@ -111,34 +117,49 @@ def _one(
     alphas: Sequence[float],
     request: StyleRequest,
     compare: bool,
+    mask_files: Sequence[Path],
     open_stylizer: Callable[[], Stylizer],
 ) -> None:
     """Stylize the only content with all named styles, or with the only style found."""
-    from adain.images import check_target, write
-    from adain.jobs import find_contents
-
-    found, named, found_styles = find_contents(contents).sources, not any(map(_is_search, styles)), _found(styles)
+    found, named, found_styles = _found_contents(contents), not any(map(_is_search, styles)), _found(styles)
     results = len(found) * (1 if named or request.together else len(found_styles)) * max(1, len(alphas))
     if results > 1:
-        raise InputError(
-            f"{output} is the name of a file, but there are {results:,} results; give a folder, such as "
-            f"{output.with_suffix('')}{os.sep}"
+        dash = str(output) == DASH
+        what, folder = (
+            ("standard output (-) is one picture", "results")
+            if dash
+            else (f"{output} is the name of a file", output.with_suffix(""))
         )
-    check_target(output)
+        raise InputError(f"{what}, but there are {results:,} results; give a folder, such as {folder}{os.sep}")
+    check_output(output, (*found, *found_styles, *mask_files))
+    read, *read_styles = with_stdin([*found, *found_styles])
     request = replace(request, alpha=alphas[0] if alphas else None)
-    picture = open_stylizer()(found[0].path, found_styles, request=request)
+    picture = open_stylizer()(read, read_styles, request=request)
     if compare:
-        picture = _compared(found[0].path, found_styles, picture)
-    write(picture, output)
-    logger.info("wrote %s, %d x %d pixels", output, *picture.size)
+        names = [path.stem for path in (*found, *found_styles)]
+        picture = _compared([read, *read_styles], names, picture)
+    write_output(picture, output)
 
 
-def _compared(content: Path, styles: Sequence[Path], picture: Image.Image) -> Image.Image:
+def _compared(inputs: Sequence[Path | bytes], names: Sequence[str], picture: Image.Image) -> Image.Image:
+    """Draw the content, which is the first of the inputs, the styles and the result."""
     from adain import images, sheets
     from adain.code import is_code_file
 
-    cells = [sheets.Cell(None if is_code_file(path) else images.read(path).to_pil(), path.name) for path in styles]
-    return sheets.compare(images.read(content).to_pil(), cells, picture)
+    content, *styles = (
+        None if isinstance(each, Path) and is_code_file(each) else images.read(each).to_pil() for each in inputs
+    )
+    assert content is not None, "it was stylized"
+    cells = [sheets.Cell(*cell) for cell in zip(styles, names[1:], strict=True)]
+    return sheets.compare(content, cells, picture, (names[0], "+".join(names[1:])))
+
+
+def _found_contents(contents: Sequence[str]) -> list[Path]:
+    from adain.jobs import find_contents
+
+    if list(contents) == [DASH]:
+        return [Path(DASH)]
+    return [content.path for content in find_contents(contents).sources]
 
 
 def _found(styles: Sequence[str]) -> list[Path]:
@@ -158,4 +179,6 @@ def _is_search(text: str) -> bool:
 
 
 def _is_file(output: str) -> bool:
-    return Path(output).suffix != "" and not output.endswith(("/", os.sep)) and not os.path.isdir(output)
+    return output == DASH or (
+        Path(output).suffix != "" and not output.endswith(("/", os.sep)) and not os.path.isdir(output)
+    )

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from adain.cli.inputs import PICTURE, parse_size
+from adain.cli.inputs import PICTURE_OR_STDIN, parse_size, with_stdin
 from adain.cli.number_list import CommandWithNumbers
 from adain.cli.options import model_options, request_options
+from adain.cli.outputs import check_output, output_option, write_output
 from adain.cli.verbosity import verbose_option
 from adain.defaults import TEXTURE_SIDE
 from adain.errors import InputError
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["texture"]
 
-logger = logging.getLogger(__name__)
-
 
 def _size(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, int]:
     try:
@@ -34,8 +32,8 @@ def _size(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, 
 
 
 @click.command(cls=CommandWithNumbers, context_settings={"default_map": {"model": preferred("wct")}})
-@click.argument("styles", metavar="STYLE [STYLE ...]", nargs=-1, required=True, type=PICTURE)
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="File to write.")
+@click.argument("styles", metavar="STYLE [STYLE ...]", nargs=-1, required=True, type=PICTURE_OR_STDIN)
+@output_option
 @click.option(
     "--size",
     default=str(TEXTURE_SIDE),
@@ -60,12 +58,11 @@ def texture(
 ) -> None:
     """Make a texture from noise that looks like STYLE, or like a mix of several STYLEs. Needs a WCT model (--model).
 
-    A STYLE is a picture, or a style code (.safetensors).
+    A STYLE is a picture, - for a picture on standard input, or a style code (.safetensors).
     """
-    from adain.images import check_target, write
     from adain.texture import synthesize
 
-    check_target(output)
-    picture = synthesize(open_stylizer(), styles, size, seed=seed, request=request)
-    write(picture, output)
-    logger.info("wrote %s, %d x %d pixels", output, *picture.size)
+    check_output(output, styles)
+    pictures = with_stdin(styles)
+    picture = synthesize(open_stylizer(), pictures, size, seed=seed, request=request)
+    write_output(picture, output)

@@ -11,14 +11,13 @@ import click
 
 from adain.cli.film_options import film_options
 from adain.cli.inputs import PICTURE
-from adain.cli.masks import mask_options
+from adain.cli.masks import MaskChoice, mask_options
 from adain.cli.number_list import CommandWithNumbers
 from adain.cli.options import model_options
 from adain.cli.progress import FrameBar
 from adain.cli.verbosity import verbose_option
 
 if TYPE_CHECKING:
-    from adain.masking import Masks
     from adain.request import StyleRequest
     from adain.stylizer import Stylizer
 
@@ -45,7 +44,7 @@ def video(
     source: Path,
     styles: tuple[Path, ...],
     output: Path,
-    choose_masks: Callable[[int], Masks | None],
+    choose_masks: MaskChoice,
     request: StyleRequest,
     keyframes: str | None,
     smoothing: float,
@@ -62,7 +61,7 @@ def video(
     from adain.video.opening import check_output
     from adain.video.stylizing import stylize
 
-    check_output(output, source)
+    check_output(output, source, (*styles, *choose_masks.files))
     stylizer = open_stylizer()
     with FrameBar() as bar:
         stylize(

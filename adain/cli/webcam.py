@@ -15,7 +15,7 @@ import click
 
 from adain.cli.film_options import film_options
 from adain.cli.inputs import PICTURE
-from adain.cli.masks import mask_options
+from adain.cli.masks import MaskChoice, mask_options
 from adain.cli.number_list import CommandWithNumbers
 from adain.cli.options import model_options
 from adain.cli.progress import FrameBar
@@ -23,7 +23,6 @@ from adain.cli.verbosity import verbose_option
 from adain.errors import InputError
 
 if TYPE_CHECKING:
-    from adain.masking import Masks
     from adain.request import StyleRequest
     from adain.stylizer import Stylizer
     from adain.video.clip import Clip
@@ -54,7 +53,7 @@ def webcam(
     output: Path,
     camera: str | None,
     seconds: float | None,
-    choose_masks: Callable[[int], Masks | None],
+    choose_masks: MaskChoice,
     request: StyleRequest,
     keyframes: str | None,
     smoothing: float,
@@ -67,7 +66,7 @@ def webcam(
     from adain.video import opening
 
     if output != _STDOUT:
-        opening.check_output(output, None)
+        opening.check_output(output, None, (*styles, *choose_masks.files))
         if output.suffix.lower() not in opening.VIDEO_SUFFIXES:
             allowed = ", ".join(opening.VIDEO_SUFFIXES)
             raise InputError(f"{output}: the output must end in one of {allowed}, or be - for standard output")

@@ -263,9 +263,21 @@ def _beside(model: Model, files: Mapping[str, Path], directory: Path) -> list[Pa
             beside = directory / file.name
             if not beside.exists() or not beside.samefile(file):
                 beside = directory / f"{model.name}.safetensors"
-                write_bytes(beside, file.read_bytes())
+                _copy(file, beside)
             shared.append(beside)
     return shared
+
+
+def _copy(file: Path, target: Path) -> None:
+    """Copy weights. Other weights are not replaced, because they may be the only copy of a training.
+
+    Raises:
+        InputError: the target exists with another content.
+    """
+    content = file.read_bytes()
+    if target.exists() and target.read_bytes() != content:
+        raise InputError(f"{target} exists and holds other weights than {file}; export to another folder, or remove it")
+    write_bytes(target, content)
 
 
 def _code_digest(network: StyleTransfer) -> str:

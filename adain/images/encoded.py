@@ -14,7 +14,7 @@ from adain.files import unreadable
 from adain.images.formats import FORMATS, READABLE, listed
 from adain.images.picture import pixel_limit
 
-__all__ = ["Encoded", "is_encoded", "open_encoded", "stream_name"]
+__all__ = ["Encoded", "drained", "is_encoded", "open_encoded", "stream_name"]
 
 _BYTES_PER_PIXEL = 8  # of an uncompressed file: RGBA with 16 bits
 _METADATA = 1 << 26  # bytes allowed for profiles and previews
@@ -60,6 +60,16 @@ def open_encoded(source: Encoded) -> tuple[Image.Image, str]:
     if not data:
         raise ImageError("the picture has 0 bytes; get a complete copy of it")
     return _opened(io.BytesIO(data), "the picture"), "the picture"
+
+
+def drained(stream: BinaryStream, name: str) -> bytes:
+    """Read a stream from its position to its end.
+
+    Raises:
+        ImageError: the stream gives nothing, cannot be read, or is longer than any picture of the allowed pixels.
+        InputError: the stream gives text.
+    """
+    return _drained(stream, name).getvalue()
 
 
 def stream_name(stream: object) -> str:

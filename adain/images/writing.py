@@ -11,6 +11,7 @@ from PIL import Image
 
 from adain.atomic import write_bytes
 from adain.errors import InputError, OutputError
+from adain.files import check_folder
 from adain.images.encoded import stream_name
 from adain.images.formats import FORMATS, WRITABLE, Format, listed, named
 from adain.images.modes import from_pil
@@ -29,9 +30,9 @@ def write(image: Image.Image, target: str | os.PathLike[str] | Sink, format: str
     """Write a picture to a file or a binary stream.
 
     JPEG is written with quality 95 and full colour resolution, WebP with quality 95, TIFF with LZW. For JPEG and BMP, a
-    picture with an alpha channel is laid on white. An existing file is replaced. If the path is a symbolic link, the
-    file that it points to is replaced. The file's mode follows the umask. A stream gets its bytes after the picture is
-    encoded, so a failing encoder writes nothing; it stays open.
+    picture with an alpha channel is laid on white. Missing folders are made. An existing file is replaced. If the path
+    is a symbolic link, the file that it points to is replaced. The file's mode follows the umask. A stream gets its
+    bytes after the picture is encoded, so a failing encoder writes nothing; it stays open.
 
     Args:
         image: a picture of mode L, RGB or RGBA; other modes are converted as `read` does.
@@ -65,7 +66,7 @@ def check_target(path: str | os.PathLike[str]) -> None:
 
     Raises:
         InputError: the argument is not a path, or its suffix is not of a format that can be written.
-        OutputError: the folder is missing, or the target is a folder, not a regular file, or write-protected.
+        OutputError: the folder cannot be made, or the target is a folder, not a regular file, or write-protected.
     """
     suffix = _suffix(path)
     if suffix not in WRITABLE:
@@ -86,12 +87,9 @@ def check_place(path: str | os.PathLike[str]) -> None:
         raise OutputError(f"{path} is a folder; give the name of a file in it")
     if os.path.exists(path) and not os.path.isfile(path):
         raise OutputError(f"{path} is not a regular file and cannot be replaced; give another name")
-    folder = Path(os.path.realpath(path)).parent
-    if not folder.is_dir():
-        raise OutputError(f"{path}: the folder {folder} does not exist; make it first")
-    for place in (folder, path):
-        if os.path.exists(place) and not os.access(place, os.W_OK):
-            raise OutputError(f"{path}: {place} is write-protected; change its permissions or write elsewhere")
+    check_folder(os.path.dirname(os.path.realpath(path)), path)
+    if os.path.exists(path) and not os.access(path, os.W_OK):
+        raise OutputError(f"{path} is write-protected; change its permissions or write elsewhere")
 
 
 def _suffix(path: object) -> str:

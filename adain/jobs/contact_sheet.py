@@ -15,6 +15,7 @@ from adain.jobs.plan import Look, looks
 from adain.jobs.running import PROBLEMS, Failure, reason
 from adain.jobs.sources import Found, Source
 from adain.jobs.steps import Stylizing
+from adain.jobs.unique import distinct
 from adain.request import PreserveColor, StyleRequest, given
 from adain.sheets import Cell, ContactSheet
 from adain.stylizer import Stylizer
@@ -84,10 +85,11 @@ def grid(
     cell = checks.whole("cell", cell, 1, unit="pixels")
     checks.callback("progress", progress)
     found = find_contents(contents), find_styles(styles)
+    rows, named = distinct(found[0].sources), distinct(found[1].sources)
     strengths = alphas_of(stylizer, request, alphas)
-    columns = [(look, alpha) for look in looks(found[1].sources, mixed=False) for alpha in strengths]
+    columns = [(look, alpha) for look in looks(named, mixed=False) for alpha in strengths]
     stylizing = Stylizing(stylizer, request, keep_pictures=True, at_once=len(columns), cancel=cancel)
-    return _Drawing(stylizing, found[0].sources, columns, cell, progress).draw(found)
+    return _Drawing(stylizing, rows, columns, cell, progress).draw(found)
 
 
 class _Drawing:
@@ -153,8 +155,8 @@ class _Drawing:
             self._count(1)
 
     def _label(self, look: Look, alpha: float) -> str:
-        several = any(other is look and strength != alpha for other, strength in self._columns)
-        return f"{look.name}  {alpha:g}" if several else look.name
+        sweep = any(other is look and strength != alpha for other, strength in self._columns)
+        return look.label(alpha, sweep=sweep)
 
     def _fail(self, failure: Failure) -> None:
         self._failures.append(failure)

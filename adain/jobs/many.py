@@ -87,7 +87,7 @@ def stylize_many(
             styles.
         name: a template for the results' paths in the folder, with the fields of `adain.jobs.naming.FIELDS`. None:
             `{content}_{style}`, with `_{alpha}` if there are several strengths. The suffix is the content's unless the
-            template has one.
+            template has one. Inputs of the same name get their suffix or folders in their names.
         alphas: strengths of the style in [0, 1]; a result for each. Empty: the model's own default.
         weights: one per style: all styles are mixed with these shares. None: a result for each style.
         masks: one per style, or "subject": all styles go into every result; see `adain.StyleRequest`.
@@ -182,8 +182,7 @@ class _Folder:
     def finish(self, content: Picture, made: tuple[Image.Image, list[sheets.Cell]], result: Result) -> None:
         picture, styles = made
         if self._compare:
-            picture = sheets.compare(content.to_pil(), styles, picture)
-        result.target.parent.mkdir(parents=True, exist_ok=True)
+            picture = sheets.compare(content.to_pil(), styles, picture, result.labels)
         images.write(picture, result.target)
 
 

@@ -36,14 +36,26 @@ class Look:
     name: str
     styles: tuple[Source, ...]
 
+    def label(self, alpha: float, *, sweep: bool) -> str:
+        """Return the label of a result on a sheet: with its strength, if there are results of several strengths."""
+        return f"{self.name}  {alpha:g}" if sweep else self.name
+
 
 @dataclass(frozen=True)
 class Result:
-    """A picture to make."""
+    """A picture to make.
+
+    Attributes:
+        look: the style.
+        alpha: its strength.
+        target: the file to write.
+        labels: names of content and result, for a comparison.
+    """
 
     look: Look
     alpha: float
     target: Path
+    labels: tuple[str, str] = ("content", "result")
 
 
 @dataclass(frozen=True)
@@ -91,7 +103,12 @@ def _tasks(
         Task(
             content,
             tuple(
-                Result(look, alpha, output / name.fill(_values(content, look, alpha, model)))
+                Result(
+                    look,
+                    alpha,
+                    output / name.fill(_values(content, look, alpha, model)),
+                    (content.name, look.label(alpha, sweep=len(alphas) > 1)),
+                )
                 for look in some
                 for alpha in alphas
             ),

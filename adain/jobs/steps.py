@@ -80,6 +80,6 @@ class Stylizing:
         """Return the labelled pictures of a prepared look. A saved code has only a label."""
         pictures = [style.picture if isinstance(style, StyleCode) else style for style in self._looks[look]]
         return [
-            Cell(None if picture is None else picture.to_pil(), style.path.name)
+            Cell(None if picture is None else picture.to_pil(), style.name)
             for style, picture in zip(look.styles, pictures, strict=True)
         ]

@@ -73,7 +73,6 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         OutputError: the file cannot be written.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as beside:
             write(beside)
     except (OSError, RuntimeError) as error:  # torch and safetensors raise both

@@ -96,7 +96,7 @@ def _initialise(network: nn.Module, init: str) -> None:
         )
     path = Path(init).expanduser() if model is None else weights.find(model)["model"]
     if (fault := unreadable(path, "trained model")) is not None:
-        raise WeightsError(f"network.init: {path} {fault}")
+        raise WeightsError(f"cannot start from {init}: the file {fault}")
     try:
         network.load_state_dict(load_file(path))
     except (OSError, SafetensorError, RuntimeError) as error:

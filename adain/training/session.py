@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from adain.errors import DeviceError, InputError
+from adain.files import refuse_inputs
 from adain.runtimes.devices import parse_device
 from adain.training import checkpoint, loss_files, loss_network, networks
 from adain.training.data import PictureRef, open_pictures
@@ -16,6 +18,8 @@ from adain.training.recipe import Recipe
 from adain.training.trainer import Datasets, Trainer
 
 __all__ = ["Places", "describe", "prepare"]
+
+_WEIGHTS = ("model.safetensors", "latest.safetensors")  # that a run writes into its folder
 
 
 @dataclass(frozen=True)
@@ -37,13 +41,12 @@ def prepare(recipe: Recipe, places: Places, *, device: str = "auto", resume: boo
         resume: whether to continue from the newest checkpoint in the folder, if there is one.
 
     Raises:
-        InputError: a path or a part of the recipe does not fit, or the folder already holds a run.
+        InputError: a path or a part of the recipe does not fit, or the run would replace a file or use its own samples
+            as pictures.
         WeightsError: weights are missing or do not fit.
         DeviceError: the device cannot be used.
     """
-    checkpoints = places.run_dir / "checkpoints"
-    if not resume and checkpoint.latest(checkpoints) is not None:
-        raise InputError(f"{places.run_dir} already holds a run; continue it with --resume or name another folder")
+    _check_folder(recipe, places, resume)
     chosen = _device(device)
     if recipe.run.threads:
         torch.set_num_threads(recipe.run.threads)
@@ -63,6 +66,26 @@ def prepare(recipe: Recipe, places: Places, *, device: str = "auto", resume: boo
     if resume:
         trainer.resume()
     return trainer
+
+
+def _check_folder(recipe: Recipe, places: Places, resume: bool) -> None:
+    """Check that the run replaces neither another run nor an input, and does not write among its own pictures.
+
+    Raises:
+        InputError: it would.
+    """
+    folder = places.run_dir
+    latest = checkpoint.latest(folder / "checkpoints")
+    if latest is not None and not resume:
+        raise InputError(f"{folder} already holds a run; continue it with --resume or name another folder")
+    sources = [(places.data or Path()) / Path(each).expanduser() for each in (*recipe.data.content, *recipe.data.style)]
+    for name in _WEIGHTS:
+        refuse_inputs(folder / name, (recipe.network.init, places.teachers, *sources))
+        if latest is None and (folder / name).exists():
+            raise InputError(f"{folder / name} exists, without checkpoints of its run; name another folder")
+    for source in sources:
+        if source.is_dir() and Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(source)):
+            raise InputError(f"{folder} is in {source}, and its samples would be trained on; name a folder elsewhere")
 
 
 def _datasets(recipe: Recipe, places: Places) -> Datasets:

@@ -72,9 +72,10 @@ class VideoSink:
     def __init__(self, target: Path | IO[bytes], clip: Clip, suffix: str, *, live: bool = False) -> None:
         self._clip = clip
         self._target = Path(os.path.realpath(target)) if isinstance(target, Path) else None
-        self._beside = None if self._target is None else beside(self._target)
+        self._beside: Path | None = None
         kind = FORMATS[suffix]
         try:
+            self._beside = None if self._target is None else beside(self._target)
             self._container = av.open(self._beside or target, "w", format=kind.name)
         except _PROBLEMS as error:
             raise self._error(error) from error

@@ -73,7 +73,7 @@ class FolderSink:
         check_empty(target)
         self._own = not target.exists()
         try:
-            target.mkdir(exist_ok=True)
+            target.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(f"{target} cannot be made a folder ({error.strerror}); choose another place") from error
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from fractions import Fraction
 from numbers import Real
 from pathlib import Path
 
 from adain import images
-from adain.errors import DeviceError, ImageError, InputError, OutputError
-from adain.files import unreadable
+from adain.errors import DeviceError, ImageError, InputError
+from adain.files import check_folder, refuse_inputs, unreadable
 from adain.video.clip import Clip, Sink, Source
 from adain.video.folder import FolderSink, FolderSource, check_empty
 from adain.video.gif import GifSink, GifSource, is_gif
@@ -68,20 +69,22 @@ def open_sink(path: Path, clip: Clip) -> Sink:
     return VideoSink(path, clip, suffix)
 
 
-def check_output(path: Path, source: Path | None) -> None:
+def check_output(path: Path, source: Path | None, further: Iterable[object] = ()) -> None:
     """Check that a clip can be written to a path, before the clip is made.
 
     Args:
         path: a file ending in one of `VIDEO_SUFFIXES` or `.gif`, or a folder, whose name has no suffix.
         source: the file or folder that is read; None for a camera.
+        further: styles and masks; those that are not paths are ignored.
 
     Raises:
-        InputError: the suffix is unknown, the folder is not empty, or the output is the source.
-        OutputError: the parent folder is missing or cannot be written to.
+        InputError: the suffix is unknown, the folder is not empty, or the output is an input.
+        OutputError: the folder cannot be made or written to.
         DeviceError: a video file needs PyAV.
     """
     if source is not None and os.path.realpath(path) == os.path.realpath(source):
         raise InputError(f"{path} is read and cannot be written at the same time; name another output")
+    refuse_inputs(path, (source, *further))
     suffix = path.suffix.lower()
     is_file = suffix == ".gif" or suffix in VIDEO_SUFFIXES
     if suffix and not is_file and not path.is_dir():
@@ -91,9 +94,8 @@ def check_output(path: Path, source: Path | None) -> None:
         )
     if is_file:
         images.check_place(path)
-    elif not path.is_dir() and (path.exists() or not path.resolve().parent.is_dir()):
-        raise OutputError(f"{path} cannot be made a folder for the frames; name a new one in a folder that exists")
     else:
+        check_folder(path, path)
         check_empty(path)
     if suffix in VIDEO_SUFFIXES:
         require_av()

@@ -123,10 +123,11 @@ def stylize(
     request = given(request, keywords)
     into, out = checks.path("source", source), checks.path("output", output)
     checks.callback("progress", progress)
-    check_output(out, into)
+    styles = several(style)
+    check_output(out, into, (*styles, *(request.masks or ())))
     opened = open_source(into, rate, sound=sound, keep_hidden=request.masks == "subject")
     with closing(opened):
-        frames = FrameStylizer(stylizer, style, request, keyframes=keyframes, smoothing=smoothing, cancel=cancel)
+        frames = FrameStylizer(stylizer, styles, request, keyframes=keyframes, smoothing=smoothing, cancel=cancel)
         with closing(frames):
             return run(opened, open_sink(out, opened.clip), frames, progress)
 

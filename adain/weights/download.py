@@ -1,7 +1,7 @@
 """Download one file to a temporary name beside the target, verify it, and rename it.
 
 If two processes download the same file, each uses its own temporary file, and the second rename replaces equal bytes.
-If a download ends early, its temporary file is removed.
+If a download ends early, its temporary file is removed: at once, or after SIGKILL by the next download.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import contextlib
 import http.client
 import logging
 import os
-import secrets
 import socket
 import ssl
 import time
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 
+from adain.atomic import beside
 from adain.errors import DownloadError
 from adain.registry import WeightFile
 from adain.weights.content import mismatch
@@ -35,7 +35,6 @@ PAUSE = 1.0  # seconds before the second attempt; doubled before each further at
 TIMEOUT = 30.0  # seconds without a byte
 _CHUNK = 1 << 18  # bytes
 _LARGEST = 1 << 31  # bytes; limit for files of unknown size
-_STALE = 24 * 3600  # seconds; older partial files are left from killed processes
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})  # HTTP status codes of temporary errors
 
 logger = logging.getLogger(__name__)
@@ -65,9 +64,10 @@ def fetch(file: WeightFile, target: Path, *, progress: Progress | None = None) -
     """
     assert file.url is not None, file.name
     logger.info("downloading %s to %s", file.url, target)
-    partial = target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    partial: Path | None = None
     try:
-        _prepare(target)
+        with _writing(target.parent):
+            partial = beside(target)
         _transfer_with_retries(file.url, file, partial, progress or _silent)
         difference = mismatch(partial, file)
         if difference is not None:
@@ -82,8 +82,9 @@ def fetch(file: WeightFile, target: Path, *, progress: Progress | None = None) -
         logger.warning("the download of %s was interrupted; nothing of it was kept", file.name)
         raise
     finally:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
+        if partial is not None:
+            with contextlib.suppress(OSError):
+                partial.unlink(missing_ok=True)
     return target
 
 
@@ -100,15 +101,6 @@ def _writing(directory: Path) -> Iterator[None]:
         raise _AttemptError(
             f"cannot write in {directory} ({reason}): make room or set ADAIN_CACHE to another directory"
         ) from error
-
-
-def _prepare(target: Path) -> None:
-    with _writing(target.parent):
-        target.parent.mkdir(parents=True, exist_ok=True)
-    for partial in target.parent.glob(f".{target.name}.*.part"):
-        with contextlib.suppress(OSError):  # another process may be first
-            if time.time() - partial.stat().st_mtime > _STALE:
-                partial.unlink()
 
 
 def _put_in_place(partial: Path, target: Path, file: WeightFile) -> None:

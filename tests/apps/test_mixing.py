@@ -198,7 +198,7 @@ def test_the_command_writes_what_the_function_returns(tmp_path: Path, photo_file
     [
         ([], 1, "two to four styles as its corners, got 1"),
         (["--steps", "1"], 2, "1 is not in the range"),
-        (["-o", "nowhere/mix.png"], 1, "does not exist"),
+        (["-o", "photo.png/mix.png"], 1, "is no folder"),
     ],
 )
 def test_a_wrong_use_is_one_clear_error_before_any_work(

@@ -203,7 +203,7 @@ def test_a_truncated_picture_is_a_clear_error(photo_file: Path, painting_file: P
     assert not list(out.parent.iterdir())
 
 
-@pytest.mark.parametrize(("name", "said"), [("missing/out.png", "does not exist"), ("out.xyz", "suffix")])
+@pytest.mark.parametrize(("name", "said"), [("../photo.png/out.png", "is no folder"), ("out.xyz", "suffix")])
 def test_an_unwritable_target_is_an_error_before_any_work(
     monkeypatch: pytest.MonkeyPatch, photo_file: Path, painting_file: Path, out: Path, name: str, said: str
 ) -> None:

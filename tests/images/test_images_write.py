@@ -155,9 +155,15 @@ def test_an_unknown_suffix(name: str, image: Image.Image, tmp_path: Path, monkey
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_missing_folder(image: Image.Image, tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match=r"the folder .*missing does not exist; make it first"):
-        write(image, tmp_path / "missing" / "out.png")
+def test_a_missing_folder_is_made(image: Image.Image, tmp_path: Path) -> None:
+    write(image, tmp_path / "new" / "folder" / "out.png")
+    assert (tmp_path / "new" / "folder" / "out.png").is_file()
+
+
+def test_a_folder_that_is_a_file(image: Image.Image, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match=r"file is no folder; choose another place"):
+        write(image, tmp_path / "file" / "out.png")
 
 
 def test_a_target_that_is_a_folder(image: Image.Image, tmp_path: Path) -> None:
@@ -240,11 +246,13 @@ def test_a_side_the_format_cannot_hold(suffix: str, limit: int, tmp_path: Path) 
 @pytest.mark.parametrize("name", ["out.png", "out.JPG"])
 def test_a_target_can_be_checked_beforehand(name: str, tmp_path: Path) -> None:
     check_target(tmp_path / name)
+    check_target(tmp_path / "missing" / name)
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(InputError):
         check_target(tmp_path / "out.xyz")
+    (tmp_path / "file").touch()
     with pytest.raises(OutputError):
-        check_target(tmp_path / "missing" / name)
+        check_target(tmp_path / "file" / name)
 
 
 # Streams

@@ -19,7 +19,7 @@ from adain.code import StyleCode
 from adain.engine.framing import Framing
 from adain.errors import InputError, OutputError
 from adain.images import writing
-from adain.jobs import Report, plan, running, stylize_many
+from adain.jobs import Report, grid, plan, running, stylize_many
 from adain.jobs.plan import Result, Task
 from adain.jobs.sources import Source
 from adain.registry import Stage
@@ -181,6 +181,21 @@ def test_a_comparison_shows_content_style_and_result_side_by_side(
     assert np.array_equal(sheet[-12:, :20], pixels(contents / "a.png"))
     assert np.array_equal(sheet[-12:-2, 28:44], pixels(styles / "s.png"))
     assert np.array_equal(sheet[-12:, -20:], result)
+
+
+def test_a_comparison_is_labelled_as_a_contact_sheet(
+    stylizer: Stylizer, contents: Path, styles: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labels: list[str] = []
+    monkeypatch.setattr("adain.sheets._write", lambda sheet, text, box: labels.append(text))
+    stylize_many(stylizer, contents / "a.png", styles / "s.png", out, compare=True)
+    assert labels == ["a", "s", "s"]
+    labels.clear()
+    stylize_many(stylizer, contents / "a.png", styles / "s.png", out, compare=True, alphas=[0.5, 1])
+    assert sorted(labels) == sorted(["a", "s", "s  0.5", "a", "s", "s  1"])
+    labels.clear()
+    grid(stylizer, contents / "a.png", styles / "s.png", alphas=[0.5, 1])
+    assert sorted(labels) == sorted(["s  0.5", "s  1", "a", "s  0.5", "s  1"])
 
 
 def test_bad_pictures_are_told_of_and_do_not_stop_the_rest(

@@ -9,6 +9,7 @@ from pathlib import Path, PureWindowsPath
 import pytest
 
 from adain.errors import InputError
+from adain.images.formats import WRITABLE
 from adain.jobs.naming import FIELDS, Template, default_template
 from adain.jobs.plan import check_apart, looks, plan, unmade
 from adain.jobs.sources import Source, find
@@ -151,6 +152,12 @@ def test_an_input_that_stands_for_nothing_is_an_error(tree: Path, inputs: list[s
 )
 def test_a_template_is_filled(template: str, expected: str) -> None:
     assert Template(template).fill(VALUES) == expected
+
+
+def test_every_suffix_that_can_be_written_is_kept() -> None:
+    for suffix in WRITABLE:
+        assert Template("{content}").fill({**VALUES, "suffix": suffix[1:]}) == f"a/b{suffix}"
+        assert Template("{content}").fill({**VALUES, "suffix": suffix[1:].upper()}) == f"a/b{suffix.upper()}"
 
 
 def test_a_content_that_cannot_be_written_in_its_format_becomes_a_png() -> None:

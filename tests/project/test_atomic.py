@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -61,7 +64,64 @@ def test_the_mode_follows_the_umask(tmp_path: Path) -> None:
     assert (tmp_path / "a").stat().st_mode & 0o777 == 0o640
 
 
-@pytest.mark.parametrize("name", ["missing/a", "folder", "file/a"])
+def test_missing_folders_are_made(tmp_path: Path) -> None:
+    write_text(tmp_path / "new" / "folder" / "a", "x")
+    assert (tmp_path / "new" / "folder" / "a").read_text() == "x"
+
+
+WRITING = """
+import sys, time
+from pathlib import Path
+from adain.atomic import replacing
+with replacing(sys.argv[1]) as temporary:
+    temporary.write_text("half")
+    print("here", flush=True)
+    time.sleep(60)
+"""
+
+
+def writing(path: Path) -> subprocess.Popen[str]:
+    """Start a process that writes half of a file, and waits."""
+    process = subprocess.Popen([sys.executable, "-c", WRITING, str(path)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "here\n"
+    process.stdout.close()
+    return process
+
+
+def test_what_a_killed_run_left_is_removed_and_not_what_a_living_one_writes(tmp_path: Path) -> None:
+    killed, living = writing(tmp_path / "a"), writing(tmp_path / "b")
+    try:
+        killed.kill()
+        killed.wait()
+        assert len(list(tmp_path.iterdir())) == 2
+        write_text(tmp_path / "c", "x")
+        left = sorted(path.name for path in tmp_path.iterdir())
+        assert len(left) == 2
+        assert f"-{living.pid}-" in left[0]
+        assert left[1] == "c"
+    finally:
+        living.kill()
+        living.wait()
+
+
+def test_what_other_machines_left_is_removed_after_a_day(tmp_path: Path) -> None:
+    names = [".adain-0123456789abcdef.tmp", ".adain-00000000-1-abcdef01.tmp"]
+    files = [tmp_path / f"{age}" / name for age in ("old", "new") for name in names]
+    for file in files:
+        file.parent.mkdir(exist_ok=True)
+        file.touch()
+    for file in files[:2]:
+        os.utime(file, (time.time() - 48 * 3600,) * 2)
+    mine = tmp_path / "old" / ".adain-mine.tmp"
+    mine.touch()
+    for age in ("old", "new"):
+        write_text(tmp_path / age / "a", "x")
+    assert [file.exists() for file in files] == [False, False, True, True]
+    assert mine.exists()
+
+
+@pytest.mark.parametrize("name", ["folder", "file/a"])
 def test_where_nothing_can_be_written(name: str, tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").touch()

@@ -84,6 +84,29 @@ def test_a_folder_with_a_run_is_not_overwritten(folder):
     assert run(folder, "--resume").exit_code == 0
 
 
+def test_weights_of_a_run_without_checkpoints_are_not_overwritten(folder):
+    (folder / "run").mkdir()
+    (folder / "run" / "model.safetensors").write_bytes(b"precious")
+    for more in ([], ["--resume"]):
+        assert "exists, without checkpoints of its run" in str(run(folder, *more).exception)
+    assert (folder / "run" / "model.safetensors").read_bytes() == b"precious"
+
+
+def test_the_weights_that_a_run_starts_from_are_not_overwritten(folder):
+    (folder / "run").mkdir()
+    (folder / "first.safetensors").write_bytes(b"precious")
+    (folder / "run" / "model.safetensors").hardlink_to(folder / "first.safetensors")
+    result = run(folder, "--set", f"network.init={folder / 'first.safetensors'}")
+    assert "is an input" in str(result.exception)
+    assert (folder / "first.safetensors").read_bytes() == b"precious"
+
+
+def test_samples_do_not_go_among_the_pictures(folder):
+    result = run(folder, "-o", str(folder / "content" / "run"))  # the later -o counts
+    assert "its samples would be trained on" in str(result.exception)
+    assert not (folder / "content" / "run").exists()
+
+
 def test_export_writes_weights_from_the_newest_checkpoint(folder):
     run(folder)
     (folder / "run" / "model.safetensors").unlink()

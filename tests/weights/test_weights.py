@@ -337,8 +337,8 @@ def test_two_processes_may_download_the_same_file(server: Server, cache: Path) -
 def test_partial_file_of_a_killed_process_is_swept_up_and_that_of_a_living_one_is_not(
     server: Server, cache: Path
 ) -> None:
-    killed = put(cache / "tiny" / ".net.pth.1-abcdef01.part")
-    living = put(cache / "tiny" / ".net.pth.2-abcdef01.part")
+    killed = put(cache / "tiny" / ".adain-00000000-1-abcdef01.tmp")
+    living = put(cache / "tiny" / ".adain-00000000-2-abcdef01.tmp")
     os.utime(killed, (time.time() - 48 * 3600,) * 2)
     weights.find(one_file(server.url))
     assert not killed.exists()

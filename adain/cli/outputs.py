@@ -1,0 +1,65 @@
+"""The picture that a command writes: its path is checked before any work. `-` is standard output, as PNG."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from adain.cli.inputs import DASH
+from adain.errors import InputError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+__all__ = ["check_output", "output_option", "write_output"]
+
+logger = logging.getLogger(__name__)
+
+output_option = click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path, allow_dash=True),
+    help="File to write; missing folders are made. Or - for a PNG on standard output.",
+)
+
+
+def check_output(output: Path, inputs: Iterable[object]) -> None:
+    """Check that the picture can be written, and is none of the inputs.
+
+    Raises:
+        InputError: the suffix is unknown, the file is an input, or standard output is a terminal.
+        OutputError: the file cannot be written.
+    """
+    from adain.files import refuse_inputs
+    from adain.images import check_target
+
+    if str(output) != DASH:
+        check_target(output)
+        refuse_inputs(output, inputs)
+    elif _is_terminal():
+        raise InputError("a picture is not written to a terminal; name a file, or send it to a program: -o - | ...")
+
+
+def write_output(picture: Image.Image, output: Path) -> None:
+    """Write the picture.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    from adain.images import write
+
+    if str(output) == DASH:
+        write(picture, sys.stdout.buffer, "png")
+    else:
+        write(picture, output)
+    logger.info("wrote %s, %d x %d pixels", output, *picture.size)
+
+
+def _is_terminal() -> bool:
+    return sys.stdout.isatty()
