@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -69,7 +70,7 @@ def split_subject(content: PictureInput, styles: int) -> tuple[Picture, list[NDA
             f"{_named('the content', content)} has no alpha channel to mark its subject; "
             "give a PNG that has one, or a mask per style"
         )
-    return Picture(picture.rgb), [picture.alpha, 255 - picture.alpha][:styles]
+    return replace(picture, alpha=None), [picture.alpha, 255 - picture.alpha][:styles]
 
 
 def read(masks: Several, size: tuple[int, int], first: int = 1) -> NDArray[np.float32]:

@@ -10,7 +10,7 @@ import click
 
 from adain.cli.inputs import contents_and_styles
 from adain.cli.number_list import CommandWithNumbers
-from adain.cli.options import alphas_option, model_options, request_options
+from adain.cli.options import alphas_option, model_options, quality_option, request_options
 from adain.cli.progress import ResultBar
 from adain.cli.reporting import counted, ignored, say_failures
 from adain.cli.verbosity import verbose_option
@@ -32,6 +32,7 @@ __all__ = ["grid"]
     "--cell", type=click.IntRange(1), default=GRID_CELL, show_default=True, help="Side of a picture on the sheet."
 )
 @request_options("strokes", "seed", "preserve_color", "size", "style_size", defaults={"size": GRID_SIZE})
+@quality_option
 @model_options
 @verbose_option
 def grid(
@@ -42,6 +43,7 @@ def grid(
     alpha: tuple[float, ...],
     cell: int,
     request: StyleRequest,
+    quality: int | None,
     open_stylizer: Callable[[], Stylizer],
 ) -> None:
     """Write a labelled contact sheet: a row for each CONTENT, a column for each STYLE, the originals at the edges.
@@ -52,7 +54,7 @@ def grid(
     from adain.images import check_target, write
     from adain.jobs import grid as draw
 
-    check_target(output)
+    check_target(output, quality=quality)
     stylizer = open_stylizer()
     with ResultBar() as bar:
         drawn = draw(
@@ -65,7 +67,7 @@ def grid(
             progress=bar,
         )
     if drawn.made:
-        write(drawn.picture, output)
+        write(drawn.picture, output, quality=quality)
         click.echo(f"wrote {output} with {counted(drawn.made, 'result')}{ignored(drawn.ignored)}", err=True)
     say_failures(drawn.failures)
     if drawn.failures:

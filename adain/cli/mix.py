@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from adain.cli.inputs import PICTURE
-from adain.cli.options import model_options, request_options
+from adain.cli.options import model_options, quality_option, request_options
 from adain.cli.progress import ResultBar
 from adain.cli.verbosity import verbose_option
 from adain.defaults import MIX_SIZE, MIX_STEPS
@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 @click.option("--steps", type=click.IntRange(2), default=MIX_STEPS, show_default=True, help="Results along an edge.")
 @click.option("--names", is_flag=True, help="Write shares in percent over the results, and names over the styles.")
 @request_options("alpha", "strokes", "seed", "preserve_color", "size", "style_size", defaults={"size": MIX_SIZE})
+@quality_option
 @model_options
 @verbose_option
 def mix(
@@ -40,6 +41,7 @@ def mix(
     steps: int,
     names: bool,
     request: StyleRequest,
+    quality: int | None,
     open_stylizer: Callable[[], Stylizer],
 ) -> None:
     """Write a grid of CONTENT in all mixes of two, three or four STYLEs, which are at its corners.
@@ -50,7 +52,7 @@ def mix(
     from adain.mixing import grid_shares, interpolation_grid
 
     grid_shares(len(styles), steps)
-    check_target(output)
+    check_target(output, quality=quality)
     stylizer = open_stylizer()
     with ResultBar() as bar:
         picture = interpolation_grid(
@@ -62,5 +64,5 @@ def mix(
             request=request,
             progress=bar,
         )
-    write(picture, output)
+    write(picture, output, quality=quality)
     logger.info("wrote %s, %d x %d pixels", output, *picture.size)

@@ -14,7 +14,7 @@ import click
 from adain.cli.inputs import contents_and_styles
 from adain.cli.masks import mask_options
 from adain.cli.number_list import CommandWithNumbers
-from adain.cli.options import alphas_option, model_options, request_options
+from adain.cli.options import alphas_option, model_options, quality_option, request_options, strip_option
 from adain.cli.progress import ResultBar
 from adain.cli.reporting import say
 from adain.cli.verbosity import verbose_option
@@ -57,6 +57,8 @@ logger = logging.getLogger(__name__)
     more={"weights": "; mixes them in a folder too"},
 )
 @click.option("--compare", is_flag=True, help="Write content, style and result side by side.")
+@quality_option
+@strip_option
 @model_options
 @verbose_option
 def stylize(
@@ -70,6 +72,8 @@ def stylize(
     choose_masks: Callable[[int], Masks | None],
     request: StyleRequest,
     compare: bool,
+    quality: int | None,
+    strip: bool,
     open_stylizer: Callable[[], Stylizer],
 ) -> None:
     """Give the picture CONTENT the style of STYLE, or of several STYLEs, mixed or placed by masks.
@@ -83,7 +87,7 @@ def stylize(
     if _is_file(output):
         if name is not None:
             raise InputError(f"--name is for results in a folder; {output} is the name of a file")
-        _one(contents, styles, Path(output), alpha, request, compare, open_stylizer)
+        _one(contents, styles, Path(output), alpha, request, compare, quality, strip, open_stylizer)
         return
     from adain.jobs import stylize_many
 
@@ -99,6 +103,8 @@ def stylize(
             overwrite=overwrite,
             request=request,
             compare=compare,
+            quality=quality,
+            strip=strip,
             progress=bar,
         )
     say(report)
@@ -111,6 +117,8 @@ def _one(
     alphas: Sequence[float],
     request: StyleRequest,
     compare: bool,
+    quality: int | None,
+    strip: bool,
     open_stylizer: Callable[[], Stylizer],
 ) -> None:
     """Stylize the only content with all named styles, or with the only style found."""
@@ -124,12 +132,12 @@ def _one(
             f"{output} is the name of a file, but there are {results:,} results; give a folder, such as "
             f"{output.with_suffix('')}{os.sep}"
         )
-    check_target(output)
+    check_target(output, quality=quality)
     request = replace(request, alpha=alphas[0] if alphas else None)
     picture = open_stylizer()(found[0].path, found_styles, request=request)
     if compare:
         picture = _compared(found[0].path, found_styles, picture)
-    write(picture, output)
+    write(picture, output, quality=quality, strip=strip)
     logger.info("wrote %s, %d x %d pixels", output, *picture.size)
 
 

@@ -11,7 +11,7 @@ import click
 
 from adain.cli.inputs import PICTURE, parse_size
 from adain.cli.number_list import CommandWithNumbers
-from adain.cli.options import model_options, request_options
+from adain.cli.options import model_options, quality_option, request_options
 from adain.cli.verbosity import verbose_option
 from adain.defaults import TEXTURE_SIDE
 from adain.errors import InputError
@@ -48,6 +48,7 @@ def _size(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, 
     "--seed", type=click.IntRange(0), default=0, show_default=True, help="Another seed gives another texture."
 )
 @request_options("weights", "style_size", "tile")
+@quality_option
 @model_options
 @verbose_option
 def texture(
@@ -56,6 +57,7 @@ def texture(
     size: tuple[int, int],
     seed: int,
     request: StyleRequest,
+    quality: int | None,
     open_stylizer: Callable[[], Stylizer],
 ) -> None:
     """Make a texture from noise that looks like STYLE, or like a mix of several STYLEs. Needs a WCT model (--model).
@@ -65,7 +67,7 @@ def texture(
     from adain.images import check_target, write
     from adain.texture import synthesize
 
-    check_target(output)
+    check_target(output, quality=quality)
     picture = synthesize(open_stylizer(), styles, size, seed=seed, request=request)
-    write(picture, output)
+    write(picture, output, quality=quality)
     logger.info("wrote %s, %d x %d pixels", output, *picture.size)

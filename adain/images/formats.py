@@ -21,23 +21,27 @@ class Format:
     Attributes:
         name: name in English text; in capitals, it is Pillow's name.
         suffixes: suffixes of file names, in lower case, with the dot.
+        read_only: further suffixes, of files that are read but not written.
         reads: whether it can be read.
         writes: whether it can be written.
         animated: whether a file may hold an animation; its first frame is read.
         alpha: whether an alpha channel is written. If not, the picture is laid on white.
         deep: whether 16-bit files are read.
         max_side: longest side in pixels that can be written.
-        options: options for Pillow's `save`.
+        keeps: what a written file holds of a picture's `Metadata`: names of its fields.
+        options: options for Pillow's `save`; with `quality` among them, it can be chosen.
     """
 
     name: str
     suffixes: tuple[str, ...]
+    read_only: tuple[str, ...] = ()
     reads: bool = True
     writes: bool = True
     animated: bool = False
     alpha: bool = True
     deep: bool = False
     max_side: int = 2**31 - 1
+    keeps: tuple[str, ...] = ()
     options: Mapping[str, object] = field(default_factory=dict)
 
     @property
@@ -45,17 +49,35 @@ class Format:
         """Pillow's name of the format."""
         return self.name.upper()
 
+    @property
+    def lossy(self) -> bool:
+        """Whether a quality can be chosen."""
+        return "quality" in self.options
 
+
+_ALL = ("exif", "xmp", "dpi")
 _JPEG_OPTIONS = {"quality": 95, "subsampling": "4:4:4"}
+_AVIF_OPTIONS = {"quality": 90, "subsampling": "4:4:4"}
 FORMATS = (
-    Format("JPEG", (".jpg", ".jpeg", ".jfif"), alpha=False, max_side=65_500, options=_JPEG_OPTIONS),  # libjpeg's limit
-    Format("PNG", (".png",), animated=True, deep=True),
-    Format("WebP", (".webp",), animated=True, max_side=16_383, options={"quality": 95}),
-    Format("TIFF", (".tif", ".tiff"), animated=True, deep=True, options={"compression": "tiff_lzw"}),
-    Format("BMP", (".bmp",), alpha=False),  # few programs understand its alpha channel
-    Format("GIF", (".gif",), writes=False, animated=True),
+    Format(
+        "JPEG",
+        (".jpg", ".jpeg", ".jfif", ".jpe"),
+        read_only=(".mpo",),  # several JPEGs in one file, as of stereo cameras; the first is read
+        alpha=False,
+        max_side=65_500,  # libjpeg's limit
+        keeps=_ALL,
+        options=_JPEG_OPTIONS,
+    ),
+    Format("PNG", (".png",), read_only=(".apng",), animated=True, deep=True, keeps=_ALL),
+    Format("WebP", (".webp",), animated=True, max_side=16_383, keeps=("exif", "xmp"), options={"quality": 95}),
+    Format("AVIF", (".avif",), animated=True, max_side=65_536, keeps=("exif", "xmp"), options=_AVIF_OPTIONS),
+    Format("TIFF", (".tif", ".tiff"), animated=True, deep=True, keeps=_ALL, options={"compression": "tiff_lzw"}),
+    Format("BMP", (".bmp",), alpha=False, keeps=("dpi",)),  # few programs understand its alpha channel
+    Format("GIF", (".gif",), animated=True, max_side=65_535),
 )
-READABLE: Mapping[str, Format] = {suffix: row for row in FORMATS if row.reads for suffix in row.suffixes}
+READABLE: Mapping[str, Format] = {
+    suffix: row for row in FORMATS if row.reads for suffix in (*row.suffixes, *row.read_only)
+}
 WRITABLE: Mapping[str, Format] = {suffix: row for row in FORMATS if row.writes for suffix in row.suffixes}
 
 

@@ -9,6 +9,8 @@ from PIL import ExifTags, Image, ImageOps
 from adain.errors import ImageError
 from adain.images.arrays import to_uint8
 from adain.images.color_profiles import to_srgb
+from adain.images.exif import tiff_exif
+from adain.images.metadata import Metadata
 from adain.images.picture import Picture, replace_hidden_colors
 
 __all__ = ["decoded", "from_pil", "to_rgb", "upright"]
@@ -33,11 +35,12 @@ def from_pil(image: Image.Image, name: str = "the picture", *, keep_hidden: bool
     Raises:
         ImageError: the pixels cannot be decoded, or their mode or range is not supported.
     """
+    exif = tiff_exif(image)
     rgb, alpha = _split(image, name)
     colors = np.array(rgb)
     if alpha is not None and not keep_hidden:
         replace_hidden_colors(colors, alpha)
-    return Picture(colors, alpha)
+    return Picture(colors, alpha, Metadata.of(image, name, exif))
 
 
 def to_rgb(image: Image.Image, name: str = "the picture") -> Image.Image:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from PIL import Image
 
 from adain.errors import InputError
 from adain.images.arrays import check_rgb, described
+from adain.images.metadata import Metadata
 
 __all__ = ["Picture", "check_size", "pixel_limit", "replace_hidden_colors", "resize"]
 
@@ -22,6 +23,7 @@ class Picture:
     Attributes:
         rgb: uint8 (H, W, 3), colours not multiplied by alpha.
         alpha: uint8 (H, W), 255 is opaque. None if there is no alpha channel.
+        metadata: what the file said about it: EXIF, XMP and resolution.
 
     Raises:
         InputError: an array has another dtype or shape.
@@ -29,6 +31,7 @@ class Picture:
 
     rgb: NDArray[np.uint8]
     alpha: NDArray[np.uint8] | None = None
+    metadata: Metadata = field(default=Metadata(), repr=False)
 
     def __post_init__(self) -> None:
         check_rgb(self.rgb)
@@ -45,10 +48,11 @@ class Picture:
         return width, height
 
     def to_pil(self) -> Image.Image:
-        """Convert to a PIL image: RGBA if the picture has an alpha channel, else RGB."""
+        """Convert to a PIL image: RGBA if the picture has an alpha channel, else RGB; the metadata is in its `info`."""
         image = Image.fromarray(self.rgb)
         if self.alpha is not None:
             image.putalpha(Image.fromarray(self.alpha))
+        self.metadata.attach(image)
         return image
 
 
@@ -83,9 +87,9 @@ def resize(picture: Picture, size: int, *, enlarge: bool = True) -> Picture:
         )
     image = picture.to_pil().resize((width, height), Image.Resampling.LANCZOS)  # RGBA: premultiplied inside
     if picture.alpha is None:
-        return Picture(np.array(image))
+        return replace(picture, rgb=np.array(image))
     alpha = np.array(image.getchannel("A"))
-    return Picture(replace_hidden_colors(np.array(image.convert("RGB")), alpha), alpha)
+    return replace(picture, rgb=replace_hidden_colors(np.array(image.convert("RGB")), alpha), alpha=alpha)
 
 
 def pixel_limit() -> int | None:

@@ -70,6 +70,8 @@ def stylize_many(
     request: StyleRequest | None = None,
     overwrite: bool = False,
     compare: bool = False,
+    quality: int | None = None,
+    strip: bool = False,
     progress: Progress | None = None,
     cancel: CancelInput | None = None,
 ) -> Report:
@@ -100,6 +102,8 @@ def stylize_many(
         request: replaces `weights` to `tile`.
         overwrite: whether to make existing results again.
         compare: write content, style and result side by side instead of the result alone.
+        quality: of JPEG, WebP and AVIF files, see `adain.images.write`.
+        strip: see `adain.images.write`.
         progress: called with the number of finished or failed results and the number of all results to make; first
             with 0.
         cancel: ends the run with a `CancelledError`, as for a `Stylizer`; written results stay.
@@ -125,6 +129,7 @@ def stylize_many(
     )
     request, output = given(request, keywords), checks.path("output", output)
     checks.callback("progress", progress)
+    images.check_quality(quality)
     check_folder(output, output)
     strengths = alphas_of(stylizer, request, alphas)
     template = Template(default_template(len(strengths), compare=compare) if name is None else name)
@@ -135,7 +140,7 @@ def stylize_many(
     check_apart(tasks, found, output, () if request.masks is None else request.masks)
     left = tasks if overwrite else unmade(tasks)
     stylizing = Stylizing(stylizer, request, keep_pictures=compare, cancel=cancel)
-    return _run(_Folder(stylizing, compare=compare), tasks, left, found, progress)
+    return _run(_Folder(stylizing, compare=compare, quality=quality, strip=strip), tasks, left, found, progress)
 
 
 def alphas_of(stylizer: Stylizer, request: StyleRequest, alphas: Sequence[float]) -> list[float]:
@@ -169,9 +174,10 @@ def find_styles(styles: Paths) -> Found:
 class _Folder:
     """The pipeline steps that write each result to its own file."""
 
-    def __init__(self, stylizing: Stylizing, *, compare: bool) -> None:
+    def __init__(self, stylizing: Stylizing, *, compare: bool, quality: int | None, strip: bool) -> None:
         self._stylizing = stylizing
         self._compare = compare
+        self._quality, self._strip = quality, strip
         self.read = stylizing.read
         self.prepare = stylizing.prepare
 
@@ -184,7 +190,8 @@ class _Folder:
         if self._compare:
             picture = sheets.compare(content.to_pil(), styles, picture)
         result.target.parent.mkdir(parents=True, exist_ok=True)
-        images.write(picture, result.target)
+        quality = self._quality if images.has_quality(result.target) else None
+        images.write(picture, result.target, quality=quality, strip=self._strip)
 
 
 class _Tally:

@@ -154,7 +154,7 @@ def test_a_template_is_filled(template: str, expected: str) -> None:
 
 
 def test_a_content_that_cannot_be_written_in_its_format_becomes_a_png() -> None:
-    assert Template("{content}").fill({**VALUES, "suffix": "gif"}) == "a/b.png"
+    assert Template("{content}").fill({**VALUES, "suffix": "mpo"}) == "a/b.png"
     assert Template("{content}").fill({**VALUES, "suffix": ""}) == "a/b.png"
 
 
