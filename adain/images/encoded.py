@@ -19,6 +19,17 @@ __all__ = ["Encoded", "is_encoded", "open_encoded", "stream_name"]
 _BYTES_PER_PIXEL = 8  # of an uncompressed file: RGBA with 16 bits
 _METADATA = 1 << 26  # bytes allowed for profiles and previews
 _CHUNK = 1 << 20  # bytes read from a stream at once
+_HEIC = [
+    "heic",
+    "heix",
+    "heim",
+    "heis",
+    "hevc",
+    "hevx",
+    "mif1",
+    "mif2",
+    "msf1",
+]  # brands; the last three are AVIF's too
 
 
 class BinaryStream(Protocol):
@@ -100,21 +111,38 @@ def _chunk(stream: BinaryStream, name: str) -> bytes:
 
 def _opened(file: Path | io.BytesIO, name: str) -> Image.Image:
     try:
-        return Image.open(file, formats=_pillow_formats(Path(name).suffix.lower()))
+        return Image.open(file, formats=_pillow_formats(Path(name).suffix.lower(), _is_heic(_start(file))))
     except MemoryError:
         raise
     except Exception as error:  # on broken bytes, decoders raise nearly any type
         raise ImageError(f"{name} {_reason(error, file)}") from error
 
 
-def _pillow_formats(suffix: str) -> list[str]:
+def _pillow_formats(suffix: str, heic: bool) -> list[str]:
     """Return Pillow's format names, the suffix's first, because Pillow imports decoders in this order."""
     likely = READABLE.get(suffix)
-    return [row.pillow for row in sorted(FORMATS, key=lambda row: row is not likely) if row.reads]
+    names = [row.pillow for row in sorted(FORMATS, key=lambda row: row is not likely) if row.reads and not row.extra]
+    return [*names, "HEIF"] if heic and _has_heif() else names
+
+
+def _is_heic(start: bytes) -> bool:
+    return start[4:8] == b"ftyp" and start[8:12].decode("latin-1") in _HEIC
+
+
+def _has_heif() -> bool:
+    """Let Pillow read HEIC. Return whether that is possible."""
+    try:
+        import pillow_heif
+    except ImportError:
+        return False
+    pillow_heif.register_heif_opener()
+    return True
 
 
 def _reason(error: Exception, file: Path | io.BytesIO) -> str:
     if isinstance(error, UnidentifiedImageError):
+        if _is_heic(_start(file)) and not _has_heif():
+            return 'is HEIC, which Pillow alone cannot read; pip install "adain[heic]", or convert it to JPEG'
         return (
             f"is no picture that can be read: it starts with {_start(file)!r}; allowed are "
             f"{listed(row for row in FORMATS if row.reads)}; convert it, or get a complete copy of it"

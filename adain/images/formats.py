@@ -19,7 +19,7 @@ class Format:
     """A picture format and its abilities.
 
     Attributes:
-        name: name in English text; in capitals, it is Pillow's name.
+        name: name in English text.
         suffixes: suffixes of file names, in lower case, with the dot.
         read_only: further suffixes, of files that are read but not written.
         reads: whether it can be read.
@@ -29,6 +29,8 @@ class Format:
         deep: whether 16-bit files are read.
         max_side: longest side in pixels that can be written.
         keeps: what a written file holds of a picture's `Metadata`: names of its fields.
+        extra: extra of this package that reading it needs; empty if Pillow reads it.
+        pil: Pillow's name of the format; empty: the name in capitals.
         options: options for Pillow's `save`; with `quality` among them, it can be chosen.
     """
 
@@ -42,12 +44,14 @@ class Format:
     deep: bool = False
     max_side: int = 2**31 - 1
     keeps: tuple[str, ...] = ()
+    extra: str = ""
+    pil: str = ""
     options: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def pillow(self) -> str:
         """Pillow's name of the format."""
-        return self.name.upper()
+        return self.pil or self.name.upper()
 
     @property
     def lossy(self) -> bool:
@@ -74,6 +78,7 @@ FORMATS = (
     Format("TIFF", (".tif", ".tiff"), animated=True, deep=True, keeps=_ALL, options={"compression": "tiff_lzw"}),
     Format("BMP", (".bmp",), alpha=False, keeps=("dpi",)),  # few programs understand its alpha channel
     Format("GIF", (".gif",), animated=True, max_side=65_535),
+    Format("HEIC", (".heic", ".heif", ".hif"), writes=False, extra="heic", pil="HEIF"),  # photographs of phones
 )
 READABLE: Mapping[str, Format] = {
     suffix: row for row in FORMATS if row.reads for suffix in (*row.suffixes, *row.read_only)

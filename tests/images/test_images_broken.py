@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import photo
+from pictures import save_as
 from PIL import Image
 
 from adain.errors import ImageError
@@ -72,7 +73,7 @@ def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
 @pytest.mark.filterwarnings("ignore")  # Pillow warns of some of these before it raises
 def test_a_truncated_file_is_an_error_or_the_whole_picture(suffix: str, tmp_path: Path) -> None:
     whole, cut = tmp_path / f"whole.{suffix}", tmp_path / f"cut.{suffix}"
-    Image.fromarray(photo(97, 61)).save(whole)
+    save_as(Image.fromarray(photo(97, 61)), whole)
     content, expected = whole.read_bytes(), read(whole).rgb
     errors = 0
     for length in [*range(1, 60), *range(60, len(content), max(1, len(content) // 80))]:
@@ -90,7 +91,7 @@ def test_a_truncated_file_is_an_error_or_the_whole_picture(suffix: str, tmp_path
 @pytest.mark.filterwarnings("ignore")
 def test_random_damage_raises_nothing_but_image_errors(suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"damaged.{suffix}"
-    Image.fromarray(photo(97, 61)).save(path)
+    save_as(Image.fromarray(photo(97, 61)), path)
     content = path.read_bytes()
     rng = np.random.default_rng(0)
     for _ in range(60):
