@@ -12,7 +12,7 @@ import click
 
 from adain.cli.inputs import PICTURES
 from adain.cli.options import model_options, request_options
-from adain.cli.reporting import counted, ignored, left
+from adain.cli.reporting import counted, ignored, left, say_unreadable
 from adain.cli.verbosity import verbose_option
 from adain.errors import AdainError, ImageError, InputError, OutputError
 
@@ -60,6 +60,7 @@ def encode(
         written = _into_folder(encoding, found.sources, output, overwrite)
     existing = len(found.sources) - written - len(encoding.failures)
     closed = (f"{path}: {reason}" for path, reason in found.closed)
+    say_unreadable(found.unreadable)
     _say(written, existing, found.ignored, [*closed, *encoding.failures])
 
 

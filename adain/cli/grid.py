@@ -12,7 +12,7 @@ from adain.cli.inputs import contents_and_styles
 from adain.cli.number_list import CommandWithNumbers
 from adain.cli.options import alphas_option, model_options, quality_option, request_options
 from adain.cli.progress import ResultBar
-from adain.cli.reporting import counted, ignored, say_failures
+from adain.cli.reporting import counted, ignored, say_failures, say_unreadable
 from adain.cli.verbosity import verbose_option
 from adain.defaults import GRID_CELL, GRID_SIZE
 from adain.errors import AdainError
@@ -69,6 +69,7 @@ def grid(
     if drawn.made:
         write(drawn.picture, output, quality=quality)
         click.echo(f"wrote {output} with {counted(drawn.made, 'result')}{ignored(drawn.ignored)}", err=True)
+    say_unreadable(drawn.unreadable)
     say_failures(drawn.failures)
     if drawn.failures:
         raise AdainError("places on the sheet are empty" if drawn.made else "no result could be made; no sheet written")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from adain.errors import InputError
 
-__all__ = ["FORMATS", "READABLE", "WRITABLE", "Format", "listed", "named"]
+__all__ = ["FORMATS", "READABLE", "UNREADABLE", "WRITABLE", "Format", "listed", "named"]
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,11 @@ FORMATS = (
 READABLE: Mapping[str, Format] = {
     suffix: row for row in FORMATS if row.reads for suffix in (*row.suffixes, *row.read_only)
 }
+# Suffixes of further pictures: a folder that holds some should not pass over them as if they were none.
+_RAW = ".arw .cr2 .cr3 .dng .nef .orf .pef .raf .rw2 .srw"
+_RARE = ".jp2 .j2k .jpx .jxl .jxr .qoi .tga .exr .hdr .dds .pcx .ppm .pgm .pnm .ico"
+_DRAWN = ".psd .psb .xcf .kra .svg .svgz .eps .ai .pdf .wmf .emf"
+UNREADABLE = frozenset(f"{_RAW} {_RARE} {_DRAWN}".split())
 WRITABLE: Mapping[str, Format] = {suffix: row for row in FORMATS if row.writes for suffix in row.suffixes}
 
 

@@ -41,6 +41,7 @@ class Report:
         existing: number of results that existed and were skipped.
         ignored: number of files in the searched folders that are hidden, or not pictures by their names.
         failures: failed inputs and results, with their reasons.
+        unreadable: pictures in the searched folders whose formats cannot be read, by their suffixes.
         stopped: whether the run ended early, because the disk was full or read-only.
     """
 
@@ -49,6 +50,7 @@ class Report:
     ignored: int
     failures: tuple[Failure, ...]
     stopped: bool = False
+    unreadable: tuple[Path, ...] = ()
 
 
 def stylize_many(
@@ -235,6 +237,7 @@ def _run(
         sum(each.ignored for each in found),
         tuple(tally.failures),
         stopped,
+        tuple(path for each in found for path in each.unreadable),
     )
 
 

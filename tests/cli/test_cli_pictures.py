@@ -67,3 +67,21 @@ def test_quality_is_for_files_that_have_one(dated_photo: Path, painting_file: Pa
     assert result.exit_code == 1
     assert "quality is for JPEG, WebP and AVIF" in result.output
     assert not (tmp_path / "out.png").exists()
+
+
+def test_pictures_that_cannot_be_read_are_named(dated_photo: Path, painting_file: Path, tmp_path: Path) -> None:
+    for name in ("a.CR2", "b.psd", "c.svg", "d.jxl", ".hidden.psd", "notes.txt"):
+        dated_photo.with_name(name).write_bytes(b"something")
+    said = "4 pictures of formats that cannot be read (a.CR2, b.psd, c.svg, ...); convert them to JPEG, PNG or TIFF"
+    for command in ("stylize", "grid"):
+        out = tmp_path / ("out" if command == "stylize" else "sheet.png")
+        result = run(command, dated_photo.parent, painting_file, "-o", out)
+        assert result.exit_code == 0
+        assert f"left out {said}" in result.stderr
+        assert "ignored 2 files" in result.stderr
+    result = run("encode", dated_photo.parent, "-o", tmp_path / "codes")
+    assert f"left out {said}" in result.stderr
+    dated_photo.unlink()
+    result = run("stylize", dated_photo.parent, painting_file, "-o", tmp_path / "out")
+    assert result.exit_code == 1
+    assert f"{dated_photo.parent} holds only {said}" in result.stderr
