@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps
 
 from adain.errors import ImageError
+from adain.images import png
 from adain.images.arrays import to_uint8
 from adain.images.color_profiles import to_srgb
 from adain.images.exif import tiff_exif
@@ -55,8 +56,10 @@ def _split(image: Image.Image, name: str) -> tuple[Image.Image, NDArray[np.uint8
         raise ImageError(f"{name} is of mode {image.mode}; allowed are {', '.join(KNOWN)}; convert it first")
     if min(image.size) < 1:
         raise ImageError(f"{name} is empty ({image.width}x{image.height}); at least one pixel is needed")
-    profile = image.info.get("icc_profile")
-    straight = _straight(upright(decoded(image, name)), name)
+    facts = png.facts(image)
+    image = upright(decoded(image, name))
+    profile = png.profile(image.info, facts, name)
+    straight = _straight(image, facts.bits, name)
     if straight.mode not in ("LA", "RGBA"):
         return to_srgb(straight, profile, name), None
     opaque = straight.convert(straight.mode[:-1])
@@ -83,24 +86,29 @@ def upright(image: Image.Image) -> Image.Image:
         return image
 
 
-def _straight(image: Image.Image, name: str) -> Image.Image:
+def _straight(image: Image.Image, bits: int | None, name: str) -> Image.Image:
     """Convert to mode L, LA, RGB, RGBA, CMYK or LAB, with transparency as an alpha channel."""
     if image.mode in DEEP:
         return _shallow(image, name)
     image = image.convert(STRAIGHT[image.mode]) if image.mode in STRAIGHT else image
     if "transparency" in image.info and image.mode in ("1", "L", "P", "RGB"):
-        return _keyed(image).convert("LA" if image.mode in ("1", "L") else "RGBA")
+        return _keyed(image, bits).convert("LA" if image.mode in ("1", "L") else "RGBA")
     if image.mode == "P":
         return image.convert("RGBA" if image.palette and image.palette.mode == "RGBA" else "RGB")
     return image.convert("L") if image.mode == "1" else image
 
 
-def _keyed(image: Image.Image) -> Image.Image:
-    """Convert a 16-bit transparent colour to 8 bits, like the pixels that Pillow read from a 16-bit file."""
+def _keyed(image: Image.Image, bits: int | None) -> Image.Image:
+    """Convert a transparent colour to 8 bits, like the pixels that Pillow read from a file of `bits`."""
     key = image.info["transparency"]
-    if image.mode == "RGB" and isinstance(key, tuple) and max(key) > 255:
+    if image.mode == "RGB" and isinstance(key, tuple):
+        key = tuple(value >> 8 if bits != 8 and max(key) > 255 else value & 255 for value in key)
+    elif image.mode == "L" and isinstance(key, int) and bits is not None:
+        most = 2**bits - 1
+        key = (key & most) * 255 // most
+    if key != image.info["transparency"]:
         image = image.copy()
-        image.info["transparency"] = tuple(value >> 8 for value in key)
+        image.info["transparency"] = key
     return image
 
 
