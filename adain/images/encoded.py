@@ -13,6 +13,7 @@ from adain.errors import ImageError, InputError
 from adain.files import unreadable
 from adain.images.formats import FORMATS, READABLE, listed
 from adain.images.picture import pixel_limit
+from adain.images.tiff import decoded_tiff, is_tiff, misread, to_full_page
 
 __all__ = ["Encoded", "is_encoded", "open_encoded", "stream_name"]
 
@@ -111,11 +112,30 @@ def _chunk(stream: BinaryStream, name: str) -> bytes:
 
 def _opened(file: Path | io.BytesIO, name: str) -> Image.Image:
     try:
-        return Image.open(file, formats=_pillow_formats(Path(name).suffix.lower(), _is_heic(_start(file))))
+        start = _start(file)
+        image = Image.open(file, formats=_pillow_formats(Path(name).suffix.lower(), _is_heic(start)))
     except MemoryError:
         raise
+    except UnidentifiedImageError as error:
+        if is_tiff(start):
+            return decoded_tiff(file, name, "pixels of a rare kind")[0]
+        raise ImageError(f"{name} {_reason(error, file)}") from error
     except Exception as error:  # on broken bytes, decoders raise nearly any type
         raise ImageError(f"{name} {_reason(error, file)}") from error
+    return _right_tiff(image, file, name) if image.format == "TIFF" else image
+
+
+def _right_tiff(image: Image.Image, file: Path | io.BytesIO, name: str) -> Image.Image:
+    """Return the full page of a TIFF, decoded by tifffile if Pillow would give wrong pixels."""
+    right = None
+    try:
+        to_full_page(image, name)
+        kind = misread(image)
+        right = image if kind is None else decoded_tiff(file, name, kind)[0]
+    finally:
+        if right is not image:
+            image.close()
+    return right
 
 
 def _pillow_formats(suffix: str, heic: bool) -> list[str]:
