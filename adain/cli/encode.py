@@ -12,6 +12,7 @@ import click
 
 from adain.cli.inputs import PICTURES
 from adain.cli.options import model_options, request_options
+from adain.cli.pictures import reading_options
 from adain.cli.reporting import counted, ignored, left, say_unreadable
 from adain.cli.verbosity import verbose_option
 from adain.errors import AdainError, ImageError, InputError, OutputError
@@ -36,6 +37,7 @@ __all__ = ["encode"]
 )
 @click.option("--overwrite", is_flag=True, help="Encode styles again, even if their codes exist.")
 @request_options("style_size")
+@reading_options
 @model_options
 @verbose_option
 def encode(

@@ -10,7 +10,8 @@ import click
 
 from adain.cli.inputs import contents_and_styles
 from adain.cli.number_list import CommandWithNumbers
-from adain.cli.options import alphas_option, model_options, quality_option, request_options
+from adain.cli.options import alphas_option, model_options, request_options
+from adain.cli.pictures import quality_option, reading_options
 from adain.cli.progress import ResultBar
 from adain.cli.reporting import counted, ignored, say_failures, say_unreadable
 from adain.cli.verbosity import verbose_option
@@ -33,6 +34,7 @@ __all__ = ["grid"]
 )
 @request_options("strokes", "seed", "preserve_color", "size", "style_size", defaults={"size": GRID_SIZE})
 @quality_option
+@reading_options
 @model_options
 @verbose_option
 def grid(

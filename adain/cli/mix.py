@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from adain.cli.inputs import PICTURE
-from adain.cli.options import model_options, quality_option, request_options
+from adain.cli.options import model_options, request_options
+from adain.cli.pictures import quality_option, reading_options
 from adain.cli.progress import ResultBar
 from adain.cli.verbosity import verbose_option
 from adain.defaults import MIX_SIZE, MIX_STEPS
@@ -32,6 +33,7 @@ logger = logging.getLogger(__name__)
 @click.option("--names", is_flag=True, help="Write shares in percent over the results, and names over the styles.")
 @request_options("alpha", "strokes", "seed", "preserve_color", "size", "style_size", defaults={"size": MIX_SIZE})
 @quality_option
+@reading_options
 @model_options
 @verbose_option
 def mix(

@@ -22,9 +22,7 @@ __all__ = [
     "alphas_option",
     "model_name",
     "model_options",
-    "quality_option",
     "request_options",
-    "strip_option",
     "weights_dir_option",
 ]
 
@@ -130,22 +128,6 @@ def model_options(command: Callable[..., _R]) -> Callable[..., _R]:
     for option in reversed(_MODEL):
         chosen = option(chosen)
     return weights_dir_option(chosen)
-
-
-def quality_option(command: _F) -> _F:
-    """Add `--quality`; the command gets a number or None."""
-    return click.option(
-        "--quality",
-        type=click.IntRange(1, 100),
-        help="Quality of JPEG, WebP and AVIF files, from 1 to 100.  [default: 95, AVIF 90]",
-    )(command)
-
-
-def strip_option(command: _F) -> _F:
-    """Add `--strip`; the command gets whether it was given."""
-    return click.option(
-        "--strip", is_flag=True, help="Leave out the content's EXIF and XMP data (date, camera, copyright, place)."
-    )(command)
 
 
 _SPECIAL: dict[str, dict[str, Any]] = {

@@ -14,7 +14,8 @@ import click
 from adain.cli.inputs import contents_and_styles
 from adain.cli.masks import mask_options
 from adain.cli.number_list import CommandWithNumbers
-from adain.cli.options import alphas_option, model_options, quality_option, request_options, strip_option
+from adain.cli.options import alphas_option, model_options, request_options
+from adain.cli.pictures import quality_option, reading_options, strip_option
 from adain.cli.progress import ResultBar
 from adain.cli.reporting import say
 from adain.cli.verbosity import verbose_option
@@ -59,6 +60,7 @@ logger = logging.getLogger(__name__)
 @click.option("--compare", is_flag=True, help="Write content, style and result side by side.")
 @quality_option
 @strip_option
+@reading_options
 @model_options
 @verbose_option
 def stylize(

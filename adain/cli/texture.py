@@ -11,7 +11,8 @@ import click
 
 from adain.cli.inputs import PICTURE, parse_size
 from adain.cli.number_list import CommandWithNumbers
-from adain.cli.options import model_options, quality_option, request_options
+from adain.cli.options import model_options, request_options
+from adain.cli.pictures import quality_option, reading_options
 from adain.cli.verbosity import verbose_option
 from adain.defaults import TEXTURE_SIDE
 from adain.errors import InputError
@@ -49,6 +50,7 @@ def _size(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, 
 )
 @request_options("weights", "style_size", "tile")
 @quality_option
+@reading_options
 @model_options
 @verbose_option
 def texture(

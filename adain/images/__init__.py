@@ -18,6 +18,7 @@ from adain.images.arrays import bands, from_tensor, quantize, to_tensor
 from adain.images.labels import read_labels
 from adain.images.picture import Picture, check_size, resize
 from adain.images.reading import PictureInput, read, read_rgb
+from adain.images.rules import reading_rules
 from adain.images.writing import check_place, check_quality, check_target, has_quality, write
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "read",
     "read_labels",
     "read_rgb",
+    "reading_rules",
     "resize",
     "to_tensor",
     "write",

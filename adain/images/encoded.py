@@ -12,7 +12,7 @@ from PIL import Image, UnidentifiedImageError
 from adain.errors import ImageError, InputError
 from adain.files import unreadable
 from adain.images.formats import FORMATS, READABLE, listed
-from adain.images.picture import pixel_limit
+from adain.images.rules import pixel_limit
 from adain.images.tiff import decoded_tiff, is_tiff, misread, to_full_page
 
 __all__ = ["Encoded", "is_encoded", "open_encoded", "stream_name"]
@@ -90,7 +90,8 @@ def _drained(stream: BinaryStream, name: str) -> io.BytesIO:
         if limit is not None and copy.tell() > limit:
             raise ImageError(
                 f"{name} is longer than {limit:,} bytes, more than a picture of the allowed {pixels:,} pixels needs; "
-                "check the stream, or raise PIL.Image.MAX_IMAGE_PIXELS if you trust it"
+                "check the stream, or raise the limit if you trust it: --max-pixels, PIL.Image.MAX_IMAGE_PIXELS in "
+                "Python"
             )
     if copy.tell() == 0:
         raise ImageError(f"{name} gives 0 bytes; rewind the stream with seek(0), or get a complete copy of the picture")
@@ -170,7 +171,7 @@ def _reason(error: Exception, file: Path | io.BytesIO) -> str:
     if isinstance(error, Image.DecompressionBombError):
         return (
             f"unpacks to more than the allowed {pixel_limit():,} pixels ({error}); "
-            "scale it down, or raise PIL.Image.MAX_IMAGE_PIXELS if you trust it"
+            "scale it down, or raise the limit if you trust it: --max-pixels, PIL.Image.MAX_IMAGE_PIXELS in Python"
         )
     if isinstance(error, PermissionError):
         return "may not be read by this user; change its permissions"

@@ -13,6 +13,8 @@ from adain.images.color_profiles import to_srgb
 from adain.images.exif import tiff_exif
 from adain.images.metadata import Metadata
 from adain.images.picture import Picture, replace_hidden_colors
+from adain.images.rules import accepts_truncated
+from adain.images.truncated import completed
 
 __all__ = ["decoded", "from_pil", "to_rgb", "upright"]
 
@@ -67,14 +69,25 @@ def _split(image: Image.Image, name: str) -> tuple[Image.Image, NDArray[np.uint8
 
 
 def decoded(image: Image.Image, name: str) -> Image.Image:
-    """Decode the pixels and return the image itself; raise an `ImageError` if that fails."""
+    """Decode the pixels and return the image itself, or what a JPEG that is cut off has, if that is accepted.
+
+    Raises:
+        ImageError: the pixels cannot be decoded.
+    """
     try:
         image.load()
     except MemoryError:
         raise
     except Exception as error:  # on broken bytes, decoders raise nearly any type
-        raise ImageError(f"{name} is damaged or cut off ({error}); get a complete copy of it") from error
+        if accepts_truncated() and (rest := completed(image, name)) is not None:
+            return rest
+        hint = ", or accept what is there: --accept-truncated, `reading_rules` in Python" if _is_jpeg(image) else ""
+        raise ImageError(f"{name} is damaged or cut off ({error}); get a complete copy of it{hint}") from error
     return image
+
+
+def _is_jpeg(image: Image.Image) -> bool:
+    return image.format in ("JPEG", "MPO")
 
 
 def upright(image: Image.Image) -> Image.Image:

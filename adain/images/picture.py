@@ -12,8 +12,9 @@ from PIL import Image
 from adain.errors import InputError
 from adain.images.arrays import check_rgb, described
 from adain.images.metadata import Metadata
+from adain.images.rules import pixel_limit
 
-__all__ = ["Picture", "check_size", "pixel_limit", "replace_hidden_colors", "resize"]
+__all__ = ["Picture", "check_size", "replace_hidden_colors", "resize"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,14 +91,6 @@ def resize(picture: Picture, size: int, *, enlarge: bool = True) -> Picture:
         return replace(picture, rgb=np.array(image))
     alpha = np.array(image.getchannel("A"))
     return replace(picture, rgb=replace_hidden_colors(np.array(image.convert("RGB")), alpha), alpha=alpha)
-
-
-def pixel_limit() -> int | None:
-    """Return the largest allowed number of pixels, about 179 million; None for no limit.
-
-    It is twice `PIL.Image.MAX_IMAGE_PIXELS`, read at each call. Pillow refuses larger pictures as decompression bombs.
-    """
-    return None if Image.MAX_IMAGE_PIXELS is None else 2 * Image.MAX_IMAGE_PIXELS
 
 
 def replace_hidden_colors(rgb: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -16,7 +16,7 @@ from PIL import Image
 
 from adain.errors import ImageError
 from adain.images.arrays import to_uint8
-from adain.images.picture import pixel_limit
+from adain.images.rules import pixel_limit
 
 if TYPE_CHECKING:
     import tifffile
@@ -127,7 +127,7 @@ def _check_size(page: tifffile.TiffPage, name: str) -> None:
     if limit is not None and pixels > limit:
         raise ImageError(
             f"{name} unpacks to more than the allowed {limit:,} pixels ({pixels:,}); "
-            "scale it down, or raise PIL.Image.MAX_IMAGE_PIXELS if you trust it"
+            "scale it down, or raise the limit if you trust it: --max-pixels, PIL.Image.MAX_IMAGE_PIXELS in Python"
         )
 
 

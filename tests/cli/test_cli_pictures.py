@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import subprocess
+import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -85,3 +89,56 @@ def test_pictures_that_cannot_be_read_are_named(dated_photo: Path, painting_file
     result = run("stylize", dated_photo.parent, painting_file, "-o", tmp_path / "out")
     assert result.exit_code == 1
     assert f"{dated_photo.parent} holds only {said}" in result.stderr
+
+
+@pytest.fixture
+def cut_photo(tmp_path: Path) -> Path:
+    """A JPEG of 300 rows, of which the last third is missing."""
+    stream = io.BytesIO()
+    Image.fromarray(photo(400, 300)).save(stream, "JPEG", quality=95)
+    path = tmp_path / "cut.jpg"
+    path.write_bytes(stream.getvalue()[: len(stream.getvalue()) * 3 // 4])
+    return path
+
+
+def test_a_jpeg_that_is_cut_off_is_accepted_on_demand(cut_photo: Path, painting_file: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.png"
+    result = run("stylize", cut_photo, painting_file, "-o", out, "--size", "64")
+    assert result.exit_code == 1
+    assert "get a complete copy of it, or accept what is there: --accept-truncated" in result.output
+    result = run("stylize", cut_photo, painting_file, "-o", out, "--size", "64", "--accept-truncated")
+    assert result.exit_code == 0
+    assert "cut.jpg is cut off: the lower" in result.stderr
+    with Image.open(out) as image:
+        assert image.size == (85, 64)
+    assert run("stylize", cut_photo, painting_file, "-o", out, "--size", "64").exit_code == 1  # only while it ran
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+def test_the_pixel_limit_can_be_raised(
+    photo_file: Path, painting_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 400)
+    out = tmp_path / "out.png"
+    result = run("stylize", photo_file, painting_file, "-o", out)
+    assert result.exit_code == 1
+    assert "more than the allowed 800 pixels" in result.output
+    assert "--max-pixels" in result.output
+    assert run("stylize", photo_file, painting_file, "-o", out, "--max-pixels", "1728").exit_code == 0
+    assert run("stylize", photo_file, painting_file, "-o", out, "--max-pixels", "1720").exit_code == 1
+    assert Image.MAX_IMAGE_PIXELS == 400
+
+
+def test_pillows_warnings_are_not_printed(painting_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a process of its own, because pytest has its own ways with warnings."""
+    monkeypatch.delenv("ADAIN_WEIGHTS_DIR")  # the row of random weights is this process's
+    odd = tmp_path / "odd.jpg"
+    Image.fromarray(photo()).save(odd, exif=b"Exif\0\0II*\0\x08\0\0\0\x05\0\x0f\x01\x02\0\xff\0\0\0\xff\0\0\0")
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        with Image.open(odd) as image:
+            image.getexif().get(271)
+    assert heard
+    command = [sys.executable, "-W", "always", "-m", "adain", "stylize", odd, painting_file, "-o", tmp_path / "out.png"]
+    done = subprocess.run([*command, "--size", "32"], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
