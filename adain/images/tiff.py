@@ -21,7 +21,7 @@ from adain.images.rules import pixel_limit
 if TYPE_CHECKING:
     import tifffile
 
-__all__ = ["decoded_tiff", "is_tiff", "misread", "to_full_page"]
+__all__ = ["decoded_tiff", "full_pages", "is_tiff", "misread", "to_full_page"]
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +30,7 @@ _SUBFILE, _OLD_SUBFILE, _BITS, _PHOTOMETRIC, _PLANAR, _SAMPLE_FORMAT = 254, 255,
 _REDUCED, _MASK, _OLD_REDUCED = 1, 4, 2
 _ORIENTATION, _INFO = 274, {"icc_profile": 34675, "xmp": 700}
 _WHITE_IS_ZERO, _SEPARATE, _SIGNED = 0, 2, 2
+_PAGES = 100  # more are not counted
 _ALPHA_OF_COLORS = 1  # ExtraSamples: colours are multiplied by alpha
 
 
@@ -44,10 +45,9 @@ def to_full_page(image: Image.Image, name: str) -> None:
     Raises:
         ImageError: there is none.
     """
-    tags: Any = image
     page = 0
     try:
-        while tags.tag_v2.get(_SUBFILE, 0) & (_REDUCED | _MASK) or tags.tag_v2.get(_OLD_SUBFILE) == _OLD_REDUCED:
+        while _is_small(image):
             page += 1
             image.seek(page)
     except EOFError:
@@ -56,6 +56,26 @@ def to_full_page(image: Image.Image, name: str) -> None:
         ) from None
     except (ValueError, TypeError, OSError, SyntaxError) as error:
         raise ImageError(f"{name} is damaged ({error}); get a complete copy of it") from error
+
+
+def full_pages(image: Image.Image) -> int:
+    """Number of pages of an opened TIFF that are no thumbnails and masks, at most `_PAGES`; moves to the first."""
+    count = 0
+    try:
+        for page in range(_PAGES):
+            image.seek(page)
+            count += not _is_small(image)
+    except (EOFError, ValueError, TypeError, OSError, SyntaxError):  # the end, or a damaged page
+        pass
+    image.seek(0)
+    to_full_page(image, "the picture")
+    return count
+
+
+def _is_small(image: Image.Image) -> bool:
+    """Whether the current page is a thumbnail or a mask."""
+    tags: Any = image
+    return bool(tags.tag_v2.get(_SUBFILE, 0) & (_REDUCED | _MASK) or tags.tag_v2.get(_OLD_SUBFILE) == _OLD_REDUCED)
 
 
 def misread(image: Image.Image) -> str | None:
