@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps
 
 from adain.errors import ImageError
-from adain.images import png
+from adain.images import deep, png
 from adain.images.arrays import to_uint8
 from adain.images.color_profiles import to_srgb
 from adain.images.exif import tiff_exif
@@ -39,11 +39,27 @@ def from_pil(image: Image.Image, name: str = "the picture", *, keep_hidden: bool
         ImageError: the pixels cannot be decoded, or their mode or range is not supported.
     """
     exif = tiff_exif(image)
+    if (values := deep.values_16(image, name)) is not None:
+        return _from_16_bits(values, image, name, exif, keep_hidden=keep_hidden)
     rgb, alpha = _split(image, name)
     colors = np.array(rgb)
     if alpha is not None and not keep_hidden:
         replace_hidden_colors(colors, alpha)
     return Picture(colors, alpha, Metadata.of(image, name, exif))
+
+
+def _from_16_bits(
+    values: NDArray[np.uint16], image: Image.Image, name: str, exif: bytes, *, keep_hidden: bool
+) -> Picture:
+    """Make a picture of the pixels of an opened file that Pillow would read as 8 bits."""
+    profile = png.profile(image.info, png.facts(image), name)
+    values = deep.turned(values, _orientation(image))
+    channels = values.shape[2] - (values.shape[2] in (2, 4))
+    colors = np.ascontiguousarray(deep.to_srgb_16(values[..., :channels], profile, name))
+    alpha = to_uint8(values[..., -1]) if channels < values.shape[2] else None
+    if alpha is not None and not keep_hidden:
+        replace_hidden_colors(colors, alpha)
+    return Picture.of_16_bits(colors, alpha, Metadata.of(image, name, exif))
 
 
 def to_rgb(image: Image.Image, name: str = "the picture") -> Image.Image:
@@ -93,10 +109,16 @@ def _is_jpeg(image: Image.Image) -> bool:
 def upright(image: Image.Image) -> Image.Image:
     """Turn a picture by its EXIF orientation. If that cannot be read, the picture is taken as upright."""
     try:
-        turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
-        return ImageOps.exif_transpose(image) if turned else image
+        return ImageOps.exif_transpose(image) if _orientation(image) != 1 else image
     except Exception:  # broken EXIF data raises any type, but the picture is still usable
         return image
+
+
+def _orientation(image: Image.Image) -> object:
+    try:
+        return image.getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception:  # as above
+        return 1
 
 
 def _straight(image: Image.Image, bits: int | None, name: str) -> Image.Image:

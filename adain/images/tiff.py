@@ -21,10 +21,11 @@ from adain.images.rules import pixel_limit
 if TYPE_CHECKING:
     import tifffile
 
-__all__ = ["decoded_tiff", "full_pages", "is_tiff", "misread", "to_full_page"]
+__all__ = ["VALUES", "decoded_tiff", "full_pages", "is_tiff", "misread", "to_full_page"]
 
 logger = logging.getLogger(__name__)
 
+VALUES = "adain_values"  # key of the decoded pixels in the `info` of the PIL image, for `deep`
 _HEADS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _SUBFILE, _OLD_SUBFILE, _BITS, _PHOTOMETRIC, _PLANAR, _SAMPLE_FORMAT = 254, 255, 258, 262, 284, 339  # tags
 _REDUCED, _MASK, _OLD_REDUCED = 1, 4, 2
@@ -131,6 +132,7 @@ def decoded_tiff(file: Path | io.BytesIO, name: str, kind: str) -> tuple[Image.I
         raise ImageError(f"{name} cannot be read as a TIFF with {kind} ({error}); save it with 8 bits") from error
     image = _shown(values)
     image.info.update(info)
+    image.info[VALUES] = values
     image.getexif()[_ORIENTATION] = orientation
     return image, values
 

@@ -13,15 +13,19 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin, TiffImagePlugin, TiffTags
 
 from adain.atomic import write_bytes
 from adain.errors import InputError, OutputError
+from adain.images import deep
+from adain.images.arrays import to_uint8
 from adain.images.encoded import stream_name
 from adain.images.exif import added_to_tiff
 from adain.images.formats import FORMATS, WRITABLE, Format, listed, named
 from adain.images.metadata import Metadata
 from adain.images.modes import from_pil, upright
+from adain.images.picture import RGB16
 
 __all__ = ["Sink", "check_place", "check_quality", "check_target", "has_quality", "write"]
 
@@ -55,7 +59,8 @@ def write(
     A stream gets its bytes after the picture is encoded, so a failing encoder writes nothing; it stays open.
 
     EXIF, XMP and resolution in the image's `info` are written where the format has a place for them: date, camera,
-    copyright and place, but no thumbnail and no orientation, see `adain.images.metadata`.
+    copyright and place, but no thumbnail and no orientation, see `adain.images.metadata`. The array `rgb16` in
+    the `info`, of a picture of 16 bits, is written to PNG and TIFF (extra: tiff), unless the image has been changed.
 
     Args:
         image: a picture of mode L, RGB or RGBA; other modes are converted as `read` does.
@@ -185,6 +190,15 @@ def _encoded(image: Image.Image, kind: Format, name: str, metadata: Metadata, qu
             f"{name}: {kind.name} allows at most {kind.max_side:,} pixels a side, got {image.width}x{image.height}; "
             f"write {others} instead"
         )
+    if kind.deep and (colors := _colors_16(image)) is not None:
+        encode = deep.encoded_png if kind.name == "PNG" else deep.encoded_tiff
+        alpha = np.array(image.getchannel("A")) if image.mode == "RGBA" else None
+        try:
+            return encode(colors, alpha, {key: getattr(metadata, key) for key in kind.keeps})
+        except MemoryError:
+            raise
+        except Exception as error:  # encoders raise any type
+            raise OutputError(f"{name} cannot be written ({error}); nothing was left behind") from error
     suited = _suited(image, kind)
     options = {**kind.options, **_metadata_options(metadata, kind, name)}
     if quality is not None:
@@ -199,6 +213,15 @@ def _encoded(image: Image.Image, kind: Format, name: str, metadata: Metadata, qu
     if kind.name == "TIFF" and metadata.exif:
         return added_to_tiff(data.getvalue(), metadata.exif)
     return data.getvalue()
+
+
+def _colors_16(image: Image.Image) -> NDArray[np.uint16] | None:
+    """Return the image's colours of 16 bits, if it has them, has not been changed, and they can be written."""
+    colors = image.info.get(RGB16)
+    if not isinstance(colors, np.ndarray) or colors.shape != (image.height, image.width, 3):
+        return None
+    same = np.array_equal(to_uint8(colors), np.asarray(image)[..., :3])
+    return colors if same and deep.has_codecs() else None
 
 
 def _suited(image: Image.Image, kind: Format) -> Image.Image:
