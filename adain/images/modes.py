@@ -138,6 +138,8 @@ def _keyed(image: Image.Image, bits: int | None) -> Image.Image:
     key = image.info["transparency"]
     if image.mode == "RGB" and isinstance(key, tuple):
         key = tuple(value >> 8 if bits != 8 and max(key) > 255 else value & 255 for value in key)
+    elif image.mode == "1" and isinstance(key, int):
+        key = 255 if key else 0  # old versions of Pillow give 1
     elif image.mode == "L" and isinstance(key, int) and bits is not None:
         most = 2**bits - 1
         key = (key & most) * 255 // most
