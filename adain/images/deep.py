@@ -35,6 +35,8 @@ _TRANSFORMS = {  # EXIF orientation: axes swapped, rows reversed, columns revers
     8: (True, True, False),
 }
 _RELATIVE, _BLACK_POINT = 1, 0x2000  # rendering intent and flag of LittleCMS
+_ESSENTIAL = (b"IHDR", b"tRNS", b"IDAT", b"IEND")  # chunks of a PNG
+_LONGEST = 1_000_000  # pixels; libpng's limit of a side
 _INCH = 39.3701  # inches in a metre
 
 
@@ -163,7 +165,7 @@ def encoded_tiff(rgb: NDArray[np.uint16], alpha: NDArray[np.uint8] | None, metad
 
 
 def _with_alpha(rgb: NDArray[np.uint16], alpha: NDArray[np.uint8] | None) -> NDArray[np.uint16]:
-    return rgb if alpha is None else np.dstack([rgb, alpha.astype(np.uint16) * np.uint16(257)])
+    return np.ascontiguousarray(rgb) if alpha is None else np.dstack([rgb, alpha.astype(np.uint16) * np.uint16(257)])
 
 
 def _chunk(name: bytes, data: bytes) -> bytes:
@@ -172,18 +174,29 @@ def _chunk(name: bytes, data: bytes) -> bytes:
 
 def _is_deep(image: Image.Image) -> bool:
     if image.format == "PNG":
-        return png.facts(image).bits == 16
+        return png.facts(image).bits == 16 and max(image.size) <= _LONGEST
     if image.format != "TIFF" or image.mode == "CMYK":
         return False
     bits = getattr(image, "tag_v2", {}).get(ExifTags.Base.BitsPerSample, 8)
     return bits == 16 or (isinstance(bits, tuple) and max(bits) == 16)
 
 
+def _essential(data: bytes) -> bytes:
+    """Leave out the chunks of a PNG that say nothing about its values, on which libpng would comment on stderr."""
+    kept, at = [data[:8]], 8
+    while at + 12 <= len(data):
+        length, name = struct.unpack(">I4s", data[at : at + 8])
+        if name in _ESSENTIAL:
+            kept.append(data[at : at + 12 + length])
+        at += 12 + length
+    return b"".join(kept)
+
+
 def _decoded_png(data: bytes, name: str) -> NDArray[np.generic]:
     import imagecodecs
 
     try:
-        values = imagecodecs.png_decode(data)
+        values = imagecodecs.png_decode(_essential(data))
     except Exception as error:  # on broken bytes, decoders raise nearly any type
         raise ImageError(f"{name} is damaged or cut off ({error}); get a complete copy of it") from error
     return values if values.ndim == 3 else values[..., None]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -212,3 +213,11 @@ def test_file_to_file_and_folder_to_folder(painting_file: Path, tmp_path: Path) 
         assert CliRunner().invoke(main, command).exit_code == 0
     for path in (tmp_path / "a.tif", tmp_path / "out" / "a_painting.png", tmp_path / "out" / "b_painting.tif"):
         assert read(path).deep is not None
+
+
+def test_nothing_is_printed_about_a_broken_profile(capfd: pytest.CaptureFixture[str]) -> None:
+    data = png(smooth())
+    broken = b"\0\0\0\x06iCCPx\0\0abc"
+    broken += zlib.crc32(broken[4:]).to_bytes(4, "big")
+    np.testing.assert_array_equal(read(data[:33] + broken + data[33:]).deep, smooth())
+    assert capfd.readouterr().err == ""
