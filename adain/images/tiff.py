@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 VALUES = "adain_values"  # key of the decoded pixels in the `info` of the PIL image, for `deep`
 _HEADS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _SUBFILE, _OLD_SUBFILE, _BITS, _PHOTOMETRIC, _PLANAR, _SAMPLE_FORMAT = 254, 255, 258, 262, 284, 339  # tags
+_COMPRESSION, _WEBP = 259, 50001
 _REDUCED, _MASK, _OLD_REDUCED = 1, 4, 2
 _ORIENTATION, _INFO = 274, {"icc_profile": 34675, "xmp": 700}
 _WHITE_IS_ZERO, _SEPARATE, _SIGNED = 0, 2, 2
@@ -90,6 +91,8 @@ def misread(image: Image.Image) -> str | None:
         return f"{bits} bits with white as zero"
     if bits == 16 and tags.tag_v2.get(_PLANAR) == _SEPARATE:
         return "16 bits in a plane for each colour"
+    if tags.tag_v2.get(_COMPRESSION) == _WEBP:
+        return "WebP compression"
     if bits not in (1, 2, 4, 8, 16) and image.mode != "F":
         return f"{bits} bits"
     return None

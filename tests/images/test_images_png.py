@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from adain.errors import ImageError
-from adain.images import read
+from adain.images import read, read_labels
 from adain.images.png import PngFacts, profile
 
 GREY, RGB, PALETTE = 0, 2, 3
@@ -164,3 +164,16 @@ def test_the_profile_is_one_that_littlecms_reads() -> None:
 def test_an_image_opened_by_the_user_has_its_gamma_too() -> None:
     with Image.open(io.BytesIO(png(GREY, 8, [0, 55, 128, 255], gamma(1.0)))) as image:
         np.testing.assert_array_equal(read(image).rgb[0, :, 0], [0, 128, 188, 255])
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
+def test_labels_of_few_bits_are_not_scaled(bits: int) -> None:
+    values = [0, 1, 2**bits - 1]
+    np.testing.assert_array_equal(read_labels(png(GREY, bits, values))[0], values)
+
+
+def test_labels_of_a_tiff_of_4_bits_are_not_scaled() -> None:
+    from test_images_tiff import BLACK_IS_ZERO, tiff
+
+    data = tiff(np.arange(16)[None], 4, BLACK_IS_ZERO)
+    np.testing.assert_array_equal(read_labels(data)[0], np.arange(16))

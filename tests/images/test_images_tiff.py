@@ -127,6 +127,14 @@ def test_16_bit_colors_with_alpha_in_any_compression(compression: str | None) ->
 
 
 @needs_tifffile
+def test_webp_in_a_tiff() -> None:
+    tifffile = pytest.importorskip("tifffile")
+    stream = io.BytesIO()
+    tifffile.imwrite(stream, photo(), photometric="rgb", compression="webp", compressionargs={"level": -1})
+    assert abs(read(stream.getvalue()).rgb.astype(int) - photo()).mean() < 4
+
+
+@needs_tifffile
 def test_colors_multiplied_by_alpha_are_divided() -> None:
     tifffile = pytest.importorskip("tifffile")
     stream = io.BytesIO()
