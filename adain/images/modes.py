@@ -27,8 +27,9 @@ KNOWN = ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "LAB", *STRAIGHT, *DEEP)
 def from_pil(image: Image.Image, name: str = "the picture", *, keep_hidden: bool = False) -> Picture:
     """Convert a PIL image of any common mode to a picture. The image is not changed.
 
-    16-bit grey is rounded to the nearest of 256 values. For 16-bit colours, Pillow keeps the high byte. Mode `I` is
-    taken as 16 bit, for which Pillow long used it. Mode `F` must be in [0, 1].
+    16-bit grey is rounded to the nearest of 256 values. For 16-bit colours, Pillow keeps the high byte; with the extra
+    tiff, files of 16 bits are decoded by other libraries (`adain.images.deep`). Mode `I` is taken as 16 bit, for which
+    Pillow long used it. Mode `F` must be in [0, 1].
 
     Args:
         image: the image; it is loaded if necessary.

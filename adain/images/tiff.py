@@ -126,6 +126,10 @@ def decoded_tiff(file: Path | io.BytesIO, name: str, kind: str) -> tuple[Image.I
         with tifffile.TiffFile(file) as tiff:
             page = _full_page(tiff)
             _check_size(page, name)
+            if any(
+                sum(part) > tiff.filehandle.size for part in zip(page.dataoffsets, page.databytecounts, strict=False)
+            ):
+                raise ValueError("it is cut off")  # some decoders fill what is missing without a word
             values = _upright_values(page)
             info = {name: page.tags[tag].value for name, tag in _INFO.items() if tag in page.tags}
             orientation = int(page.tags[_ORIENTATION].value) if _ORIENTATION in page.tags else 1

@@ -16,7 +16,7 @@ from PIL import ExifTags, Image
 
 import adain
 from adain.cli.main import main
-from adain.errors import InputError
+from adain.errors import ImageError, InputError
 from adain.images import Picture, from_tensor, read, resize, to_tensor, write
 from adain.images.deep import turned
 
@@ -221,3 +221,17 @@ def test_nothing_is_printed_about_a_broken_profile(capfd: pytest.CaptureFixture[
     broken += zlib.crc32(broken[4:]).to_bytes(4, "big")
     np.testing.assert_array_equal(read(data[:33] + broken + data[33:]).deep, smooth())
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("compression", [None, "lzw", "deflate"])
+@pytest.mark.filterwarnings("ignore")
+def test_a_file_of_16_bits_that_is_cut_off_is_an_error_or_the_whole_picture(compression: str | None) -> None:
+    noise = np.random.default_rng(0).integers(0, 65536, (31, 47, 3), dtype=np.uint16)
+    for data in (png(noise), tiff(noise, compression=compression, rowsperstrip=8)):
+        errors = 0
+        for length in range(8, len(data), len(data) // 25):
+            try:
+                np.testing.assert_array_equal(read(data[:length]).deep, noise)
+            except ImageError:
+                errors += 1
+        assert errors > 20
