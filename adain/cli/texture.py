@@ -12,6 +12,7 @@ from adain.cli.inputs import PICTURE_OR_STDIN, parse_size, with_stdin
 from adain.cli.number_list import CommandWithNumbers
 from adain.cli.options import model_options, request_options
 from adain.cli.outputs import check_output, output_option, write_output
+from adain.cli.pictures import quality_option, reading_options
 from adain.cli.verbosity import verbose_option
 from adain.defaults import TEXTURE_SIDE
 from adain.errors import InputError
@@ -46,6 +47,8 @@ def _size(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, 
     "--seed", type=click.IntRange(0), default=0, show_default=True, help="Another seed gives another texture."
 )
 @request_options("weights", "style_size", "tile")
+@quality_option
+@reading_options
 @model_options
 @verbose_option
 def texture(
@@ -54,6 +57,7 @@ def texture(
     size: tuple[int, int],
     seed: int,
     request: StyleRequest,
+    quality: int | None,
     open_stylizer: Callable[[], Stylizer],
 ) -> None:
     """Make a texture from noise that looks like STYLE, or like a mix of several STYLEs. Needs a WCT model (--model).
@@ -62,7 +66,7 @@ def texture(
     """
     from adain.texture import synthesize
 
-    check_output(output, styles)
+    check_output(output, styles, quality)
     pictures = with_stdin(styles)
     picture = synthesize(open_stylizer(), pictures, size, seed=seed, request=request)
-    write_output(picture, output)
+    write_output(picture, output, quality)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import ExifTags, Image
 
 from adain.errors import ImageError
+from adain.images import png
 from adain.images.encoded import is_encoded, open_encoded
 from adain.images.modes import decoded, upright
 from adain.images.reading import PictureInput, read
@@ -20,7 +21,7 @@ _GREY = ("1", "L", "P", "I", "I;16", "I;16L", "I;16B", "I;16N")
 def read_labels(source: PictureInput) -> NDArray[np.int64]:
     """Read a label map. Values are not scaled and colours are not converted.
 
-    The label of a pixel is its grey value (8 or 16 bits), its palette index, or its colour as the number 0xRRGGBB.
+    The label of a pixel is its grey value (of 1 to 16 bits), its palette index, or its colour as the number 0xRRGGBB.
 
     Args:
         source: as for `adain.images.read`. Arrays and tensors may also hold bool or any integer type.
@@ -48,14 +49,24 @@ def read_labels(source: PictureInput) -> NDArray[np.int64]:
 
 
 def _values(image: Image.Image, name: str) -> NDArray[np.int64]:
+    bits = _bits(image)
     image = upright(decoded(image, name))
     if image.mode in _GREY:
-        return np.asarray(image).astype(np.int64)
+        values = np.asarray(image).astype(np.int64)
+        return values // (255 // (2**bits - 1)) if image.mode == "L" and bits in (2, 4) else values
     if image.mode in ("LA", "PA"):
         return np.asarray(image)[..., 0].astype(np.int64)
     if image.mode in ("RGB", "RGBA"):
         return _packed(np.asarray(image)[..., :3])
     raise ImageError(f"{name} has mode {image.mode}; a label map must be grey, palette or RGB; convert it first")
+
+
+def _bits(image: Image.Image) -> object:
+    """Bits of a grey value in a file that has not been decoded: Pillow scales 2 and 4 bits to 8."""
+    if image.format == "TIFF":
+        bits = getattr(image, "tag_v2", {}).get(ExifTags.Base.BitsPerSample)
+        return bits[0] if isinstance(bits, tuple) and bits else bits
+    return png.facts(image).bits
 
 
 def _packed(rgb: NDArray[np.uint8]) -> NDArray[np.int64]:

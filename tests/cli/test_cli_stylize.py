@@ -97,6 +97,7 @@ def test_every_option_reaches_the_stylizer(
         "device": "cpu",
         "runtime": "torch",
         "precision": "fp32",
+        "threads": None,
         "weights_dir": tmp_path,
     }
 

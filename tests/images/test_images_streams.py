@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from pictures import photo
+from pictures import photo, save_as
 from PIL import Image
 
 from adain.errors import AdainError, ImageError, InputError
@@ -60,7 +60,7 @@ class Answering:
 @pytest.mark.parametrize("suffix", READABLE)
 def test_bytes_and_streams_of_every_format_are_read_as_their_file(suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"photo{suffix}"
-    Image.fromarray(photo()).save(path)
+    save_as(Image.fromarray(photo()), path)
     expected, data = read(path).rgb, path.read_bytes()
     wide = memoryview(b"".join(bytes([value, 0]) for value in data))[::2]
     for source in (data, bytearray(data), memoryview(data), wide, io.BytesIO(data), Unseekable(data)):
