@@ -18,10 +18,12 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image
 
-from adain import checks
+from adain import checks, memory
 from adain.cancellation import CancelInput, checker
 from adain.code import mix
+from adain.engine import tiles
 from adain.errors import InputError
+from adain.images.picture import pixel_limit
 from adain.registry import MODELS
 from adain.request import StyleRequest, given
 from adain.stylizer import StyleInput, Stylizer, several
@@ -60,23 +62,26 @@ def synthesize(
         An RGB picture of the given size.
 
     Raises:
-        InputError: the model is not WCT, a style code belongs to another model, or an argument is not allowed.
+        InputError: the model is not WCT, a style code belongs to another model, or an argument is not allowed. The
+            texture may have as many pixels as a picture that can be read; `PIL.Image.MAX_IMAGE_PIXELS` changes that.
         ImageError: a style picture cannot be read.
+        OutOfMemoryError: there is not enough memory.
         CancelledError: `cancel` ended the call.
     """
     request = given(request, StyleRequest(weights=weights, style_size=style_size))
     request.refuse("a texture", "alpha", "strokes", "seed", "masks", "preserve_color", "size")
     styles, check = several(style), checker(cancel)
-    width, height = _checked_size(size)
+    width, height = size = _checked_size(size)
     seed = checks.whole("seed", seed)
     _check_model(stylizer)
     stylizer.check(request, len(styles))
     code = mix(stylizer.codes(styles, request, cancel=check), request.weights)
     request = replace(request, alpha=1.0, strokes=0.0, weights=None)
     shape = (height + 2 * MARGIN, width + 2 * MARGIN, 3)
-    picture = Image.fromarray(np.random.default_rng(seed).integers(0, 256, shape, np.uint8))
-    for _ in range(PASSES):
-        picture = stylizer(picture, code, request=request, cancel=check)  # in tiles if it is large
+    with memory.required(f"a texture of {width:,} x {height:,} pixels", tiles.memory_needed(stylizer.backend, size)):
+        picture = Image.fromarray(np.random.default_rng(seed).integers(0, 256, shape, np.uint8))
+        for _ in range(PASSES):
+            picture = stylizer(picture, code, request=request, cancel=check)  # in tiles if it is large
     return picture.crop((MARGIN, MARGIN, MARGIN + width, MARGIN + height))
 
 
@@ -94,4 +99,10 @@ def _checked_size(size: tuple[int, int]) -> tuple[int, int]:
     if len(sides) != 2:
         raise InputError(f"size must be a width and a height, got {size!r}")
     width, height = (checks.whole("a texture's side", side, 1, unit="pixels") for side in sides)
+    limit = pixel_limit()
+    if limit is not None and width * height > limit:
+        raise InputError(
+            f"a texture of {width:,} x {height:,} would have more than the allowed {limit:,} pixels; "
+            "choose a smaller size"
+        )
     return width, height

@@ -22,6 +22,7 @@ from adain.errors import AdainError
 
 __all__ = ["INTERRUPTED", "main"]
 
+_NO_MEMORY = "there is not enough memory; choose a smaller size, or end other programs"
 INTERRUPTED = 130  # exit code; 128 + SIGINT
 
 # Subcommand: its line in `adain --help`. Each is a command in the module of the same name.
@@ -64,6 +65,8 @@ class _Commands(click.Group):
         except AdainError as error:
             logger.debug("where it happened:", exc_info=True)
             raise click.ClickException(str(error)) from error
+        except MemoryError as error:
+            raise click.ClickException(f"{_NO_MEMORY}{f' ({error})' if str(error) else ''}") from error
         except KeyboardInterrupt:
             click.echo("\nInterrupted.", err=True)
             ctx.exit(INTERRUPTED)
