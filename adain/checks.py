@@ -20,6 +20,8 @@ from adain.errors import InputError
 __all__ = ["callback", "listed", "number", "parsed_json", "path", "shown", "whole"]
 
 LARGEST = sys.float_info.max
+LARGEST_SEED = (1 << 63) - 1
+LARGEST_SIDE = 1_000_000  # px; longer ones are typing errors
 _SHOWN = 80  # characters
 
 _F = TypeVar("_F", bound=Callable[..., object])
@@ -33,14 +35,16 @@ def number(name: str, value: Any, low: float = -LARGEST, high: float = LARGEST, 
     raise InputError(f"{name} must be {allowed}, got {shown(value)}")
 
 
-def whole(name: str, value: object, low: int = 0, unit: str = "") -> int:
-    """Check a whole number, at least `low`. NumPy integers are allowed; bools and text are not."""
+def whole(name: str, value: object, low: int = 0, unit: str = "", high: float = math.inf) -> int:
+    """Check a whole number from `low` to `high`. NumPy integers are allowed; bools and text are not."""
     try:
         found = operator.index(value)  # type: ignore[arg-type]
     except TypeError:
         found = low - 1
     if found < low or isinstance(value, bool):
         raise InputError(f"{name} must be {_counted('a whole number', unit, low)}, got {shown(value)}")
+    if found > high:
+        raise InputError(f"{name} must be at most {high:,}, got {shown(value)}")
     return found
 
 

@@ -72,7 +72,7 @@ def synthesize(
     request.refuse("a texture", "alpha", "strokes", "seed", "masks", "preserve_color", "size")
     styles, check = several(style), checker(cancel)
     width, height = size = _checked_size(size)
-    seed = checks.whole("seed", seed)
+    seed = checks.whole("seed", seed, high=checks.LARGEST_SEED)
     _check_model(stylizer)
     stylizer.check(request, len(styles))
     code = mix(stylizer.codes(styles, request, cancel=check), request.weights)
@@ -97,7 +97,7 @@ def _check_model(stylizer: Stylizer) -> None:
 def _checked_size(size: tuple[int, int]) -> tuple[int, int]:
     sides = checks.listed("size", size)
     if len(sides) != 2:
-        raise InputError(f"size must be a width and a height, got {size!r}")
+        raise InputError(f"size must be a width and a height, got {checks.shown(size)}")
     width, height = (checks.whole("a texture's side", side, 1, unit="pixels") for side in sides)
     limit = pixel_limit()
     if limit is not None and width * height > limit:

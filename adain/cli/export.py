@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from adain.cli.number_types import WholeNumber
 from adain.cli.options import model_name, weights_dir_option
 from adain.cli.progress import DownloadBars
 from adain.cli.verbosity import verbose_option
@@ -30,7 +31,7 @@ __all__ = ["export"]
     show_default=True,
     help="fp16 halves the file; int8 is for CPUs with VNNI and needs --calibrate.",
 )
-@click.option("--opset", type=click.IntRange(18), default=18, show_default=True, help="Version of ONNX's operators.")
+@click.option("--opset", type=WholeNumber(18, 99), default=18, show_default=True, help="Version of ONNX's operators.")
 @click.option(
     "--portable",
     is_flag=True,

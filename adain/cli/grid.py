@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from adain.checks import LARGEST_SIDE
 from adain.cli.inputs import contents_and_styles
 from adain.cli.number_list import CommandWithNumbers
+from adain.cli.number_types import WholeNumber
 from adain.cli.options import alphas_option, model_options, request_options
 from adain.cli.progress import ResultBar
 from adain.cli.reporting import counted, ignored, say_failures
@@ -29,7 +31,11 @@ __all__ = ["grid"]
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="File to write.")
 @alphas_option("a column each")
 @click.option(
-    "--cell", type=click.IntRange(1), default=GRID_CELL, show_default=True, help="Side of a picture on the sheet."
+    "--cell",
+    type=WholeNumber(1, LARGEST_SIDE),
+    default=GRID_CELL,
+    show_default=True,
+    help="Side of a picture on the sheet.",
 )
 @request_options("strokes", "seed", "preserve_color", "size", "style_size", defaults={"size": GRID_SIZE})
 @model_options

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from adain.cli.inputs import PICTURE
+from adain.cli.number_types import WholeNumber
 from adain.cli.options import model_options, request_options
 from adain.cli.progress import ResultBar
 from adain.cli.verbosity import verbose_option
@@ -28,7 +29,7 @@ logger = logging.getLogger(__name__)
 @click.argument("content", type=PICTURE)
 @click.argument("styles", metavar="STYLE STYLE [STYLE [STYLE]]", nargs=-1, required=True, type=PICTURE)
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="File to write.")
-@click.option("--steps", type=click.IntRange(2), default=MIX_STEPS, show_default=True, help="Results along an edge.")
+@click.option("--steps", type=WholeNumber(2, 1000), default=MIX_STEPS, show_default=True, help="Results along an edge.")
 @click.option("--names", is_flag=True, help="Write shares in percent over the results, and names over the styles.")
 @request_options("alpha", "strokes", "seed", "preserve_color", "size", "style_size", defaults={"size": MIX_SIZE})
 @model_options

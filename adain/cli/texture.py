@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from adain.checks import LARGEST_SEED
 from adain.cli.inputs import PICTURE, parse_size
 from adain.cli.number_list import CommandWithNumbers
+from adain.cli.number_types import WholeNumber
 from adain.cli.options import model_options, request_options
 from adain.cli.verbosity import verbose_option
 from adain.defaults import TEXTURE_SIDE
@@ -45,7 +47,11 @@ def _size(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, 
     help="Size of the texture in pixels; one number for a square.",
 )
 @click.option(
-    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Another seed gives another texture."
+    "--seed",
+    type=WholeNumber(0, LARGEST_SEED),
+    default=0,
+    show_default=True,
+    help="Another seed gives another texture.",
 )
 @request_options("weights", "style_size", "tile")
 @model_options

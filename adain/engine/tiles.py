@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from adain import memory
+from adain import checks, memory
 from adain.engine.backend import Backend
 from adain.engine.framing import Box
 from adain.errors import InputError
@@ -56,7 +56,9 @@ def choose(tile: int | None, backend: Backend, size: tuple[int, int], regions: i
         side = _automatic(backend, math.prod(size), regions)
         return None if side is None else max(side, _least(backend))
     if tile is True or not isinstance(tile, int) or tile < 0:
-        raise InputError(f"tile must be a number of pixels, 0 for never, or None for automatic; got {tile!r}")
+        raise InputError(
+            f"tile must be a number of pixels, 0 for never, or None for automatic; got {checks.shown(tile)}"
+        )
     if tile == 0:
         return None
     least = _least(backend)
