@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import click
 
 from adain.cli.main import INTERRUPTED
-from adain.errors import InputError
+from adain.errors import InputError, OutputError
 
 if TYPE_CHECKING:
     from adain.training.recipe import Recipe
@@ -101,8 +101,11 @@ def _checked_recipe(name: str, overrides: tuple[str, ...], teachers: Path | None
 
 def _run(trainer: Trainer) -> None:
     progress = _Progress(trainer.step, trainer.total)
-    with _stopping_on_signals(trainer):
-        outcome = trainer.run(progress.show, lambda line: click.echo(f"\nreplaced: {line}", err=True))
+    try:
+        with _stopping_on_signals(trainer):
+            outcome = trainer.run(progress.show, lambda line: click.echo(f"\nreplaced: {line}", err=True))
+    except OutputError as error:
+        raise OutputError(f"{error}; free some space, and continue from the last checkpoint with --resume") from error
     click.echo(err=True)
     if outcome.weights is None:
         click.echo(f"stopped after step {outcome.step} of {trainer.total}; continue with --resume", err=True)
