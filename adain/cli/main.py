@@ -19,6 +19,7 @@ import click
 
 from adain.cli.interruption import Interruptions
 from adain.cli.verbosity import verbose_option
+from adain.cli.wording import in_options
 from adain.errors import AdainError
 
 __all__ = ["INTERRUPTED", "main"]
@@ -66,7 +67,7 @@ class _Commands(click.Group):
                 return super().invoke(ctx)
         except AdainError as error:
             logger.debug("where it happened:", exc_info=True)
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(in_options(str(error))) from error
         except MemoryError as error:
             raise click.ClickException(f"{_NO_MEMORY}{f' ({error})' if str(error) else ''}") from error
         except KeyboardInterrupt:

@@ -12,6 +12,7 @@ import click
 from adain import registry
 from adain.cli.number_list import NumberList
 from adain.cli.number_types import FiniteNumber, WholeNumber
+from adain.cli.wording import in_options
 from adain.errors import InputError
 from adain.request import Spec, StyleRequest, spec
 from adain.runtimes.table import PRECISIONS, RUNTIMES
@@ -40,7 +41,7 @@ def model_name(value: str) -> str:
     try:
         resolve(value)
     except InputError as error:
-        raise click.BadParameter(str(error)) from error
+        raise click.BadParameter(in_options(str(error))) from error
     return value
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from adain.cli.wording import in_options
 from adain.errors import AdainError
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def say_failures(failures: Sequence[Failure]) -> None:
     """Print a line for each failure on stderr."""
     for failure in failures:
         lost = f" ({counted(failure.results, 'result')} missing)" if failure.results > 1 else ""
-        click.echo(f"failed: {failure}{lost}", err=True)
+        click.echo(f"failed: {in_options(str(failure))}{lost}", err=True)
 
 
 def counted(number: int, noun: str) -> str:
