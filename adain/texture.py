@@ -12,7 +12,7 @@ them the shapes. From noise, adain-slim makes a regular grain of strokes in the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -43,6 +43,7 @@ def synthesize(
     weights: Sequence[float] | None = None,
     style_size: int | None = StyleRequest.style_size,
     request: StyleRequest | None = None,
+    progress: Callable[[int, int], None] | None = None,
     cancel: CancelInput | None = None,
 ) -> Image.Image:
     """Make a texture that looks like a style, or like a mix of several.
@@ -56,6 +57,7 @@ def synthesize(
         weights: see `adain.StyleRequest`.
         style_size: see `adain.StyleRequest`; the shapes in the texture scale with it.
         request: replaces `weights` and `style_size`, and may set `tile`; no other fields are allowed.
+        progress: called with the number of finished passes and of all passes, first with 0.
         cancel: as for a `Stylizer`.
 
     Returns:
@@ -71,6 +73,7 @@ def synthesize(
     request = given(request, StyleRequest(weights=weights, style_size=style_size))
     request.refuse("a texture", "alpha", "strokes", "seed", "masks", "preserve_color", "size")
     styles, check = several(style), checker(cancel)
+    told = checks.callback("progress", progress) or (lambda done, total: None)
     width, height = size = _checked_size(size)
     seed = checks.whole("seed", seed, high=checks.LARGEST_SEED)
     _check_model(stylizer)
@@ -80,8 +83,10 @@ def synthesize(
     shape = (height + 2 * MARGIN, width + 2 * MARGIN, 3)
     with memory.required(f"a texture of {width:,} x {height:,} pixels", tiles.memory_needed(stylizer.backend, size)):
         picture = Image.fromarray(np.random.default_rng(seed).integers(0, 256, shape, np.uint8))
-        for _ in range(PASSES):
+        for done in range(PASSES):
+            told(done, PASSES)
             picture = stylizer(picture, code, request=request, cancel=check)  # in tiles if it is large
+        told(PASSES, PASSES)
     return picture.crop((MARGIN, MARGIN, MARGIN + width, MARGIN + height))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -15,6 +14,7 @@ from adain.checks import LARGEST_SIDE, shown
 from adain.cli.inputs import parse_size
 from adain.cli.number_types import FiniteNumber, WholeNumber
 from adain.cli.options import model_name, weights_dir_option
+from adain.cli.progress import item_bar
 from adain.cli.verbosity import verbose_option
 from adain.errors import AdainError, InputError
 from adain.registry import DEFAULT
@@ -155,13 +155,7 @@ def bench(
 def _measure(cases: Sequence[Case], store: Store, weights_dir: Path | None) -> None:
     from adain.bench import runner
 
-    with click.progressbar(
-        cases,
-        label="measuring",
-        item_show_func=lambda case: "" if case is None else str(case),
-        show_pos=True,
-        file=sys.stderr,
-    ) as bar:
+    with item_bar(cases, "measuring", str) as bar:
         for case in bar:
             try:
                 store.add(runner.run(case, _directory(case, weights_dir)))

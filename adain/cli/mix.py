@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from adain.cli.inputs import PICTURE
 from adain.cli.number_types import WholeNumber
 from adain.cli.options import model_options, request_options
 from adain.cli.progress import ResultBar
+from adain.cli.reporting import say_written
 from adain.cli.verbosity import verbose_option
 from adain.defaults import MIX_SIZE, MIX_STEPS
 
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from adain.stylizer import Stylizer
 
 __all__ = ["mix"]
-
-logger = logging.getLogger(__name__)
 
 
 @click.command()
@@ -64,4 +62,4 @@ def mix(
             progress=bar,
         )
     write(picture, output)
-    logger.info("wrote %s, %d x %d pixels", output, *picture.size)
+    say_written(output, picture.size)

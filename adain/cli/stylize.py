@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -16,7 +15,7 @@ from adain.cli.masks import mask_options
 from adain.cli.number_list import CommandWithNumbers
 from adain.cli.options import alphas_option, model_options, request_options
 from adain.cli.progress import ResultBar
-from adain.cli.reporting import say
+from adain.cli.reporting import say, say_written
 from adain.cli.verbosity import verbose_option
 from adain.errors import InputError
 
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
     from adain.stylizer import Stylizer
 
 __all__ = ["stylize"]
-
-logger = logging.getLogger(__name__)
 
 
 @click.command(cls=CommandWithNumbers)
@@ -130,7 +127,7 @@ def _one(
     if compare:
         picture = _compared(found[0].path, found_styles, picture)
     write(picture, output)
-    logger.info("wrote %s, %d x %d pixels", output, *picture.size)
+    say_written(output, picture.size)
 
 
 def _compared(content: Path, styles: Sequence[Path], picture: Image.Image) -> Image.Image:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +13,8 @@ from adain.cli.inputs import PICTURE, parse_size
 from adain.cli.number_list import CommandWithNumbers
 from adain.cli.number_types import WholeNumber
 from adain.cli.options import model_options, request_options
+from adain.cli.progress import StepBar
+from adain.cli.reporting import say_written
 from adain.cli.verbosity import verbose_option
 from adain.defaults import TEXTURE_SIDE
 from adain.errors import InputError
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from adain.stylizer import Stylizer
 
 __all__ = ["texture"]
-
-logger = logging.getLogger(__name__)
 
 
 def _size(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, int]:
@@ -72,6 +71,8 @@ def texture(
     from adain.texture import synthesize
 
     check_target(output)
-    picture = synthesize(open_stylizer(), styles, size, seed=seed, request=request)
+    stylizer = open_stylizer()
+    with StepBar("making the texture") as bar:
+        picture = synthesize(stylizer, styles, size, seed=seed, request=request, progress=bar)
     write(picture, output)
-    logger.info("wrote %s, %d x %d pixels", output, *picture.size)
+    say_written(output, picture.size)
