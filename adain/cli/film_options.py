@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import click
 
+from adain.cli.number_types import FiniteNumber
 from adain.cli.options import request_options
 from adain.defaults import SMOOTHING
 
@@ -33,7 +34,7 @@ _OPTIONS = (
     ),
     click.option(
         "--smoothing",
-        type=click.FloatRange(0),
+        type=FiniteNumber(0),
         default=SMOOTHING,
         show_default=True,
         metavar="SECONDS",

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from adain.checks import LARGEST_SIDE
 from adain.cli.inputs import contents_and_styles
 from adain.cli.number_list import CommandWithNumbers
+from adain.cli.number_types import WholeNumber
 from adain.cli.options import alphas_option, model_options, request_options
 from adain.cli.outputs import check_output, output_option, write_output
 from adain.cli.progress import ResultBar
@@ -30,7 +32,11 @@ __all__ = ["grid"]
 @output_option
 @alphas_option("a column each")
 @click.option(
-    "--cell", type=click.IntRange(1), default=GRID_CELL, show_default=True, help="Side of a picture on the sheet."
+    "--cell",
+    type=WholeNumber(1, LARGEST_SIDE),
+    default=GRID_CELL,
+    show_default=True,
+    help="Side of a picture on the sheet.",
 )
 @request_options("strokes", "seed", "preserve_color", "size", "style_size", defaults={"size": GRID_SIZE})
 @model_options

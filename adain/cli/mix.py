@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from adain.cli.inputs import PICTURE_OR_STDIN, with_stdin
+from adain.cli.number_types import WholeNumber
 from adain.cli.options import model_options, request_options
 from adain.cli.outputs import check_output, output_option, write_output
 from adain.cli.progress import ResultBar
@@ -26,7 +27,7 @@ __all__ = ["mix"]
 @click.argument("content", type=PICTURE_OR_STDIN)
 @click.argument("styles", metavar="STYLE STYLE [STYLE [STYLE]]", nargs=-1, required=True, type=PICTURE_OR_STDIN)
 @output_option
-@click.option("--steps", type=click.IntRange(2), default=MIX_STEPS, show_default=True, help="Results along an edge.")
+@click.option("--steps", type=WholeNumber(2, 1000), default=MIX_STEPS, show_default=True, help="Results along an edge.")
 @click.option("--names", is_flag=True, help="Write shares in percent over the results, and names over the styles.")
 @request_options("alpha", "strokes", "seed", "preserve_color", "size", "style_size", defaults={"size": MIX_SIZE})
 @model_options

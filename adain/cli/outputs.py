@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,14 +10,13 @@ from typing import TYPE_CHECKING
 import click
 
 from adain.cli.inputs import DASH
+from adain.cli.reporting import say_written
 from adain.errors import InputError
 
 if TYPE_CHECKING:
     from PIL import Image
 
 __all__ = ["check_output", "output_option", "write_output"]
-
-logger = logging.getLogger(__name__)
 
 output_option = click.option(
     "-o",
@@ -58,7 +56,7 @@ def write_output(picture: Image.Image, output: Path) -> None:
         write(picture, sys.stdout.buffer, "png")
     else:
         write(picture, output)
-    logger.info("wrote %s, %d x %d pixels", output, *picture.size)
+    say_written(output, picture.size)
 
 
 def _is_terminal() -> bool:

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from adain.checks import LARGEST_SEED
 from adain.cli.inputs import PICTURE_OR_STDIN, parse_size, with_stdin
 from adain.cli.number_list import CommandWithNumbers
+from adain.cli.number_types import WholeNumber
 from adain.cli.options import model_options, request_options
 from adain.cli.outputs import check_output, output_option, write_output
+from adain.cli.progress import StepBar
 from adain.cli.verbosity import verbose_option
 from adain.defaults import TEXTURE_SIDE
 from adain.errors import InputError
@@ -43,7 +46,11 @@ def _size(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, 
     help="Size of the texture in pixels; one number for a square.",
 )
 @click.option(
-    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Another seed gives another texture."
+    "--seed",
+    type=WholeNumber(0, LARGEST_SEED),
+    default=0,
+    show_default=True,
+    help="Another seed gives another texture.",
 )
 @request_options("weights", "style_size", "tile")
 @model_options
@@ -64,5 +71,7 @@ def texture(
 
     check_output(output, styles)
     pictures = with_stdin(styles)
-    picture = synthesize(open_stylizer(), pictures, size, seed=seed, request=request)
+    stylizer = open_stylizer()
+    with StepBar("making the texture") as bar:
+        picture = synthesize(stylizer, pictures, size, seed=seed, request=request, progress=bar)
     write_output(picture, output)

@@ -13,6 +13,7 @@ from adain.cli.film_options import film_options
 from adain.cli.inputs import PICTURE
 from adain.cli.masks import MaskChoice, mask_options
 from adain.cli.number_list import CommandWithNumbers
+from adain.cli.number_types import FiniteNumber
 from adain.cli.options import model_options
 from adain.cli.progress import FrameBar
 from adain.cli.verbosity import verbose_option
@@ -36,7 +37,7 @@ __all__ = ["video"]
 )
 @mask_options(film=True)
 @film_options
-@click.option("--rate", type=float, metavar="FPS", help="Frames per second, if IN is a folder.  [default: 25]")
+@click.option("--rate", type=FiniteNumber(), metavar="FPS", help="Frames per second, if IN is a folder.  [default: 25]")
 @click.option("--no-sound", "sound", flag_value=False, default=True, help="Leave the sound out.")
 @model_options
 @verbose_option
