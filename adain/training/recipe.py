@@ -240,7 +240,7 @@ def _text(source: str | Path) -> str:
     path = Path(source)
     if path.suffix == ".toml" or os.path.exists(path):  # `Path.exists` raises if the name is too long
         if (fault := unreadable(path, "recipe")) is not None:
-            raise InputError(f"{checks.shown(str(path))} {fault}")
+            raise InputError(f"cannot read recipe {checks.shown(str(path))}: the file {fault}")
         try:
             return path.read_text(encoding="utf-8")
         except (OSError, ValueError) as error:
