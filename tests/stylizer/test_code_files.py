@@ -63,9 +63,10 @@ def test_codes_of_several_models_are_refused(tmp_path: Path) -> None:
         save_codes({"a": code(0), "b": code(1, "wct-slim")}, tmp_path / "codes")
     with pytest.raises(InputError, match="at least one"):
         save_codes({}, tmp_path / "codes")
+    (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="cannot write"):
-        save_codes({"a": code(0)}, tmp_path / "no folder" / "codes")
-    assert not list(tmp_path.iterdir())
+        save_codes({"a": code(0)}, tmp_path / "file" / "codes")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_another_file_is_refused(tmp_path: Path, three: Path) -> None:
