@@ -18,11 +18,13 @@ Differences from the reference implementations:
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from adain.errors import InputError
-from adain.images.arrays import bands, check_rgb, quantize
+from adain.images.arrays import Colors, bands, check_rgb, described, quantize
 
 __all__ = ["coral", "luminance"]
 
@@ -66,30 +68,30 @@ def coral(
     return result
 
 
-def luminance(stylized: NDArray[np.uint8], content: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def luminance(stylized: Colors, content: Colors) -> NDArray[Any]:
     """Give a stylised picture the content's colours, keeping its own brightness.
 
     Args:
-        stylized: uint8 (H, W, 3); its luma (BT.601) is kept.
-        content: uint8 of the same shape; its chroma is taken, and desaturated where it would leave the gamut at the
+        stylized: uint8 or uint16 (H, W, 3); its luma (BT.601) is kept.
+        content: of the same dtype and shape; its chroma is taken, and desaturated where it would leave the gamut at the
             stylised brightness.
 
     Returns:
-        uint8 (H, W, 3).
+        Of the same dtype and shape.
 
     Raises:
-        InputError: an array has another dtype, or the shapes differ.
+        InputError: an array has another dtype, or dtypes or shapes differ.
     """
-    check_rgb(stylized)
-    check_rgb(content)
-    if stylized.shape != content.shape:
+    check_rgb(stylized, deep=True)
+    check_rgb(content, deep=True)
+    if stylized.shape != content.shape or stylized.dtype != content.dtype:
         raise InputError(
-            f"stylised picture and content must be of one shape, got {stylized.shape} and {content.shape}; "
-            "resize one of them"
+            f"stylised picture and content must be of one shape and dtype, got {described(stylized)} and "
+            f"{described(content)}; resize one of them"
         )
     result = np.empty_like(content)
     for rows in bands(*content.shape[:2]):
-        result[rows] = quantize(_with_luma(content[rows], stylized[rows] @ LUMA))
+        result[rows] = quantize(_with_luma(content[rows], stylized[rows] @ LUMA), content.dtype.type)
     return result
 
 
@@ -119,13 +121,13 @@ def _standardized(covariance: NDArray[np.float64]) -> tuple[NDArray[np.float64],
     return deviation, (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
 
 
-def _with_luma(content: NDArray[np.uint8], luma: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Combine a luma (H, W) in 8-bit levels with the content's chroma, in gamut: (H, W, 3) in [0, 1]."""
-    grey = content @ LUMA
+def _with_luma(content: Colors, luma: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Combine a luma (H, W) in the content's levels with the content's chroma, in gamut: (H, W, 3) in [0, 1]."""
+    grey, most = content @ LUMA, np.iinfo(content.dtype).max
     chroma = np.subtract(content.transpose(2, 0, 1), grey, dtype=np.float32, order="C")  # (3, H, W), of luma 0
     scale = np.ones_like(luma)
     for channel in chroma:
-        room = np.where(channel > 0, 255 - luma, luma)
+        room = np.where(channel > 0, most - luma, luma)
         np.minimum(scale, room / np.maximum(abs(channel), 1e-3), out=scale)
-    colors: NDArray[np.float32] = (luma + scale * chroma) / np.float32(255)
+    colors: NDArray[np.float32] = (luma + scale * chroma) / np.float32(most)
     return colors.transpose(1, 2, 0)

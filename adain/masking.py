@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Literal, TypeAlias
+from dataclasses import replace
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from PIL import Image
 from adain import images
 from adain.errors import InputError
 from adain.images import Picture, PictureInput
+from adain.images.arrays import Colors
 
 __all__ = ["Masks", "label_masks", "over", "read", "scaled", "shares", "split_subject"]
 
@@ -69,7 +71,7 @@ def split_subject(content: PictureInput, styles: int) -> tuple[Picture, list[NDA
             f"{_named('the content', content)} has no alpha channel to mark its subject; "
             "give a PNG that has one, or a mask per style"
         )
-    return Picture(picture.rgb), [picture.alpha, 255 - picture.alpha][:styles]
+    return replace(picture, alpha=None), [picture.alpha, 255 - picture.alpha][:styles]
 
 
 def read(masks: Several, size: tuple[int, int], first: int = 1) -> NDArray[np.float32]:
@@ -98,28 +100,29 @@ def shares(masks: NDArray[np.float32]) -> NDArray[np.float32]:
     return divided
 
 
-def over(stylized: NDArray[np.uint8], content: NDArray[np.uint8], masks: NDArray[np.float32]) -> NDArray[np.uint8]:
+def over(stylized: Colors, content: Colors, masks: NDArray[np.float32]) -> NDArray[Any]:
     """Put the content's own pixels into a stylized picture where no mask applies.
 
     A network reconstructs the content only approximately. So the content's pixels blend in where masks sum to less
     than a quarter, and replace the stylized ones where the sum is 0.
 
     Args:
-        stylized: uint8 (H, W, 3).
-        content: of the same shape.
+        stylized: uint8 or uint16 (H, W, 3).
+        content: of the same dtype and shape.
         masks: (S, H, W) in [0, 1].
 
     Returns:
-        uint8 (H, W, 3).
+        Of the same dtype and shape.
     """
     shown = np.minimum(masks.sum(axis=0) / FADE, 1)  # (H, W)
     if shown.min() == 1:
         return stylized
-    result = np.empty_like(stylized)
+    result, most = np.empty_like(stylized), np.iinfo(stylized.dtype).max
     for rows in images.bands(*stylized.shape[:2]):
         part = shown[rows, :, None]
         result[rows] = images.quantize(
-            (content[rows] + part * (stylized[rows] - content[rows].astype(np.float32))) / 255
+            (content[rows] + part * (stylized[rows] - content[rows].astype(np.float32))) / most,
+            stylized.dtype.type,
         )
     return result
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image, ImageDraw, ImageOps
 
 from adain.errors import InputError
+from adain.images.label_fonts import font_for, normalized
 
 __all__ = ["Cell", "ContactSheet", "check_corner_sheet", "compare", "corner_sheet", "shrunk"]
 
@@ -171,8 +172,8 @@ def _paste(sheet: Image.Image, picture: Image.Image, at: tuple[int, int]) -> Non
 def _write(sheet: Image.Image, text: str, box: tuple[int, int, int, int]) -> None:
     """Write a line of text into a box of left, top, width, height."""
     left, top, width, height = box
-    text = " ".join(text.splitlines())
-    font = ImageFont.load_default(height * 3 // 4)
+    text = normalized(text)
+    font = font_for(text, height * 3 // 4)
     while text and font.getlength(text) > width:
         text = text[:-2] + "…" if len(text) > 1 else ""
     ImageDraw.Draw(sheet).text((left + 2, top), text, fill=_INK, font=font)

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,7 @@ from adain.engine import loop, tiles
 from adain.engine.backend import Backend
 from adain.errors import InputError
 from adain.images import Picture, PictureInput
+from adain.images.arrays import Colors
 from adain.masking import Masks
 from adain.registry import Model
 from adain.request import PreserveColor, StyleRequest, given
@@ -103,7 +105,9 @@ class Stylizer:
             cancel: an `adain.CancelToken`, or a function that raises. Ends the call with a `CancelledError`.
 
         Returns:
-            A picture of exactly the (scaled) content's size: RGB, or RGBA with the content's alpha channel.
+            A picture of exactly the (scaled) content's size: RGB, or RGBA with the content's alpha channel. Its `info`
+            has the content's metadata (`exif`, `xmp`, `dpi`), and of a 16-bit PNG or TIFF the array `rgb16`, all of
+            which `adain.images.write` writes.
 
         Raises:
             InputError: an argument is not allowed, or a style code belongs to another model.
@@ -132,7 +136,10 @@ class Stylizer:
         with timed(
             f"stylize {_size(picture)} pixels with alpha {self.alpha(request):g}, strokes {self.strokes(request):g}"
         ):
-            rgb = self.stylize_pixels(picture.rgb, codes, request, masks=where, cancel=check)
+            colors = picture.rgb if picture.deep is None else picture.deep
+            rgb = self.stylize_pixels(colors, codes, request, masks=where, cancel=check)
+        if picture.deep is not None:
+            return Picture.of_16_bits(rgb, picture.alpha, picture.metadata).to_pil()
         return replace(picture, rgb=rgb).to_pil()
 
     def check(self, request: StyleRequest, styles: int) -> None:
@@ -151,18 +158,18 @@ class Stylizer:
 
     def stylize_pixels(
         self,
-        rgb: NDArray[np.uint8],
+        rgb: Colors,
         codes: Sequence[StyleCode],
         request: StyleRequest,
         *,
         masks: NDArray[np.float32] | None = None,
         follow: loop.Follow | None = None,
         cancel: loop.Cancel | None = None,
-    ) -> NDArray[np.uint8]:
+    ) -> NDArray[Any]:
         """Stylize the pixels of a picture or a frame, at their final size.
 
         Args:
-            rgb: uint8 (H, W, 3).
+            rgb: uint8 or uint16 (H, W, 3).
             codes: style codes, see `codes`.
             request: only alpha, strokes, seed, weights, tile and luminance are used.
             masks: (S, H, W) float32 in [0, 1], one per code. None: the codes are mixed.
@@ -170,7 +177,7 @@ class Stylizer:
             cancel: see `adain.engine.loop.stylize`.
 
         Returns:
-            uint8 (H, W, 3).
+            Of the same dtype and shape.
 
         Raises:
             InputError: the arrays of a code do not fit this model.
@@ -183,13 +190,13 @@ class Stylizer:
 
     def _stylize_pixels(
         self,
-        rgb: NDArray[np.uint8],
+        rgb: Colors,
         codes: Sequence[StyleCode],
         request: StyleRequest,
         masks: NDArray[np.float32] | None,
         follow: loop.Follow | None,
         cancel: loop.Cancel | None,
-    ) -> NDArray[np.uint8]:
+    ) -> NDArray[Any]:
         used = codes if masks is not None or len(codes) == 1 else [mix(codes, request.weights)]
         styles = loop.Styles(tuple(code.arrays for code in used), masks)
         stylized = loop.stylize(

@@ -23,7 +23,7 @@ from adain.cancellation import CancelInput, checker
 from adain.code import mix
 from adain.engine import tiles
 from adain.errors import InputError
-from adain.images.picture import pixel_limit
+from adain.images.rules import pixel_limit
 from adain.registry import MODELS
 from adain.request import StyleRequest, given
 from adain.stylizer import StyleInput, Stylizer, several

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -22,6 +23,13 @@ def photo(width: int = 48, height: int = 36) -> NDArray[np.uint8]:
     sun = (x - 0.7) ** 2 + (y - 0.3) ** 2 < 0.02
     picture[sun] = (1.0, 0.9, 0.5)
     return (picture * 255 + 0.5).astype(np.uint8)
+
+
+def save_as(image: Image.Image, path: Path) -> None:
+    """Save a picture by its suffix; skip the test if that needs a package that is not installed."""
+    if path.suffix.lower() in (".heic", ".heif", ".hif"):
+        pytest.importorskip("pillow_heif", reason="needs the extra heic").register_heif_opener()
+    image.save(path)
 
 
 def painting(width: int = 40, height: int = 40, seed: int = 0) -> NDArray[np.uint8]:

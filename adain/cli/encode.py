@@ -11,8 +11,9 @@ import click
 
 from adain.cli.inputs import PICTURES
 from adain.cli.options import model_options, request_options
+from adain.cli.pictures import reading_options
 from adain.cli.progress import item_bar
-from adain.cli.reporting import counted, ignored, left
+from adain.cli.reporting import counted, ignored, left, say_unreadable
 from adain.cli.verbosity import verbose_option
 from adain.errors import AdainError, ImageError, InputError
 
@@ -36,6 +37,7 @@ __all__ = ["encode"]
 )
 @click.option("--overwrite", is_flag=True, help="Encode styles again, even if their codes exist.")
 @request_options("style_size")
+@reading_options
 @model_options
 @verbose_option
 def encode(
@@ -60,6 +62,7 @@ def encode(
     written = _into_file(encoding, sources, output) if as_file else _into_folder(encoding, sources, output, overwrite)
     existing = len(sources) - written - len(encoding.failures)
     closed = (f"{path}: {reason}" for path, reason in found.closed)
+    say_unreadable(found.unreadable)
     _say(written, existing, found.ignored, [*closed, *encoding.failures])
 
 

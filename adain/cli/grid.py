@@ -14,8 +14,9 @@ from adain.cli.number_list import CommandWithNumbers
 from adain.cli.number_types import WholeNumber
 from adain.cli.options import alphas_option, model_options, request_options
 from adain.cli.outputs import check_output, output_option, write_output
+from adain.cli.pictures import quality_option, reading_options
 from adain.cli.progress import ResultBar
-from adain.cli.reporting import counted, ignored, say_failures
+from adain.cli.reporting import counted, ignored, say_failures, say_unreadable
 from adain.cli.verbosity import verbose_option
 from adain.defaults import GRID_CELL, GRID_SIZE
 from adain.errors import AdainError
@@ -39,6 +40,8 @@ __all__ = ["grid"]
     help="Side of a picture on the sheet.",
 )
 @request_options("strokes", "seed", "preserve_color", "size", "style_size", defaults={"size": GRID_SIZE})
+@quality_option
+@reading_options
 @model_options
 @verbose_option
 def grid(
@@ -49,6 +52,7 @@ def grid(
     alpha: tuple[float, ...],
     cell: int,
     request: StyleRequest,
+    quality: int | None,
     open_stylizer: Callable[[], Stylizer],
 ) -> None:
     """Write a labelled contact sheet: a row for each CONTENT, a column for each STYLE, the originals at the edges.
@@ -61,7 +65,7 @@ def grid(
 
     contents = content, *more_contents
     inputs = (*find_contents(contents).sources, *find_styles(styles).sources)
-    check_output(output, (source.path for source in inputs))
+    check_output(output, (source.path for source in inputs), quality=quality)
     stylizer = open_stylizer()
     with ResultBar() as bar:
         drawn = draw(
@@ -74,8 +78,9 @@ def grid(
             progress=bar,
         )
     if drawn.made:
-        write_output(drawn.picture, output)
+        write_output(drawn.picture, output, quality=quality)
         click.echo(f"wrote {output} with {counted(drawn.made, 'result')}{ignored(drawn.ignored)}", err=True)
+    say_unreadable(drawn.unreadable)
     say_failures(drawn.failures)
     if drawn.failures:
         raise AdainError("places on the sheet are empty" if drawn.made else "no result could be made; no sheet written")

@@ -27,25 +27,28 @@ output_option = click.option(
 )
 
 
-def check_output(output: Path, inputs: Iterable[object]) -> None:
+def check_output(output: Path, inputs: Iterable[object], *, quality: int | None = None) -> None:
     """Check that the picture can be written, and is none of the inputs.
 
     Raises:
-        InputError: the suffix is unknown, the file is an input, or standard output is a terminal.
+        InputError: the suffix is unknown, the format has no quality, the file is an input, or standard output is a
+            terminal.
         OutputError: the file cannot be written.
     """
     from adain.files import refuse_inputs
     from adain.images import check_target
 
     if str(output) != DASH:
-        check_target(output)
+        check_target(output, quality=quality)
         refuse_inputs(output, inputs)
+    elif quality is not None:
+        raise InputError("standard output (-) gets a PNG, which loses nothing; leave the quality out, or name a file")
     elif _is_terminal():
         raise InputError("a picture is not written to a terminal; name a file, or send it to a program: -o - | ...")
 
 
-def write_output(picture: Image.Image, output: Path) -> None:
-    """Write the picture.
+def write_output(picture: Image.Image, output: Path, *, quality: int | None = None, strip: bool = False) -> None:
+    """Write the picture, see `adain.images.write`.
 
     Raises:
         OutputError: it cannot be written.
@@ -53,9 +56,9 @@ def write_output(picture: Image.Image, output: Path) -> None:
     from adain.images import write
 
     if str(output) == DASH:
-        write(picture, sys.stdout.buffer, "png")
+        write(picture, sys.stdout.buffer, "png", strip=strip)
     else:
-        write(picture, output)
+        write(picture, output, quality=quality, strip=strip)
     say_written(output, picture.size)
 
 

@@ -14,7 +14,7 @@ from adain.errors import AdainError
 if TYPE_CHECKING:
     from adain.jobs import Failure, Report
 
-__all__ = ["counted", "ignored", "left", "say", "say_failures", "say_written"]
+__all__ = ["counted", "ignored", "left", "say", "say_failures", "say_unreadable", "say_written"]
 
 
 def say(report: Report) -> None:
@@ -25,6 +25,7 @@ def say(report: Report) -> None:
     """
     written = counted(len(report.written), "picture")
     click.echo(f"wrote {written}{left(report.existing)}{ignored(report.ignored)}", err=True)
+    say_unreadable(report.unreadable)
     say_failures(report.failures)
     if report.stopped:
         raise AdainError("disk full or read-only; make space and run the command again; finished files are skipped")
@@ -40,6 +41,14 @@ def left(existing: int) -> str:
 def ignored(files: int) -> str:
     """The end of a sentence: the number of files that are not pictures."""
     return f", ignored {counted(files, 'file')} (hidden, or not named like a picture)" if files else ""
+
+
+def say_unreadable(pictures: Sequence[Path]) -> None:
+    """Print on stderr which pictures were left out because their formats cannot be read."""
+    from adain.jobs.sources import left_out
+
+    if pictures:
+        click.echo(f"left out {left_out(pictures)}", err=True)
 
 
 def say_failures(failures: Sequence[Failure]) -> None:

@@ -15,6 +15,7 @@ from adain.cli.masks import MaskChoice, mask_options
 from adain.cli.number_list import CommandWithNumbers
 from adain.cli.options import alphas_option, model_options, request_options
 from adain.cli.outputs import check_output, write_output
+from adain.cli.pictures import quality_option, reading_options, strip_option
 from adain.cli.progress import ResultBar
 from adain.cli.reporting import say
 from adain.cli.verbosity import verbose_option
@@ -58,6 +59,9 @@ __all__ = ["stylize"]
     more={"weights": "; mixes them in a folder too"},
 )
 @click.option("--compare", is_flag=True, help="Write content, style and result side by side.")
+@quality_option
+@strip_option
+@reading_options
 @model_options
 @verbose_option
 def stylize(
@@ -71,6 +75,8 @@ def stylize(
     choose_masks: MaskChoice,
     request: StyleRequest,
     compare: bool,
+    quality: int | None,
+    strip: bool,
     open_stylizer: Callable[[], Stylizer],
 ) -> None:
     """Give the picture CONTENT the style of STYLE, or of several STYLEs, mixed or placed by masks.
@@ -85,7 +91,7 @@ def stylize(
     if _is_file(output):
         if name is not None:
             raise InputError(f"--name is for results in a folder; {output} is the name of a file")
-        _one(contents, styles, Path(output), alpha, request, compare, choose_masks.files, open_stylizer)
+        _one(contents, styles, Path(output), alpha, request, compare, choose_masks.files, quality, strip, open_stylizer)
         return
     if DASH in (*contents, *styles):
         raise InputError(
@@ -105,6 +111,8 @@ def stylize(
             overwrite=overwrite,
             request=request,
             compare=compare,
+            quality=quality,
+            strip=strip,
             progress=bar,
         )
     say(report)
@@ -118,6 +126,8 @@ def _one(
     request: StyleRequest,
     compare: bool,
     mask_files: Sequence[Path],
+    quality: int | None,
+    strip: bool,
     open_stylizer: Callable[[], Stylizer],
 ) -> None:
     """Stylize the only content with all named styles, or with the only style found."""
@@ -131,14 +141,14 @@ def _one(
             else (f"{output} is the name of a file", output.with_suffix(""))
         )
         raise InputError(f"{what}, but there are {results:,} results; give a folder, such as {folder}{os.sep}")
-    check_output(output, (*found, *found_styles, *mask_files))
+    check_output(output, (*found, *found_styles, *mask_files), quality=quality)
     read, *read_styles = with_stdin([*found, *found_styles])
     request = replace(request, alpha=alphas[0] if alphas else None)
     picture = open_stylizer()(read, read_styles, request=request)
     if compare:
         names = [path.stem for path in (*found, *found_styles)]
         picture = _compared([read, *read_styles], names, picture)
-    write_output(picture, output)
+    write_output(picture, output, quality=quality, strip=strip)
 
 
 def _compared(inputs: Sequence[Path | bytes], names: Sequence[str], picture: Image.Image) -> Image.Image:

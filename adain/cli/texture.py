@@ -14,6 +14,7 @@ from adain.cli.number_list import CommandWithNumbers
 from adain.cli.number_types import WholeNumber
 from adain.cli.options import model_options, request_options
 from adain.cli.outputs import check_output, output_option, write_output
+from adain.cli.pictures import quality_option, reading_options
 from adain.cli.progress import StepBar
 from adain.cli.verbosity import verbose_option
 from adain.defaults import TEXTURE_SIDE
@@ -53,6 +54,8 @@ def _size(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, 
     help="Another seed gives another texture.",
 )
 @request_options("weights", "style_size", "tile")
+@quality_option
+@reading_options
 @model_options
 @verbose_option
 def texture(
@@ -61,6 +64,7 @@ def texture(
     size: tuple[int, int],
     seed: int,
     request: StyleRequest,
+    quality: int | None,
     open_stylizer: Callable[[], Stylizer],
 ) -> None:
     """Make a texture from noise that looks like STYLE, or like a mix of several STYLEs. Needs a WCT model (--model).
@@ -69,9 +73,9 @@ def texture(
     """
     from adain.texture import synthesize
 
-    check_output(output, styles)
+    check_output(output, styles, quality=quality)
     pictures = with_stdin(styles)
     stylizer = open_stylizer()
     with StepBar("making the texture") as bar:
         picture = synthesize(stylizer, pictures, size, seed=seed, request=request, progress=bar)
-    write_output(picture, output)
+    write_output(picture, output, quality=quality)

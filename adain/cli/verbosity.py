@@ -15,6 +15,7 @@ from adain.cli.wording import in_options
 __all__ = ["verbose_option"]
 
 _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
+_SILENT = ("py.warnings", "PIL", "pillow_heif", "tifffile", "imagecodecs")  # loggers
 _COUNT = "adain.verbosity"  # key in the contexts' common `meta`
 
 _F = TypeVar("_F", bound=Callable[..., object])
@@ -44,13 +45,23 @@ def _count(ctx: click.Context, param: click.Parameter, count: int) -> None:
 
 @contextmanager
 def _log_on_stderr() -> Iterator[None]:
-    """Log to stderr in the block, and restore the logger after it: a program may call the command as a function."""
+    """Log to stderr in the block, and restore the loggers after it: a program may call the command as a function.
+
+    Python's warnings and the logs of libraries that read pictures are for programmers, and are not printed: what
+    matters of them is said by this package.
+    """
     package = logging.getLogger("adain")
-    level, handler = package.level, _Stderr()
+    level, handler, silence = package.level, _Stderr(), logging.NullHandler()
     package.addHandler(handler)
+    for name in _SILENT:
+        logging.getLogger(name).addHandler(silence)
+    logging.captureWarnings(True)
     try:
         yield
     finally:
+        logging.captureWarnings(False)
+        for name in _SILENT:
+            logging.getLogger(name).removeHandler(silence)
         package.removeHandler(handler)
         package.setLevel(level)
 

@@ -11,7 +11,7 @@ from adain.engine import strokes
 from adain.engine.framing import Box, Framing
 from adain.engine.strokes import BLOCK, draft_size, enlarged, padded, padded_size
 from adain.engine.tiles import Tile
-from adain.images.arrays import bands, from_tensor, to_tensor
+from adain.images.arrays import Colors, bands, from_tensor, to_tensor
 
 __all__ = [
     "Between",
@@ -57,9 +57,9 @@ class Target(Protocol):
 
 
 class Content:
-    """A content in 8 bits, (H, W, 3)."""
+    """A content in 8 or 16 bits, (H, W, 3)."""
 
-    def __init__(self, rgb: NDArray[np.uint8]) -> None:
+    def __init__(self, rgb: Colors) -> None:
         self.shape = rgb.shape[0], rgb.shape[1]
         self.rgb = rgb
 
@@ -171,16 +171,16 @@ class Between:
 
 
 class Result:
-    """The result, uint8 (H, W, 3), at the size of the content."""
+    """The result, uint8 or uint16 (H, W, 3), at the size of the content."""
 
-    def __init__(self, rgb: NDArray[np.uint8]) -> None:
+    def __init__(self, rgb: Colors) -> None:
         self.shape = rgb.shape[0], rgb.shape[1]
         self.rgb = rgb
 
     def write(self, part: Box, values: NDArray[np.float32]) -> None:
         """See `Target.write`."""
         top, left, bottom, right = part
-        self.rgb[top:bottom, left:right] = from_tensor(values)
+        self.rgb[top:bottom, left:right] = from_tensor(values, self.rgb.dtype.type)
 
 
 def seen(source: Source, fitting: tuple[int, int], tile: Tile, framing: Framing, context: int) -> NDArray[np.float32]:

@@ -18,7 +18,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +30,7 @@ from adain.engine.backend import Backend, Code, Maps
 from adain.engine.framing import repeated
 from adain.engine.moments import Moments, merge
 from adain.engine.tiles import Tile, choose, tiles
-from adain.images.arrays import check_rgb
+from adain.images.arrays import Colors, check_rgb
 from adain.registry import Stage
 
 __all__ = ["Cancel", "Follow", "Styles", "stylize", "stylize_tensor"]
@@ -67,7 +67,7 @@ class Styles:
 
 def stylize(
     backend: Backend,
-    picture: NDArray[np.uint8],
+    picture: Colors,
     styles: Styles,
     alpha: float,
     *,
@@ -76,12 +76,12 @@ def stylize(
     tile: int | None = None,
     follow: Follow | None = None,
     cancel: Cancel | None = None,
-) -> NDArray[np.uint8]:
+) -> NDArray[Any]:
     """Stylize a picture.
 
     Args:
         backend: what runs the network.
-        picture: uint8 (H, W, 3).
+        picture: uint8 or uint16 (H, W, 3).
         styles: codes, and masks if each style has its own region.
         alpha: strength in [0, 1].
         strokes: how much of coarse drafts goes into the result, in [0, 1]; 0: no drafts, 0.5: all of them, 1: one
@@ -92,12 +92,12 @@ def stylize(
         cancel: called between tiles and stages.
 
     Returns:
-        uint8 (H, W, 3).
+        Of the same dtype and shape.
 
     Raises:
         InputError: a code's arrays are not this model's, or the tile size is not allowed.
     """
-    check_rgb(picture)
+    check_rgb(picture, deep=True)
     result = np.empty_like(picture)
     levels = _Levels(backend, styles, alpha, strokes, seed, tile, follow, cancel)
     levels.run(canvas.Content(picture), canvas.Result(result))

@@ -18,20 +18,24 @@ from adain.images.arrays import bands, from_tensor, quantize, to_tensor
 from adain.images.labels import read_labels
 from adain.images.picture import Picture, check_size, resize
 from adain.images.reading import PictureInput, read, read_rgb
-from adain.images.writing import check_place, check_target, write
+from adain.images.rules import reading_rules
+from adain.images.writing import check_place, check_quality, check_target, has_quality, write
 
 __all__ = [
     "Picture",
     "PictureInput",
     "bands",
     "check_place",
+    "check_quality",
     "check_size",
     "check_target",
     "from_tensor",
+    "has_quality",
     "quantize",
     "read",
     "read_labels",
     "read_rgb",
+    "reading_rules",
     "resize",
     "to_tensor",
     "write",

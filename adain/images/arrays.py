@@ -7,14 +7,17 @@ float copy of its full size.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import cast
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from adain.errors import ImageError, InputError
 
-__all__ = ["bands", "check_rgb", "described", "from_tensor", "quantize", "to_tensor", "to_uint8"]
+__all__ = ["Colors", "bands", "check_rgb", "described", "from_tensor", "quantize", "to_tensor", "to_uint8"]
+
+Colors: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
+"""Colours of 8 bits, or of 16 bits (see `adain.images.deep`)."""
 
 BAND_PIXELS = 1 << 16  # a float32 RGB band of 768 KiB fits a core's cache
 HALF_STEP = 0.5 / 255  # tolerance for round-off: a float this far outside [0, 1] still rounds to 0 or 255
@@ -27,24 +30,25 @@ def bands(height: int, width: int) -> Iterator[slice]:
         yield slice(top, min(top + rows, height))
 
 
-def quantize(values: NDArray[np.floating]) -> NDArray[np.uint8]:
-    """Round floats in [0, 1] to 8 bit: clip, then `floor(x * 255 + 0.5)`, as the ONNX graphs do.
+def quantize(values: NDArray[np.floating], dtype: type[np.uint8] | type[np.uint16] = np.uint8) -> NDArray[Any]:
+    """Round floats in [0, 1] to 8 bit: clip, then `floor(x * 255 + 0.5)`, as the ONNX graphs do; or to 16 bit.
 
     Args:
         values: float, of any shape whose first axis is rows. Values outside [0, 1] are clipped.
+        dtype: uint8 or uint16.
 
     Returns:
-        uint8, the same shape, C-contiguous.
+        Of that dtype, the same shape, C-contiguous.
 
     Raises:
         InputError: a value is NaN or infinite, or `values` is not a float array.
     """
     if not isinstance(values, np.ndarray) or values.dtype.kind != "f" or values.ndim == 0:
         raise InputError(f"values must be an array of floats with rows, got {described(values)}")
-    result = np.empty(values.shape, np.uint8)
+    result, most = np.empty(values.shape, dtype), np.iinfo(dtype).max
     for rows in bands(values.shape[0], int(np.prod(values.shape[1:])) // 3):
         with np.errstate(over="ignore"):  # becomes infinity, which is reported below
-            levels = np.multiply(values[rows], 255, dtype=np.float32, casting="same_kind")
+            levels = np.multiply(values[rows], most, dtype=np.float32, casting="same_kind")
         levels += 0.5
         low, high = levels.min(), levels.max()
         if not (np.isfinite(low) and np.isfinite(high)):
@@ -52,17 +56,17 @@ def quantize(values: NDArray[np.floating]) -> NDArray[np.uint8]:
                 "a picture's values must be finite, got NaN or infinity; "
                 "the array, or the network that computed it, is broken"
             )
-        if low < 0 or high >= 256:
-            np.clip(levels, 0, 255, out=levels)
-        result[rows] = levels.astype(np.uint8)  # the cast is the floor
+        if low < 0 or high >= most + 1:
+            np.clip(levels, 0, most, out=levels)
+        result[rows] = levels.astype(dtype)  # the cast is the floor
     return result
 
 
-def to_tensor(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Convert 8-bit colours to a network's input.
+def to_tensor(rgb: Colors) -> NDArray[np.float32]:
+    """Convert 8-bit or 16-bit colours to a network's input.
 
     Args:
-        rgb: uint8 (H, W, 3).
+        rgb: uint8 or uint16 (H, W, 3).
 
     Returns:
         float32 (1, 3, H, W) in [0, 1], C-contiguous.
@@ -70,37 +74,41 @@ def to_tensor(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
     Raises:
         InputError: the array has another dtype or shape.
     """
-    check_rgb(rgb)
+    check_rgb(rgb, deep=True)
+    most = np.float32(np.iinfo(rgb.dtype).max)
     tensor = np.empty((1, 3, *rgb.shape[:2]), np.float32)
     for rows in bands(*rgb.shape[:2]):
-        np.divide(rgb[rows].transpose(2, 0, 1), np.float32(255), out=tensor[0, :, rows])
+        np.divide(rgb[rows].transpose(2, 0, 1), most, out=tensor[0, :, rows])
     return tensor
 
 
-def from_tensor(tensor: NDArray[np.floating]) -> NDArray[np.uint8]:
-    """Convert a network's output to 8-bit colours; the inverse of `to_tensor`.
+def from_tensor(tensor: NDArray[np.floating], dtype: type[np.uint8] | type[np.uint16] = np.uint8) -> NDArray[Any]:
+    """Convert a network's output to 8-bit or 16-bit colours; the inverse of `to_tensor`.
 
     Args:
         tensor: float (1, 3, H, W) in [0, 1]. Values outside are clipped.
+        dtype: uint8 or uint16.
 
     Returns:
-        uint8 (H, W, 3), C-contiguous, rounded to the nearest of 256 values.
+        (H, W, 3), C-contiguous, rounded to the nearest value.
 
     Raises:
         InputError: the array has another shape or dtype, or a value is NaN or infinite.
     """
     if not isinstance(tensor, np.ndarray) or tensor.shape[:2] != (1, 3) or tensor.ndim != 4 or tensor.dtype.kind != "f":
         raise InputError(f"a tensor must be float (1, 3, H, W), got {described(tensor)}")
-    result = np.empty((*tensor.shape[2:], 3), np.uint8)
+    result = np.empty((*tensor.shape[2:], 3), dtype)
     for channel, plane in enumerate(tensor[0]):
-        result[..., channel] = quantize(plane)  # per channel: numpy interleaves all three at once slowly
+        result[..., channel] = quantize(plane, dtype)  # per channel: numpy interleaves all three at once slowly
     return result
 
 
-def check_rgb(rgb: NDArray[np.uint8]) -> None:
-    """Raise `InputError` unless the array is uint8 (H, W, 3) with at least one pixel."""
-    if not isinstance(rgb, np.ndarray) or rgb.dtype != np.uint8 or rgb.shape[2:] != (3,) or rgb.size == 0:
-        raise InputError(f"colours must be uint8 (H, W, 3) with H, W >= 1, got {described(rgb)}")
+def check_rgb(rgb: Colors, *, deep: bool = False) -> None:
+    """Raise `InputError` unless the array is uint8 (H, W, 3) with at least one pixel; or uint16, if `deep`."""
+    allowed = (np.uint8, np.uint16) if deep else (np.uint8,)
+    if not isinstance(rgb, np.ndarray) or rgb.dtype not in allowed or rgb.shape[2:] != (3,) or rgb.size == 0:
+        names = "uint8 or uint16" if deep else "uint8"
+        raise InputError(f"colours must be {names} (H, W, 3) with H, W >= 1, got {described(rgb)}")
 
 
 def described(value: object) -> str:

@@ -12,13 +12,25 @@ from PIL import Image, UnidentifiedImageError
 from adain.errors import ImageError, InputError
 from adain.files import unreadable
 from adain.images.formats import FORMATS, READABLE, listed
-from adain.images.picture import pixel_limit
+from adain.images.rules import pixel_limit
+from adain.images.tiff import decoded_tiff, is_tiff, misread, to_full_page
 
 __all__ = ["Encoded", "drained", "is_encoded", "open_encoded", "stream_name"]
 
 _BYTES_PER_PIXEL = 8  # of an uncompressed file: RGBA with 16 bits
 _METADATA = 1 << 26  # bytes allowed for profiles and previews
 _CHUNK = 1 << 20  # bytes read from a stream at once
+_HEIC = [
+    "heic",
+    "heix",
+    "heim",
+    "heis",
+    "hevc",
+    "hevx",
+    "mif1",
+    "mif2",
+    "msf1",
+]  # brands; the last three are AVIF's too
 
 
 class BinaryStream(Protocol):
@@ -88,7 +100,8 @@ def _drained(stream: BinaryStream, name: str) -> io.BytesIO:
         if limit is not None and copy.tell() > limit:
             raise ImageError(
                 f"{name} is longer than {limit:,} bytes, more than a picture of the allowed {pixels:,} pixels needs; "
-                "check the stream, or raise PIL.Image.MAX_IMAGE_PIXELS if you trust it"
+                "check the stream, or raise the limit if you trust it: --max-pixels, PIL.Image.MAX_IMAGE_PIXELS in "
+                "Python"
             )
     if copy.tell() == 0:
         raise ImageError(f"{name} gives 0 bytes; rewind the stream with seek(0), or get a complete copy of the picture")
@@ -110,21 +123,57 @@ def _chunk(stream: BinaryStream, name: str) -> bytes:
 
 def _opened(file: Path | io.BytesIO, name: str) -> Image.Image:
     try:
-        return Image.open(file, formats=_pillow_formats(Path(name).suffix.lower()))
+        start = _start(file)
+        image = Image.open(file, formats=_pillow_formats(Path(name).suffix.lower(), _is_heic(start)))
     except MemoryError:
         raise
+    except UnidentifiedImageError as error:
+        if is_tiff(start):
+            return decoded_tiff(file, name, "pixels of a rare kind")[0]
+        raise ImageError(f"{name} {_reason(error, file)}") from error
     except Exception as error:  # on broken bytes, decoders raise nearly any type
         raise ImageError(f"{name} {_reason(error, file)}") from error
+    return _right_tiff(image, file, name) if image.format == "TIFF" else image
 
 
-def _pillow_formats(suffix: str) -> list[str]:
+def _right_tiff(image: Image.Image, file: Path | io.BytesIO, name: str) -> Image.Image:
+    """Return the full page of a TIFF, decoded by tifffile if Pillow would give wrong pixels."""
+    right = None
+    try:
+        to_full_page(image, name)
+        kind = misread(image)
+        right = image if kind is None else decoded_tiff(file, name, kind)[0]
+    finally:
+        if right is not image:
+            image.close()
+    return right
+
+
+def _pillow_formats(suffix: str, heic: bool) -> list[str]:
     """Return Pillow's format names, the suffix's first, because Pillow imports decoders in this order."""
     likely = READABLE.get(suffix)
-    return [row.pillow for row in sorted(FORMATS, key=lambda row: row is not likely) if row.reads]
+    names = [row.pillow for row in sorted(FORMATS, key=lambda row: row is not likely) if row.reads and not row.extra]
+    return [*names, "HEIF"] if heic and _has_heif() else names
+
+
+def _is_heic(start: bytes) -> bool:
+    return start[4:8] == b"ftyp" and start[8:12].decode("latin-1") in _HEIC
+
+
+def _has_heif() -> bool:
+    """Let Pillow read HEIC. Return whether that is possible."""
+    try:
+        import pillow_heif
+    except ImportError:
+        return False
+    pillow_heif.register_heif_opener()
+    return True
 
 
 def _reason(error: Exception, file: Path | io.BytesIO) -> str:
     if isinstance(error, UnidentifiedImageError):
+        if _is_heic(_start(file)) and not _has_heif():
+            return 'is HEIC, which Pillow alone cannot read; pip install "adain[heic]", or convert it to JPEG'
         return (
             f"is no picture that can be read: it starts with {_start(file)!r}; allowed are "
             f"{listed(row for row in FORMATS if row.reads)}; convert it, or get a complete copy of it"
@@ -132,7 +181,7 @@ def _reason(error: Exception, file: Path | io.BytesIO) -> str:
     if isinstance(error, Image.DecompressionBombError):
         return (
             f"unpacks to more than the allowed {pixel_limit():,} pixels ({error}); "
-            "scale it down, or raise PIL.Image.MAX_IMAGE_PIXELS if you trust it"
+            "scale it down, or raise the limit if you trust it: --max-pixels, PIL.Image.MAX_IMAGE_PIXELS in Python"
         )
     if isinstance(error, PermissionError):
         return "may not be read by this user; change its permissions"

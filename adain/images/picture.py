@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import operator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from adain.errors import InputError
-from adain.images.arrays import check_rgb, described
+from adain.images.arrays import check_rgb, described, to_uint8
+from adain.images.metadata import Metadata
+from adain.images.rules import pixel_limit
 
-__all__ = ["Picture", "check_size", "pixel_limit", "replace_hidden_colors", "resize"]
+__all__ = ["RGB16", "Picture", "check_size", "replace_hidden_colors", "resize"]
+
+_C = TypeVar("_C", NDArray[np.uint8], NDArray[np.uint16])
+RGB16 = "rgb16"  # key of the colours of 16 bits in the `info` of PIL images
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,6 +28,8 @@ class Picture:
     Attributes:
         rgb: uint8 (H, W, 3), colours not multiplied by alpha.
         alpha: uint8 (H, W), 255 is opaque. None if there is no alpha channel.
+        metadata: what the file said about it: EXIF, XMP and resolution.
+        deep: uint16 (H, W, 3), of which `rgb` is the rounding. None: there are 8 bits only.
 
     Raises:
         InputError: an array has another dtype or shape.
@@ -29,14 +37,25 @@ class Picture:
 
     rgb: NDArray[np.uint8]
     alpha: NDArray[np.uint8] | None = None
+    metadata: Metadata = field(default=Metadata(), repr=False)
+    deep: NDArray[np.uint16] | None = None
 
     def __post_init__(self) -> None:
         check_rgb(self.rgb)
         alpha, shape = self.alpha, self.rgb.shape[:2]
+        if self.deep is not None and (self.deep.dtype != np.uint16 or self.deep.shape != self.rgb.shape):
+            raise InputError(f"deep must be uint16 {self.rgb.shape} like rgb, got {described(self.deep)}")
         if alpha is None:
             return
         if not isinstance(alpha, np.ndarray) or alpha.dtype != np.uint8 or alpha.shape != shape:
             raise InputError(f"alpha must be uint8 {shape} like the colours, got {described(alpha)}")
+
+    @classmethod
+    def of_16_bits(
+        cls, deep: NDArray[np.uint16], alpha: NDArray[np.uint8] | None = None, metadata: Metadata | None = None
+    ) -> Picture:
+        """Make a picture of colours of 16 bits, (H, W, 3)."""
+        return cls(to_uint8(deep), alpha, metadata or Metadata(), deep)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -45,10 +64,16 @@ class Picture:
         return width, height
 
     def to_pil(self) -> Image.Image:
-        """Convert to a PIL image: RGBA if the picture has an alpha channel, else RGB."""
+        """Convert to a PIL image: RGBA if the picture has an alpha channel, else RGB.
+
+        Its `info` has the metadata, and the array `rgb16`, if there are colours of 16 bits.
+        """
         image = Image.fromarray(self.rgb)
         if self.alpha is not None:
             image.putalpha(Image.fromarray(self.alpha))
+        self.metadata.attach(image)
+        if self.deep is not None:
+            image.info[RGB16] = self.deep
         return image
 
 
@@ -81,22 +106,37 @@ def resize(picture: Picture, size: int, *, enlarge: bool = True) -> Picture:
             f"size {size} would scale this picture of {came} to {width}x{height}, more than the allowed "
             f"{limit:,} pixels; choose a smaller size"
         )
+    if picture.deep is not None:
+        return _resized_16(picture, picture.deep, (width, height))
     image = picture.to_pil().resize((width, height), Image.Resampling.LANCZOS)  # RGBA: premultiplied inside
     if picture.alpha is None:
-        return Picture(np.array(image))
+        return replace(picture, rgb=np.array(image))
     alpha = np.array(image.getchannel("A"))
-    return Picture(replace_hidden_colors(np.array(image.convert("RGB")), alpha), alpha)
+    return replace(picture, rgb=replace_hidden_colors(np.array(image.convert("RGB")), alpha), alpha=alpha)
 
 
-def pixel_limit() -> int | None:
-    """Return the largest allowed number of pixels, about 179 million; None for no limit.
+def _resized_16(picture: Picture, deep: NDArray[np.uint16], size: tuple[int, int]) -> Picture:
+    """Scale colours of 16 bits as floats, weighted by alpha."""
+    shares = None if picture.alpha is None else picture.alpha.astype(np.float32) / np.float32(255)
+    alpha = None if shares is None else _scaled(shares, size)
+    result = np.empty((size[1], size[0], 3), np.uint16)
+    for channel in range(3):
+        plane = deep[..., channel].astype(np.float32)
+        values = _scaled(plane if shares is None else plane * shares, size)
+        if alpha is not None:
+            values /= np.maximum(alpha, 0.5 / 255)
+        result[..., channel] = np.clip(np.rint(values), 0, 65535)
+    if alpha is None:
+        return Picture.of_16_bits(result, None, picture.metadata)
+    opacity = np.clip(np.rint(alpha * 255), 0, 255).astype(np.uint8)
+    return Picture.of_16_bits(replace_hidden_colors(result, opacity), opacity, picture.metadata)
 
-    It is twice `PIL.Image.MAX_IMAGE_PIXELS`, read at each call. Pillow refuses larger pictures as decompression bombs.
-    """
-    return None if Image.MAX_IMAGE_PIXELS is None else 2 * Image.MAX_IMAGE_PIXELS
+
+def _scaled(plane: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+    return np.array(Image.fromarray(plane).resize(size, Image.Resampling.LANCZOS))
 
 
-def replace_hidden_colors(rgb: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def replace_hidden_colors(rgb: _C, alpha: NDArray[np.uint8]) -> _C:
     """Give fully transparent pixels the mean colour of the others.
 
     Files may hold any colour there, mostly black. It is invisible, but it would change a network's statistics and bleed
@@ -104,7 +144,7 @@ def replace_hidden_colors(rgb: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> N
     its colours.
 
     Args:
-        rgb: uint8 (H, W, 3), changed in place.
+        rgb: uint8 or uint16 (H, W, 3), changed in place.
         alpha: uint8 (H, W).
 
     Returns:
@@ -112,7 +152,7 @@ def replace_hidden_colors(rgb: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> N
     """
     hidden = alpha == 0
     if hidden.any() and not hidden.all():
-        rgb[hidden] = np.round(rgb[~hidden].mean(axis=0)).astype(np.uint8)
+        rgb[hidden] = np.round(rgb[~hidden].mean(axis=0)).astype(rgb.dtype)
     return rgb
 
 

@@ -13,6 +13,7 @@ from adain import memory
 from adain.errors import ImageError, InputError
 from adain.images.arrays import to_uint8
 from adain.images.encoded import Encoded, is_encoded, open_encoded
+from adain.images.frames import note_frames
 from adain.images.modes import from_pil, to_rgb
 from adain.images.picture import Picture, check_size, replace_hidden_colors
 from adain.images.torch_tensors import TorchTensor, from_torch, is_torch
@@ -29,7 +30,8 @@ def read(source: PictureInput, *, keep_hidden: bool = False) -> Picture:
 
     Encoded pictures have a format in `adain.images.formats`, recognised by content and not by name. They may be grey,
     palette, colour, CMYK or Lab, with 8 or 16 bits. The EXIF orientation and the colour profile are applied. A broken
-    profile is logged, and the picture is taken as sRGB. Colours under an alpha of 0 become the mean of the others.
+    profile is logged, and the picture is taken as sRGB. Of an animation or a TIFF of several pages, the first is read,
+    which is logged. Colours under an alpha of 0 become the mean of the others.
     Pillow warns above 89 megapixels (`PIL.Image.DecompressionBombWarning`). The limit is 179 megapixels.
     `PIL.Image.MAX_IMAGE_PIXELS` changes both.
 
@@ -64,6 +66,7 @@ def read(source: PictureInput, *, keep_hidden: bool = False) -> Picture:
         )
     image, name = open_encoded(source)
     with image, _memory(image, name):
+        note_frames(image, name)
         return from_pil(image, name, keep_hidden=keep_hidden)
 
 

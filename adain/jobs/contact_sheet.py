@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from PIL import Image
 
@@ -32,12 +33,14 @@ class Grid:
         made: number of results on the sheet.
         ignored: number of files in the searched folders that are hidden, or not pictures by their names.
         failures: missing results and their reasons; their places are empty.
+        unreadable: as in a `Report`.
     """
 
     picture: Image.Image
     made: int
     ignored: int
     failures: tuple[Failure, ...]
+    unreadable: tuple[Path, ...] = ()
 
 
 def grid(
@@ -116,7 +119,8 @@ class _Drawing:
             self._draw_content(row, content, usable)
         closed = (Failure(path, why, 0) for each in found for path, why in each.closed)
         ignored = sum(each.ignored for each in found)
-        return Grid(self._sheet.picture, self._made, ignored, (*closed, *self._failures))
+        unreadable = tuple(path for each in found for path in each.unreadable)
+        return Grid(self._sheet.picture, self._made, ignored, (*closed, *self._failures), unreadable)
 
     def _draw_styles(self) -> list[int]:
         """Draw the styles along the top edge. Returns the columns whose style could be read."""

@@ -41,6 +41,7 @@ class Report:
         existing: number of results that existed and were skipped.
         ignored: number of files in the searched folders that are hidden, or not pictures by their names.
         failures: failed inputs and results, with their reasons.
+        unreadable: pictures in the searched folders whose formats cannot be read, by their suffixes.
         stopped: whether the run ended early, because the disk was full or read-only.
     """
 
@@ -49,6 +50,7 @@ class Report:
     ignored: int
     failures: tuple[Failure, ...]
     stopped: bool = False
+    unreadable: tuple[Path, ...] = ()
 
 
 def stylize_many(
@@ -70,6 +72,8 @@ def stylize_many(
     request: StyleRequest | None = None,
     overwrite: bool = False,
     compare: bool = False,
+    quality: int | None = None,
+    strip: bool = False,
     progress: Progress | None = None,
     cancel: CancelInput | None = None,
 ) -> Report:
@@ -100,6 +104,8 @@ def stylize_many(
         request: replaces `weights` to `tile`.
         overwrite: whether to make existing results again.
         compare: write content, style and result side by side instead of the result alone.
+        quality: of JPEG, WebP and AVIF files, see `adain.images.write`.
+        strip: see `adain.images.write`.
         progress: called with the number of finished or failed results and the number of all results to make; first
             with 0.
         cancel: ends the run with a `CancelledError`, as for a `Stylizer`; written results stay.
@@ -125,6 +131,7 @@ def stylize_many(
     )
     request, output = given(request, keywords), checks.path("output", output)
     checks.callback("progress", progress)
+    images.check_quality(quality)
     check_folder(output, output)
     strengths = alphas_of(stylizer, request, alphas)
     template = Template(default_template(len(strengths), compare=compare) if name is None else name)
@@ -135,7 +142,7 @@ def stylize_many(
     check_apart(tasks, found, output, () if request.masks is None else request.masks)
     left = tasks if overwrite else unmade(tasks)
     stylizing = Stylizing(stylizer, request, keep_pictures=compare, cancel=cancel)
-    return _run(_Folder(stylizing, compare=compare), tasks, left, found, progress)
+    return _run(_Folder(stylizing, compare=compare, quality=quality, strip=strip), tasks, left, found, progress)
 
 
 def alphas_of(stylizer: Stylizer, request: StyleRequest, alphas: Sequence[float]) -> list[float]:
@@ -169,9 +176,10 @@ def find_styles(styles: Paths) -> Found:
 class _Folder:
     """The pipeline steps that write each result to its own file."""
 
-    def __init__(self, stylizing: Stylizing, *, compare: bool) -> None:
+    def __init__(self, stylizing: Stylizing, *, compare: bool, quality: int | None, strip: bool) -> None:
         self._stylizing = stylizing
         self._compare = compare
+        self._quality, self._strip = quality, strip
         self.read = stylizing.read
         self.prepare = stylizing.prepare
 
@@ -183,7 +191,8 @@ class _Folder:
         picture, styles = made
         if self._compare:
             picture = sheets.compare(content.to_pil(), styles, picture, result.labels)
-        images.write(picture, result.target)
+        quality = self._quality if images.has_quality(result.target) else None
+        images.write(picture, result.target, quality=quality, strip=self._strip)
 
 
 class _Tally:
@@ -227,6 +236,7 @@ def _run(
         sum(each.ignored for each in found),
         tuple(tally.failures),
         stopped,
+        tuple(path for each in found for path in each.unreadable),
     )
 
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
 from adain.errors import InputError
+from adain.images.formats import UNREADABLE
 
-__all__ = ["Found", "Place", "Source", "find", "is_pattern"]
+__all__ = ["Found", "Place", "Source", "find", "is_pattern", "left_out"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class Found:
         sources: the files, each once: in the order of the inputs, and in a folder by path.
         places: the folders that were searched.
         ignored: number of other files: hidden, or with another suffix.
+        unreadable: pictures of formats that cannot be read, by their suffixes.
         closed: folders that could not be read, each with the reason.
     """
 
@@ -55,6 +57,7 @@ class Found:
     places: tuple[Place, ...]
     ignored: int
     closed: tuple[tuple[Path, str], ...]
+    unreadable: tuple[Path, ...] = ()
 
 
 @dataclass
@@ -66,10 +69,14 @@ class _Search:
     sources: list[Source] = field(default_factory=list)
     places: list[Place] = field(default_factory=list)
     ignored: int = 0
+    unreadable: list[Path] = field(default_factory=list)
     closed: list[tuple[Path, str]] = field(default_factory=list)
 
     def add(self, path: Path) -> None:
-        if path.name.startswith(".") or path.suffix.lower() not in self.suffixes:
+        hidden, suffix = path.name.startswith("."), path.suffix.lower()
+        if not hidden and suffix in UNREADABLE:
+            self.unreadable.append(path)
+        elif hidden or suffix not in self.suffixes:
             self.ignored += 1
         else:
             self.sources.append(Source(path, self._name(path)))
@@ -121,7 +128,15 @@ def find(inputs: Sequence[str | os.PathLike[str]], suffixes: Collection[str]) ->
         tuple(dict.fromkeys(place for search in searches for place in search.places)),
         sum(search.ignored for search in searches),
         tuple(closed for search in searches for closed in search.closed),
+        tuple(dict.fromkeys(path for search in searches for path in search.unreadable)),
     )
+
+
+def left_out(paths: Sequence[Path]) -> str:
+    """Describe pictures whose formats cannot be read, in the middle of a sentence."""
+    names = ", ".join(path.name for path in paths[:3]) + (", ..." if len(paths) > 3 else "")
+    number = f"{len(paths):,} pictures" if len(paths) > 1 else "1 picture"
+    return f"{number} of formats that cannot be read ({names}); convert them to JPEG, PNG or TIFF"
 
 
 def is_pattern(text: str) -> bool:
@@ -144,6 +159,8 @@ def _search(text: str, suffixes: Collection[str]) -> _Search:
     else:
         raise InputError(f"no such file or folder: {text}; check the path")
     if not search.sources and not search.closed:
+        if search.unreadable:
+            raise InputError(f"{problem} only {left_out(search.unreadable)}")
         others = f" ({search.ignored} other files are there)" if search.ignored else ""
         raise InputError(f"{problem} no pictures{others}; their names must end in one of {_listed(suffixes)}")
     return search

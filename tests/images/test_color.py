@@ -172,7 +172,7 @@ def test_neither_changes_its_arguments() -> None:
 
 
 def test_luminance_refuses_pictures_of_two_shapes() -> None:
-    with pytest.raises(InputError, match=r"\(2, 3, 3\) and \(3, 2, 3\)"):
+    with pytest.raises(InputError, match=r"uint8 \(2, 3, 3\) and uint8 \(3, 2, 3\)"):
         luminance(flat(2, 3, (0, 0, 0)), flat(3, 2, (0, 0, 0)))
 
 

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
+import re
 import struct
 import sys
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import photo
+from pictures import save_as
 from PIL import Image
 
-from adain.errors import ImageError
-from adain.images import formats, read
+from adain.errors import ImageError, InputError
+from adain.images import formats, read, reading_rules
 
 FORMATS = [row.suffixes[-1][1:] for row in formats.FORMATS if row.reads]
 
@@ -72,7 +76,7 @@ def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
 @pytest.mark.filterwarnings("ignore")  # Pillow warns of some of these before it raises
 def test_a_truncated_file_is_an_error_or_the_whole_picture(suffix: str, tmp_path: Path) -> None:
     whole, cut = tmp_path / f"whole.{suffix}", tmp_path / f"cut.{suffix}"
-    Image.fromarray(photo(97, 61)).save(whole)
+    save_as(Image.fromarray(photo(97, 61)), whole)
     content, expected = whole.read_bytes(), read(whole).rgb
     errors = 0
     for length in [*range(1, 60), *range(60, len(content), max(1, len(content) // 80))]:
@@ -90,7 +94,7 @@ def test_a_truncated_file_is_an_error_or_the_whole_picture(suffix: str, tmp_path
 @pytest.mark.filterwarnings("ignore")
 def test_random_damage_raises_nothing_but_image_errors(suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"damaged.{suffix}"
-    Image.fromarray(photo(97, 61)).save(path)
+    save_as(Image.fromarray(photo(97, 61)), path)
     content = path.read_bytes()
     rng = np.random.default_rng(0)
     for _ in range(60):
@@ -167,3 +171,73 @@ def test_the_cause_is_kept(tmp_path: Path) -> None:
     with pytest.raises(ImageError) as caught:
         read(path)
     assert caught.value.__cause__ is not None
+
+
+# What is accepted on demand
+
+
+def jpeg(**options: object) -> bytes:
+    stream = io.BytesIO()
+    noise = np.random.default_rng(0).integers(0, 256, (160, 200, 3), np.uint8)
+    Image.fromarray(noise).save(stream, "JPEG", quality=80, **options)  # type: ignore[arg-type]
+    return stream.getvalue()
+
+
+def test_a_jpeg_that_is_cut_off_is_read_as_far_as_it_goes(caplog: pytest.LogCaptureFixture) -> None:
+    whole = jpeg()
+    expected = read(whole).rgb
+    with reading_rules(accept_truncated=True):
+        for part in (0.3, 0.5, 0.9):
+            caplog.clear()
+            picture = read(whole[: int(part * len(whole))])
+            said = re.search(r"is cut off: the lower (\d+) of its 160 rows are missing", caplog.text)
+            assert said is not None
+            missing = int(said[1])
+            assert missing == pytest.approx(160 * (1 - part), abs=20)
+            assert (picture.rgb[160 - missing :] == 128).all()
+            there = 160 - missing - 24  # rows of the last block may be there in part
+            np.testing.assert_array_equal(picture.rgb[:there], expected[:there])
+        np.testing.assert_array_equal(read(whole).rgb, expected)
+
+
+def test_a_progressive_jpeg_that_is_cut_off_lacks_detail(caplog: pytest.LogCaptureFixture) -> None:
+    whole = jpeg(progressive=True)
+    with reading_rules(accept_truncated=True):
+        picture = read(whole[: int(0.8 * len(whole))])
+    assert "is cut off: detail is missing" in caplog.text
+    assert abs(picture.rgb.astype(int) - read(whole).rgb).mean() < 30
+
+
+@pytest.mark.parametrize("suffix", ["png", "webp", "gif", "bmp", "tif"])
+@pytest.mark.filterwarnings("ignore")
+def test_other_formats_that_are_cut_off_are_refused_all_the_same(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"cut.{suffix}"
+    Image.fromarray(photo(97, 61)).save(path)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with reading_rules(accept_truncated=True), pytest.raises(ImageError):
+        read(path)
+
+
+@pytest.mark.parametrize("length", [2, 20, 300])
+def test_a_jpeg_without_pixels_is_refused_all_the_same(length: int) -> None:
+    with reading_rules(accept_truncated=True), pytest.raises(ImageError):
+        read(jpeg()[:length])
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+def test_rules_hold_in_the_block_and_in_its_threads() -> None:
+    cut = jpeg()[:-2000]
+    with reading_rules(accept_truncated=True):
+        with reading_rules(max_pixels=200 * 160), ThreadPoolExecutor(2) as pool:
+            assert [picture.size for picture in pool.map(read, [cut] * 4)] == [(200, 160)] * 4
+        with reading_rules(max_pixels=200 * 160 - 2), pytest.raises(ImageError, match="more than the allowed 31,998"):
+            read(cut)
+        read(cut)
+    with pytest.raises(ImageError, match="--accept-truncated"):
+        read(cut)
+
+
+@pytest.mark.parametrize("pixels", [0, -1, 1.5, "9"])
+def test_a_limit_that_is_none(pixels: object) -> None:
+    with pytest.raises(InputError, match="max_pixels must be"), reading_rules(max_pixels=pixels):  # type: ignore[arg-type]
+        raise AssertionError

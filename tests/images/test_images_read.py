@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import logging
+import shutil
 import struct
+import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -439,3 +441,44 @@ def test_a_real_picture_of_20_megapixels_is_read(shared: Path) -> None:
     file = min((shared / "images/large").iterdir())
     width, height = read(file).size
     assert width * height > 20_000_000
+
+
+# HEIC
+
+
+@pytest.fixture
+def heic_file(tmp_path: Path) -> Path:
+    """A photograph as a phone writes it."""
+    heif = pytest.importorskip("pillow_heif", reason="needs the extra heic")
+    heif.register_heif_opener()
+    exif = Image.Exif()
+    exif[0x010F] = "Apple"
+    smooth().save(tmp_path / "IMG_1.heic", quality=95, exif=exif)
+    return tmp_path / "IMG_1.heic"
+
+
+def test_a_heic_photograph_is_read(heic_file: Path, tmp_path: Path) -> None:
+    shutil.copy(heic_file, tmp_path / "photo.jpg")
+    for source in (heic_file, heic_file.read_bytes(), tmp_path / "photo.jpg"):
+        picture = read(source)
+        assert difference(picture, smooth()) <= 8
+        assert b"Apple" in picture.metadata.exif
+
+
+def test_without_its_extra_a_heic_photograph_is_named_as_such(heic_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)  # as if it were not installed
+    monkeypatch.delitem(Image.OPEN, "HEIF")
+    with pytest.raises(
+        ImageError, match=r'IMG_1\.heic is HEIC, .*; pip install "adain\[heic\]", or convert it to JPEG'
+    ):
+        read(heic_file)
+
+
+@pytest.mark.parametrize("suffix", ["jfif", "jpe", "mpo"])
+def test_further_names_of_jpegs(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"photo.{suffix}"
+    if suffix == "mpo":
+        smooth().save(path, "MPO", save_all=True, append_images=[Image.new("RGB", (40, 30))], quality=98)
+    else:
+        smooth().save(path, "JPEG", quality=98)
+    assert difference(read(path), smooth()) <= 8

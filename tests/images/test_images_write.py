@@ -47,9 +47,8 @@ def failing(error: BaseException) -> Callable[..., None]:
 def test_the_suffix_names_the_format(suffix: str, image: Image.Image, tmp_path: Path) -> None:
     path = tmp_path / f"out{suffix}"
     write(image, path)
-    formats = {".jpg": "JPEG", ".jfif": "JPEG", ".tif": "TIFF"}
     with Image.open(path) as written:
-        assert written.format == formats.get(suffix.lower(), suffix[1:].upper())
+        assert written.format == WRITABLE[suffix.lower()].pillow
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
 
@@ -147,7 +146,7 @@ def test_a_name_as_long_as_the_system_allows_is_written(image: Image.Image, tmp_
 # What goes wrong
 
 
-@pytest.mark.parametrize("name", ["out", "out.", "out.gif", "out.xyz", "out.png.txt", ".png", ""])
+@pytest.mark.parametrize("name", ["out", "out.", "out.heic", "out.mpo", "out.xyz", "out.png.txt", ".png", ""])
 def test_an_unknown_suffix(name: str, image: Image.Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match=r"suffix must be one of \.jpg, .*\.png"):
@@ -237,7 +236,7 @@ def test_a_failing_rename_leaves_nothing(image: Image.Image, tmp_path: Path, mon
 def test_a_side_the_format_cannot_hold(suffix: str, limit: int, tmp_path: Path) -> None:
     write(Image.new("L", (limit, 1)), tmp_path / f"fits{suffix}")
     with pytest.raises(
-        OutputError, match=rf"at most {limit:,} pixels a side, got {limit + 1}x1; write .*PNG, TIFF or BMP instead"
+        OutputError, match=rf"at most {limit:,} pixels a side, got {limit + 1}x1; write .*PNG, .*TIFF.* or .* instead"
     ):
         write(Image.new("L", (limit + 1, 1)), tmp_path / f"out{suffix}")
     assert not (tmp_path / f"out{suffix}").exists()
@@ -283,10 +282,10 @@ def test_a_stream_needs_a_format(image: Image.Image) -> None:
     assert stream.getvalue() == b""
 
 
-@pytest.mark.parametrize("format", ["", ".", "gif", "xyz", "image/png", "..png", 3, b"png"])
+@pytest.mark.parametrize("format", ["", ".", "heic", "xyz", "image/png", "..png", 3, b"png"])
 def test_an_unknown_format(format: str, image: Image.Image, tmp_path: Path) -> None:
     for target in (io.BytesIO(), tmp_path / "out.png"):
-        with pytest.raises(InputError, match=r"format must be one of jpg, .*bmp, got "):
+        with pytest.raises(InputError, match=r"format must be one of jpg, .*bmp.*, got "):
             write(image, target, format)
     assert list(tmp_path.iterdir()) == []
 

@@ -161,7 +161,7 @@ def test_every_suffix_that_can_be_written_is_kept() -> None:
 
 
 def test_a_content_that_cannot_be_written_in_its_format_becomes_a_png() -> None:
-    assert Template("{content}").fill({**VALUES, "suffix": "gif"}) == "a/b.png"
+    assert Template("{content}").fill({**VALUES, "suffix": "mpo"}) == "a/b.png"
     assert Template("{content}").fill({**VALUES, "suffix": ""}) == "a/b.png"
 
 
@@ -257,11 +257,11 @@ def test_two_results_of_one_name_are_refused(
 @pytest.mark.parametrize(
     ("contents", "styles", "expected"),
     [
-        (["a.gif", "a.png", "b.png"], ["s.jpg"], ["a-gif_s.png", "a-png_s.png", "b_s.png"]),
+        (["a.mpo", "a.png", "b.png"], ["s.jpg"], ["a-mpo_s.png", "a-png_s.png", "b_s.png"]),
         (["a.jpg", "a.png"], ["s.jpg"], ["a_s.jpg", "a_s.png"]),  # nothing to tell apart
         (["x/a.jpg", "y/a.jpg"], ["s.jpg"], ["x/a_s.jpg", "y/a_s.jpg"]),
         (["x/D/a.jpg", "y/D/a.jpg"], ["s.jpg"], ["x/D/a_s.jpg", "y/D/a_s.jpg"]),
-        (["x/a.gif", "x/a.png", "y/a.png"], ["s.jpg"], ["x/a-gif_s.png", "x/a-png_s.png", "y/a-png_s.png"]),
+        (["x/a.mpo", "x/a.png", "y/a.png"], ["s.jpg"], ["x/a-mpo_s.png", "x/a-png_s.png", "y/a-png_s.png"]),
         (["a.jpg"], ["s.jpg", "s.png"], ["a_s-jpg.jpg", "a_s-png.jpg"]),
         (["a.jpg"], ["x/D/s.jpg", "y/D/s.jpg"], ["a_x-D-s.jpg", "a_y-D-s.jpg"]),
         (["x/a.jpg", "y/a.jpg"], ["s.jpg", "s.png"], [f"{c}/a_s-{s}.jpg" for c in "xy" for s in ("jpg", "png")]),
@@ -286,7 +286,7 @@ def test_folders_of_one_name_get_longer_names(tree: Path) -> None:
     ("contents", "styles"),
     [
         (sources("c.jpg"), [Source(Path("r/a/b.jpg"), "a/b"), Source(Path("r/a-b.jpg"), "a-b")]),
-        (sources("a.gif", "a.png", "a-png.png"), sources("s.jpg")),
+        (sources("a.mpo", "a.png", "a-png.png"), sources("s.jpg")),
     ],
 )
 def test_names_that_no_suffix_or_folder_tells_apart_get_a_hash(contents: list[Source], styles: list[Source]) -> None:

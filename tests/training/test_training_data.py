@@ -12,7 +12,7 @@ import pytest
 
 pytest.importorskip("torch", reason="training needs the torch extra")
 from numpy.typing import NDArray
-from pictures import photo
+from pictures import photo, save_as
 from PIL import Image, ImageCms, PngImagePlugin
 
 from adain import images
@@ -39,7 +39,7 @@ def profile_with_red_and_green_exchanged() -> bytes:
 
 @pytest.mark.parametrize("suffix", READABLE)
 def test_every_readable_format_can_be_trained_on(suffix: str, tmp_path: Path) -> None:
-    Image.fromarray(photo()).save(tmp_path / f"picture{suffix.upper()}")
+    save_as(Image.fromarray(photo()), tmp_path / f"picture{suffix.upper()}")
     assert only(tmp_path).decode().size == (48, 36)
 
 
