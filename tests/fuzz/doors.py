@@ -107,7 +107,7 @@ def _pictures(pillow: str) -> Iterator[bytes]:
             data = io.BytesIO()
             try:
                 image.save(data, format=pillow, **more)
-            except (OSError, ValueError, KeyError, TypeError, SystemError, RuntimeError):  # the format has no such mode or option
+            except (OSError, ValueError, KeyError, TypeError, SystemError, RuntimeError):  # no such mode or option
                 continue
             made.add(data.getvalue())
     yield from sorted(made)
