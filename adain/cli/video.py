@@ -16,6 +16,7 @@ from adain.cli.number_list import CommandWithNumbers
 from adain.cli.options import model_options
 from adain.cli.progress import FrameBar
 from adain.cli.verbosity import verbose_option
+from adain.errors import ImageError
 
 if TYPE_CHECKING:
     from adain.masking import Masks
@@ -65,7 +66,7 @@ def video(
     check_output(output, source)
     stylizer = open_stylizer()
     with FrameBar() as bar:
-        stylize(
+        summary = stylize(
             stylizer,
             source,
             styles,
@@ -77,3 +78,5 @@ def video(
             sound=sound,
             progress=bar,
         )
+    if summary.damage:
+        raise ImageError(f"{summary.damage}; {output} holds what could be read")

@@ -10,13 +10,14 @@ from pathlib import Path
 from adain import images
 from adain.errors import DeviceError, ImageError, InputError, OutputError
 from adain.files import unreadable
+from adain.video.animation import ANIMATED, AnimationSink, AnimationSource, is_animation
 from adain.video.clip import Clip, Sink, Source
+from adain.video.codecs import CONTAINERS, Encoding
 from adain.video.folder import FolderSink, FolderSource, check_empty
-from adain.video.gif import GifSink, GifSource, is_gif
 
 __all__ = ["VIDEO_SUFFIXES", "check_output", "open_sink", "open_source", "require_av"]
 
-VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm")
+VIDEO_SUFFIXES = tuple(CONTAINERS)
 RATE = Fraction(25)  # frames per second, the default for a folder of frames; film is 24, PAL 25
 FASTEST = 1000  # frames per second; more is a mistake
 
@@ -24,7 +25,7 @@ FASTEST = 1000  # frames per second; more is a mistake
 def open_source(
     path: Path, rate: Fraction | float | None = None, *, sound: bool = True, keep_hidden: bool = False
 ) -> Source:
-    """Open a video file, a GIF or a folder of frames.
+    """Open a video file, an animation or a folder of frames.
 
     Args:
         path: the file or folder.
@@ -43,52 +44,55 @@ def open_source(
         raise InputError(f"a frame rate is only for folders of frames; {path} has its own, leave the rate out")
     if (fault := unreadable(path, "film")) is not None:
         raise ImageError(f"{path} {fault}")
-    if is_gif(path):
-        return GifSource(path)
+    if is_animation(path):
+        return AnimationSource(path, keep_hidden=keep_hidden)
     require_av()
     from adain.video.decoding import VideoSource
 
-    return VideoSource.open(path, sound=sound)
+    return VideoSource.open(path, sound=sound, keep_hidden=keep_hidden)
 
 
-def open_sink(path: Path, clip: Clip) -> Sink:
-    """Open a video file, a GIF or a folder of frames for writing.
+def open_sink(path: Path, clip: Clip, encoding: Encoding | None = None) -> Sink:
+    """Open a video file, an animation or a folder of frames for writing.
 
     Raises:
-        InputError: the folder is not empty, or the format cannot hold the clip's sound.
+        InputError: the folder is not empty, or the format or the codec does not allow the encoding.
         OutputError: the path cannot be written.
     """
     suffix = path.suffix.lower()
-    if suffix == ".gif":
-        return GifSink(path, clip)
+    if suffix in ANIMATED:
+        return AnimationSink(path, clip)
     if suffix not in VIDEO_SUFFIXES:
-        return FolderSink(path)
+        return FolderSink(path, clip)
     from adain.video.encoding import VideoSink
 
-    return VideoSink(path, clip, suffix)
+    return VideoSink(path, clip, suffix, encoding=encoding)
 
 
-def check_output(path: Path, source: Path | None) -> None:
+def check_output(path: Path, source: Path | None, encoding: Encoding | None = None) -> None:
     """Check that a clip can be written to a path, before the clip is made.
 
     Args:
-        path: a file ending in one of `VIDEO_SUFFIXES` or `.gif`, or a folder, whose name has no suffix.
+        path: a file ending in one of `VIDEO_SUFFIXES` or `ANIMATED`, or a folder, whose name has no suffix.
         source: the file or folder that is read; None for a camera.
+        encoding: codec and quality.
 
     Raises:
-        InputError: the suffix is unknown, the folder is not empty, or the output is the source.
+        InputError: the suffix is unknown, the folder is not empty, the output is the source, or the format does not
+            allow the encoding.
         OutputError: the parent folder is missing or cannot be written to.
         DeviceError: a video file needs PyAV.
     """
     if source is not None and os.path.realpath(path) == os.path.realpath(source):
         raise InputError(f"{path} is read and cannot be written at the same time; name another output")
     suffix = path.suffix.lower()
-    is_file = suffix == ".gif" or suffix in VIDEO_SUFFIXES
+    is_file = suffix in ANIMATED or suffix in VIDEO_SUFFIXES
     if suffix and not is_file and not path.is_dir():
         raise InputError(
-            f"{path}: the suffix must be one of {', '.join(VIDEO_SUFFIXES)} or .gif, got {suffix!r}; "
+            f"{path}: the suffix must be one of {', '.join((*VIDEO_SUFFIXES, *ANIMATED))}, got {suffix!r}; "
             "a name without a suffix is a folder for the frames"
         )
+    (encoding or Encoding()).check(suffix)
     if is_file:
         images.check_place(path)
     elif not path.is_dir() and (path.exists() or not path.resolve().parent.is_dir()):

@@ -22,7 +22,9 @@ from adain.masking import Masks
 from adain.request import PreserveColor, StyleRequest, given
 from adain.stylizer import StyleInput, Stylizer, several
 from adain.video.clip import Frame, Sink, Source
+from adain.video.codecs import Encoding
 from adain.video.cuts import CutDetector
+from adain.video.damage import Damage
 from adain.video.film_masks import FilmMasks
 from adain.video.keyframes import Keyframe, Timeline, parse
 from adain.video.opening import check_output, open_sink, open_source
@@ -44,11 +46,13 @@ class Summary:
         frames: number of frames.
         cuts: times in seconds of the detected cuts.
         seconds: elapsed time.
+        damage: counts of what could not be read of the source; it is true if something is missing or broken.
     """
 
     frames: int
     cuts: tuple[float, ...]
     seconds: float
+    damage: Damage
 
 
 def stylize(
@@ -70,6 +74,9 @@ def stylize(
     request: StyleRequest | None = None,
     rate: Fraction | float | None = None,
     sound: bool = True,
+    codec: str | None = None,
+    crf: float | None = None,
+    preset: str | None = None,
     progress: Progress | None = None,
     cancel: CancelInput | None = None,
 ) -> Summary:
@@ -99,7 +106,10 @@ def stylize(
         request: replaces `alpha`, `weights`, `masks`, `strokes`, `seed`, `preserve_color`, `style_size` and `tile`;
             without size.
         rate: frames per second of a folder of frames. None: 25.
-        sound: whether to copy the sound.
+        sound: whether to keep the sound.
+        codec: see `adain.video.Encoding`, as for `crf` and `preset`; for video files.
+        crf: likewise.
+        preset: likewise.
         progress: called after each frame.
         cancel: ends the call with a `CancelledError`, as for a `Stylizer`; no incomplete file is left.
 
@@ -123,12 +133,13 @@ def stylize(
     request = given(request, keywords)
     into, out = checks.path("source", source), checks.path("output", output)
     checks.callback("progress", progress)
-    check_output(out, into)
+    encoding = Encoding(codec, crf, preset)
+    check_output(out, into, encoding)
     opened = open_source(into, rate, sound=sound, keep_hidden=request.masks == "subject")
     with closing(opened):
         frames = FrameStylizer(stylizer, style, request, keyframes=keyframes, smoothing=smoothing, cancel=cancel)
         with closing(frames):
-            return run(opened, open_sink(out, opened.clip), frames, progress)
+            return run(opened, open_sink(out, opened.clip, encoding), frames, progress)
 
 
 class FrameStylizer:
@@ -253,4 +264,4 @@ def run(
         raise InputError(f"no frame came within {until:g} seconds; record for longer")
     seconds = time.perf_counter() - start
     logger.info("%d frames in %.1f s, %.2f a second", writer.frames, seconds, writer.frames / seconds)
-    return Summary(writer.frames, tuple(stylizer.cuts), seconds)
+    return Summary(writer.frames, tuple(stylizer.cuts), seconds, source.damage)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -117,15 +118,15 @@ def test_keyframes_weights_and_the_other_options_arrive(
 def test_masks_colors_and_tiles_arrive(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, clip: Path, painting_file: Path, photo_file: Path, out: Path
 ) -> None:
-    seen: dict[str, Any] = {}
-    monkeypatch.setattr("adain.video.stylizing.stylize", lambda *args, **options: seen.update(options))
+    stylize = Mock(return_value=Mock(damage=None))
+    monkeypatch.setattr("adain.video.stylizing.stylize", stylize)
     monkeypatch.setattr(loading, "load", lambda *args, **options: None)
     moving_mask = tmp_path / "in"
     options = ["--mask", moving_mask, "--mask", photo_file, "--tile", "64", "--preserve-color", "coral"]
     result = run("video", clip, painting_file, photo_file, "-o", out, *options)
     assert result.exit_code == 0, result.output
     request = StyleRequest(masks=[moving_mask, photo_file], tile=64, preserve_color="coral")
-    assert vars(seen["request"]) == vars(request)
+    assert vars(stylize.call_args.kwargs["request"]) == vars(request)
 
 
 def test_ctrl_c_leaves_a_film_that_plays_with_what_is_done(
