@@ -27,7 +27,6 @@ class Kind:
     size: tuple[int, int] = (WIDTH, HEIGHT)
     aspect: Fraction = Fraction(1)
     options: Mapping[str, str] = field(default_factory=lambda: {"g": "5"})
-    sound_options: Mapping[str, str] = field(default_factory=dict)
 
 
 def picture(number: int, size: tuple[int, int] = (WIDTH, HEIGHT)) -> np.ndarray:
@@ -40,15 +39,16 @@ def picture(number: int, size: tuple[int, int] = (WIDTH, HEIGHT)) -> np.ndarray:
     return rgba
 
 
-def make(path: Path, kind: Kind | None = None, container: str | None = None) -> Path:
+def make(path: Path, kind: Kind | None = None) -> Path:
     """Write a film of a kind."""
     kind = kind or Kind()
-    with av.open(str(path), "w", format=container) as file:
+    clusters = {"cluster_time_limit": "500"}  # ms; FFmpeg goes on behind damage at the next cluster of a Matroska file
+    with av.open(str(path), "w", container_options=clusters if path.suffix in (".mkv", ".webm") else {}) as file:
         stream = file.add_stream(kind.video, rate=RATE, options=dict(kind.options))
         stream.width, stream.height = kind.size
         stream.pix_fmt = kind.pixels
         stream.codec_context.sample_aspect_ratio = kind.aspect
-        tone = file.add_stream(kind.sound, rate=48_000, options=dict(kind.sound_options)) if kind.sound else None
+        tone = file.add_stream(kind.sound, rate=48_000) if kind.sound else None
         if tone is not None:
             tone.codec_context.layout = "stereo"
         for number in range(kind.count):

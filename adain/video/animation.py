@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -43,12 +43,14 @@ class _Format:
         tick: seconds that times are whole multiples of.
         convert: makes the picture that is saved.
         options: options for Pillow's `save`.
+        clear: more options if there are transparent frames.
     """
 
     name: str
     tick: Fraction
     convert: Callable[[Frame], Image.Image]
     options: Mapping[str, Any]
+    clear: Mapping[str, Any] = field(default_factory=dict)
 
 
 def is_animation(path: Path) -> bool:
@@ -179,6 +181,7 @@ class AnimationSink:
         self._frames: list[Image.Image] = []
         self._starts: list[int] = []  # in ticks
         self._end = 0
+        self._clear = False
         if lost := clip.extras.names():
             logger.warning("%s cannot hold %s; left out", target.suffix.lower(), ", ".join(lost))
 
@@ -191,16 +194,15 @@ class AnimationSink:
         self._starts.append(round(item.time / tick))
         self._end = max(self._starts[-1] + 1, round((item.time + duration) / tick))
         self._frames.append(self._format.convert(item))
+        self._clear = self._clear or item.alpha is not None
 
     def finish(self) -> None:
         """See `adain.video.clip.Sink`."""
         ends = [*self._starts[1:], self._end]
         milliseconds = int(1000 * self._format.tick)
-        options = dict(self._format.options)
+        options = {**self._format.options, **(self._format.clear if self._clear else {})}
         if self._clip.loop is not None:
             options["loop"] = self._clip.loop
-        if self._format.name == "GIF":
-            options["disposal"] = 2 if any("transparency" in frame.info for frame in self._frames) else 0
         try:
             with replacing(self._target) as temporary:
                 self._frames[0].save(
@@ -242,8 +244,9 @@ def _with_alpha(frame: Frame) -> Image.Image:
 _MILLISECOND = Fraction(1, 1000)
 _PNG = _Format("PNG", _MILLISECOND, _with_alpha, {"disposal": 0, "blend": 0})
 ANIMATED: Mapping[str, _Format] = {
-    ".gif": _Format("GIF", Fraction(1, 100), _with_palette, {}),
+    ".gif": _Format("GIF", Fraction(1, 100), _with_palette, {"disposal": 0}, {"disposal": 2}),
     ".apng": _PNG,
     ".png": _PNG,
-    ".webp": _Format("WebP", _MILLISECOND, _with_alpha, {"quality": 95, "minimize_size": False}),
+    # With loss, libwebp 1.6 drops the alpha channel of animations.
+    ".webp": _Format("WebP", _MILLISECOND, _with_alpha, {"quality": 95, "minimize_size": False}, {"lossless": True}),
 }

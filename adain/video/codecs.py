@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal, TypeAlias, get_args
 
 from adain.errors import InputError
 
-__all__ = ["CODECS", "CONTAINERS", "Codec", "Container", "Encoding"]
+__all__ = ["CODECS", "CONTAINERS", "Codec", "Container", "Encoding", "ToneMapping", "check_tone_map"]
+
+ToneMapping: TypeAlias = Literal["soft", "clip"]
+"""How to fit the brightness of an HDR film into SDR.
+
+- `soft`: the film's peak, from its metadata, becomes white. Brightness is compressed, highlights most.
+- `clip`: the reference white of HDR, 203 cd/m2 (BT.2408), becomes white. Brighter light is cut off.
+"""
 
 
 @dataclass(frozen=True)
@@ -185,3 +193,10 @@ class Encoding:
         if self.preset is not None and self.preset not in codec.presets:
             allowed = f"one of {', '.join(codec.presets)}" if codec.presets else "left out"
             raise InputError(f"preset of {codec.name} must be {allowed}, got {self.preset!r}")
+
+
+def check_tone_map(mapping: str | None) -> None:
+    """Raise an `InputError` unless the value is allowed."""
+    allowed = get_args(ToneMapping)
+    if mapping is not None and mapping not in allowed:
+        raise InputError(f"tone_map must be one of {', '.join(allowed)}, or None, got {mapping!r}")

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from adain.errors import ImageError
 
-__all__ = ["LIMITED", "Colors", "ToRGB", "ToYUV", "assumed"]
+__all__ = ["BT709", "HDR", "LIMITED", "Colors", "ToRGB", "ToYUV", "assumed"]
 
 LIMITED, FULL = 1, 2  # FFmpeg's AVColorRange
 BT709, BT601 = 1, 6  # FFmpeg's AVColorSpace, as ITU-T H.273 numbers them
@@ -61,8 +61,7 @@ class Colors:
         """
         if frame.color_trc in HDR:
             raise ImageError(
-                f"{name} is HDR ({HDR[frame.color_trc]}), which is not supported; "
-                "convert it to SDR first, for instance with FFmpeg's filter tonemap"
+                f"{name} is HDR ({HDR[frame.color_trc]}); choose how it becomes SDR with tone_map (--tone-map)"
             )
         guess = assumed(frame.width, frame.height)
         kept = {"primaries": frame.color_primaries, "transfer": frame.color_trc}

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from adain.errors import ImageError
 from adain.images.picture import pixel_limit, replace_hidden_colors
 from adain.video.clip import Clip, Frame, TrackPacket
-from adain.video.colors import Colors, ToRGB
+from adain.video.codecs import ToneMapping
+from adain.video.colors import HDR, Colors, ToRGB
 from adain.video.damage import Damage
 from adain.video.extras import Extras
 from adain.video.messages import Message, heard
@@ -26,6 +27,7 @@ from adain.video.packets import Packets
 from adain.video.reading import reading, reason
 from adain.video.side_data import orientation_of
 from adain.video.time_stamps import FrameTimes
+from adain.video.tone_map import SDR, ToneMap
 
 __all__ = ["VideoSource"]
 
@@ -47,6 +49,7 @@ class VideoSource:
         name: name of the source in messages.
         sound: whether to read sound tracks.
         keep_hidden: whether to keep colours under an alpha of 0.
+        tone_map: how an HDR film becomes SDR. None: it is an error.
         messages: of FFmpeg, from opening the file.
 
     Raises:
@@ -60,6 +63,7 @@ class VideoSource:
         *,
         sound: bool = True,
         keep_hidden: bool = False,
+        tone_map: ToneMapping | None = None,
         messages: Iterable[Message] = (),
     ) -> None:
         self._container = container
@@ -83,16 +87,23 @@ class VideoSource:
         if start is None and frame.pts is not None:  # a camera's clock does not start at 0
             self._shift = frame.pts * self._time_base
         self._size = frame.width, frame.height
-        self._colors = Colors.of(frame, name)
         self._orientation = orientation_of(frame)
         self._alpha = any(component.is_alpha for component in frame.format.components)
-        self._to_rgb = ToRGB(self._colors, alpha=self._alpha)
+        self._to_rgb: ToRGB | ToneMap
+        if tone_map is not None and frame.color_trc in HDR:
+            self._alpha = False
+            self._colors, self._to_rgb = SDR, ToneMap(tone_map)
+        else:
+            self._colors = Colors.of(frame, name)
+            self._to_rgb = ToRGB(self._colors, alpha=self._alpha)
         if frame.interlaced_frame:
             logger.warning("%s is interlaced; its frames are stylised without deinterlacing", name)
         self.clip = self._clip(frame.format.name)
 
     @classmethod
-    def open(cls, path: Path, *, sound: bool = True, keep_hidden: bool = False) -> VideoSource:
+    def open(
+        cls, path: Path, *, sound: bool = True, keep_hidden: bool = False, tone_map: ToneMapping | None = None
+    ) -> VideoSource:
         """Open a file.
 
         Raises:
@@ -102,7 +113,9 @@ class VideoSource:
             with heard() as messages:  # opening reads the first seconds, and so finds their damage
                 container = av.open(str(path), metadata_errors="replace")
             try:
-                return cls(container, str(path), sound=sound, keep_hidden=keep_hidden, messages=messages)
+                return cls(
+                    container, str(path), sound=sound, keep_hidden=keep_hidden, tone_map=tone_map, messages=messages
+                )
             except BaseException:
                 container.close()
                 raise

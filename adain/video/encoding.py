@@ -196,7 +196,7 @@ class VideoSink:
         if not self._warned:
             self._warned = True
             logger.warning(
-                "the result has no alpha channel and is laid on white; .webm, .gif, .apng or a folder keep it"
+                "the result has no alpha channel and is laid on white; .webm, .gif, .apng, .webp or a folder keep it"
             )
         white = Image.new("RGB", (rgb.shape[1], rgb.shape[0]), "white")
         white.paste(Image.fromarray(rgb), mask=Image.fromarray(alpha))

@@ -12,7 +12,7 @@ from adain.errors import DeviceError, ImageError, InputError, OutputError
 from adain.files import unreadable
 from adain.video.animation import ANIMATED, AnimationSink, AnimationSource, is_animation
 from adain.video.clip import Clip, Sink, Source
-from adain.video.codecs import CONTAINERS, Encoding
+from adain.video.codecs import CONTAINERS, Encoding, ToneMapping
 from adain.video.folder import FolderSink, FolderSource, check_empty
 
 __all__ = ["VIDEO_SUFFIXES", "check_output", "open_sink", "open_source", "require_av"]
@@ -23,7 +23,12 @@ FASTEST = 1000  # frames per second; more is a mistake
 
 
 def open_source(
-    path: Path, rate: Fraction | float | None = None, *, sound: bool = True, keep_hidden: bool = False
+    path: Path,
+    rate: Fraction | float | None = None,
+    *,
+    sound: bool = True,
+    keep_hidden: bool = False,
+    tone_map: ToneMapping | None = None,
 ) -> Source:
     """Open a video file, an animation or a folder of frames.
 
@@ -32,6 +37,7 @@ def open_source(
         rate: frames per second of a folder, above 0 and at most 1000. None: 25.
         sound: whether to read sound tracks.
         keep_hidden: whether to keep colours under an alpha of 0, see `adain.images.read`.
+        tone_map: how an HDR film becomes SDR. None: it is an error.
 
     Raises:
         ImageError: the path does not exist, or cannot be read.
@@ -49,7 +55,7 @@ def open_source(
     require_av()
     from adain.video.decoding import VideoSource
 
-    return VideoSource.open(path, sound=sound, keep_hidden=keep_hidden)
+    return VideoSource.open(path, sound=sound, keep_hidden=keep_hidden, tone_map=tone_map)
 
 
 def open_sink(path: Path, clip: Clip, encoding: Encoding | None = None) -> Sink:

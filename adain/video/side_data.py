@@ -7,6 +7,7 @@ kinds are removed by a filter first.
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 from typing import SupportsBytes, cast
 
 import av
@@ -17,6 +18,7 @@ from adain.video.orientation import Orientation
 
 __all__ = ["orientation_of"]
 
+_TICK = Fraction(1, 1000)  # s; the filter does not look at time
 _KINDS = 64  # at most so many unknown kinds on one frame
 
 
@@ -43,7 +45,7 @@ def _without(frame: av.VideoFrame, kind: int) -> av.VideoFrame:
     """Return the frame without one kind of side data, in FFmpeg's number."""
     graph = Graph()
     graph.link_nodes(
-        graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base),
+        graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=_TICK),
         graph.add("sidedata", f"mode=delete:type={kind}"),
         graph.add("buffersink"),
     ).configure()

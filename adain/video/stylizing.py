@@ -22,7 +22,7 @@ from adain.masking import Masks
 from adain.request import PreserveColor, StyleRequest, given
 from adain.stylizer import StyleInput, Stylizer, several
 from adain.video.clip import Frame, Sink, Source
-from adain.video.codecs import Encoding
+from adain.video.codecs import Encoding, ToneMapping, check_tone_map
 from adain.video.cuts import CutDetector
 from adain.video.damage import Damage
 from adain.video.film_masks import FilmMasks
@@ -77,6 +77,7 @@ def stylize(
     codec: str | None = None,
     crf: float | None = None,
     preset: str | None = None,
+    tone_map: ToneMapping | None = None,
     progress: Progress | None = None,
     cancel: CancelInput | None = None,
 ) -> Summary:
@@ -110,6 +111,8 @@ def stylize(
         codec: see `adain.video.Encoding`, as for `crf` and `preset`; for video files.
         crf: likewise.
         preset: likewise.
+        tone_map: how an HDR film (PQ or HLG) becomes SDR: "soft" compresses highlights, "clip" cuts them off. None: an
+            HDR film is an error.
         progress: called after each frame.
         cancel: ends the call with a `CancelledError`, as for a `Stylizer`; no incomplete file is left.
 
@@ -134,8 +137,9 @@ def stylize(
     into, out = checks.path("source", source), checks.path("output", output)
     checks.callback("progress", progress)
     encoding = Encoding(codec, crf, preset)
+    check_tone_map(tone_map)
     check_output(out, into, encoding)
-    opened = open_source(into, rate, sound=sound, keep_hidden=request.masks == "subject")
+    opened = open_source(into, rate, sound=sound, keep_hidden=request.masks == "subject", tone_map=tone_map)
     with closing(opened):
         frames = FrameStylizer(stylizer, style, request, keyframes=keyframes, smoothing=smoothing, cancel=cancel)
         with closing(frames):

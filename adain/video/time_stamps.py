@@ -1,8 +1,11 @@
-"""Repair the time stamps of a film, as the program ffmpeg does.
+"""Repair the time stamps of a film, after the program ffmpeg.
 
 Broadcast recordings (MPEG-TS, MPEG-PS) may start anew in the middle: two recordings that were joined, or a clock that
 was set back. From such a jump on, all time stamps are moved so that the film goes on without a gap. Other formats are
 kept as they are.
+
+Different from ffmpeg, a track follows a jump of another track only when its own time stamps jump: its last packets from
+before the jump often come later in the file.
 """
 
 from __future__ import annotations
@@ -29,37 +32,44 @@ class TimeStamps:
 
     def __init__(self, *, jumps: bool) -> None:
         self._jumps = jumps
-        self._offset = Fraction(0)  # s, added to every time stamp
-        self._last: Fraction | None = None  # of any track
-        self._now: dict[int, Fraction] = {}  # by track
+        self._newest = Fraction(0)  # s, added to the time stamps since the last jump
+        self._offsets: dict[int, Fraction] = {}  # by track; not the newest before the track's own jump
+        self._now: dict[int, Fraction] = {}
         self._next: dict[int, Fraction] = {}  # where the track's next packet is expected
 
     def __call__(self, packet: av.Packet[Stream]) -> None:
         """Move the packet's time stamps in place."""
         if packet.dts is None or not packet.time_base or not self._jumps:
             return
-        track = packet.stream.index
-        time = packet.dts * packet.time_base + self._offset
-        jump = self._jump(track, time)
-        self._offset -= jump
-        time -= jump
-        ticks = round(self._offset / packet.time_base)
+        track, time = packet.stream.index, packet.dts * packet.time_base
+        continuous = packet.stream.type in ("video", "audio")  # subtitles come whenever somebody speaks
+        offset = self._offset(track, time) if continuous else self._newest
+        ticks = round(offset / packet.time_base)
         if ticks:
             packet.dts += ticks
             packet.pts = None if packet.pts is None else packet.pts + ticks
-        self._last = self._now[track] = time
-        self._next[track] = time + (packet.duration or 0) * packet.time_base
+        if not continuous:
+            return
+        self._now[track] = time + offset
+        self._next[track] = time + offset + (packet.duration or 0) * packet.time_base
 
-    def _jump(self, track: int, time: Fraction) -> Fraction:
-        """Seconds by which this packet is not where it was expected; 0 if that is in order."""
+    def _offset(self, track: int, time: Fraction) -> Fraction:
+        """Seconds to add to a track's time."""
+        for offset in (self._offsets.get(track, self._newest), self._newest):
+            if self._fits(track, time + offset):
+                self._offsets[track] = offset
+                return offset
         expected = self._next.get(track)
-        if expected is None:
-            gap = Fraction(0) if self._last is None else time - self._last
-            return gap if abs(gap) > FORWARD else Fraction(0)
-        gap = time - expected
-        if abs(gap) > FORWARD or time + BACK < self._now[track]:
-            return gap
-        return Fraction(0)
+        if expected is None:  # the track's first packet, far from those of the others
+            expected = max(self._now.values())
+        self._newest = self._offsets[track] = expected - time
+        return self._newest
+
+    def _fits(self, track: int, time: Fraction) -> bool:
+        """Whether a time follows what is known."""
+        if track in self._next:
+            return abs(time - self._next[track]) <= FORWARD and time + BACK >= self._now[track]
+        return not self._now or abs(time - max(self._now.values())) <= FORWARD
 
 
 class FrameTimes:
