@@ -43,6 +43,11 @@ __all__ = ["video"]
 @click.option("--rate", type=float, metavar="FPS", help="Frames per second, if IN is a folder.  [default: 25]")
 @encoding_options
 @click.option("--no-sound", "sound", flag_value=False, default=True, help="Leave the sound out.")
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Keep unfinished work in a hidden folder beside the output, and go on from it when the command is repeated.",
+)
 @model_options
 @verbose_option
 def video(
@@ -57,6 +62,7 @@ def video(
     sound: bool,
     encoding: Encoding,
     tone_map: ToneMapping | None,
+    resume: bool,
     open_stylizer: Callable[[], Stylizer],
 ) -> None:
     """Give every frame of the film IN the style of STYLE, or of several STYLEs, mixed or placed by masks.
@@ -69,7 +75,7 @@ def video(
     from adain.video.opening import check_output
     from adain.video.stylizing import stylize
 
-    check_output(output, source, encoding)
+    check_output(output, source, encoding, resume=resume)
     stylizer = open_stylizer()
     with FrameBar() as bar:
         summary = stylize(
@@ -86,6 +92,7 @@ def video(
             crf=encoding.crf,
             preset=encoding.preset,
             tone_map=tone_map,
+            resume=resume,
             progress=bar,
         )
     if summary.damage:

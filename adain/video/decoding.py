@@ -80,6 +80,7 @@ class VideoSource:
         tracks = (self._stream, *self._extras.tracks)
         self._packets = Packets(container, tracks, self._stream, self.damage, messages)
         self._times = FrameTimes(ordered="avi" in container.format.name)
+        self._reading = iter(self._packets)
         self._items = self._decoded()
         self._first = self._until_first_frame()
         frame = self._first[-1]
@@ -137,9 +138,17 @@ class VideoSource:
                 elif item.dts is not None:
                     yield self._moved(item, tracks[item.stream.index])
 
+    def track_packets(self) -> Iterator[TrackPacket]:
+        """Yield only the packets of other tracks, without decoding frames. Instead of iterating, not beside it."""
+        tracks = {stream.index: track for track, stream in enumerate(self._extras.tracks)}
+        with reading(self._name, "cannot be read on"):
+            for item in chain(self._first, self._reading):
+                if isinstance(item, av.Packet) and item.stream.index in tracks and item.dts is not None:
+                    yield self._moved(item, tracks[item.stream.index])
+
     def _decoded(self) -> Generator[_Item, None, None]:
         """Yield frames, and packets of other tracks."""
-        for packet in self._packets:
+        for packet in self._reading:
             if packet.stream is self._stream:
                 yield from self._frames(cast("av.Packet[av.VideoStream]", packet))
             else:

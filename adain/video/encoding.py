@@ -16,6 +16,7 @@ import av
 import av.container
 import numpy as np
 from av.codec.context import Flags
+from av.stream import Stream
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -33,6 +34,7 @@ __all__ = ["VideoSink"]
 logger = logging.getLogger(__name__)
 
 _SYSTEM = 1000  # FFmpeg's own error numbers are above the system's
+_FLUSH = 0x200  # FFmpeg's AVFMT_FLAG_FLUSH_PACKETS: each packet goes to the disk at once
 _PROBLEMS = (av.FFmpegError, OSError)  # a closed stream raises OSError only
 
 
@@ -49,6 +51,8 @@ class VideoSink:
         suffix: the format, a key of `CONTAINERS`.
         encoding: codec and quality.
         live: whether frames come from a camera and are written without delay, at the cost of more bytes.
+        crash_safe: whether a file that is never finished must be readable.
+        template: track of a file whose packets will be copied (`copy`). None: frames are encoded.
 
     Raises:
         InputError: the format or the codec does not allow the encoding.
@@ -63,6 +67,8 @@ class VideoSink:
         *,
         encoding: Encoding | None = None,
         live: bool = False,
+        crash_safe: bool = False,
+        template: av.VideoStream | None = None,
     ) -> None:
         encoding = encoding or Encoding()
         codec = encoding.check(suffix)
@@ -71,9 +77,14 @@ class VideoSink:
         self._beside = None if self._target is None else beside(self._target)
         kind = CONTAINERS[suffix]
         try:
-            self._container = av.open(self._beside or target, "w", format=kind.name)
+            self._container = av.open(
+                self._beside or target, "w", format=kind.name, container_options=_fragments(kind.name, crash_safe)
+            )
         except _PROBLEMS as error:
             raise self._error(error) from error
+        if crash_safe:
+            self._container.flags |= _FLUSH
+        self._template = template
         self._ended = self._warned = False
         self._shaped = kind.name in ("matroska", "webm") and self._beside is not None and clip.aspect != 1
         try:
@@ -95,11 +106,20 @@ class VideoSink:
         except _PROBLEMS as error:
             raise self._error(error) from error
 
+    def copy(self, packet: av.Packet[Stream]) -> None:
+        """Write a packet of the template's codec, with time stamps in the clip's ticks."""
+        packet.stream = self._stream
+        try:
+            self._container.mux(packet)
+        except _PROBLEMS as error:
+            raise self._error(error) from error
+
     def finish(self) -> None:
         """See `adain.video.clip.Sink`."""
         try:
             self._tracks.finish()
-            self._container.mux(self._stream.encode(None))
+            if self._template is None:
+                self._container.mux(self._stream.encode(None))
             self._ended = True
             self._container.close()
             if self._beside is not None and self._target is not None:
@@ -127,6 +147,25 @@ class VideoSink:
         return (clip.height, clip.width) if swapped else (clip.width, clip.height)
 
     def _video_stream(self, codec: Codec, options: dict[str, str], container: str) -> av.VideoStream:
+        clip = self._clip
+        if self._template is None:
+            stream = self._encoder(codec, options)
+        else:
+            stream = self._container.add_stream_from_template(self._template, opaque=True)
+            stream.time_base = clip.time_base
+        context = stream.codec_context
+        if container in codec.tags:
+            context.codec_tag = codec.tags[container]
+        if clip.orientation is not None:
+            stream.set_display_matrix(clip.orientation.matrix)
+        stream.metadata.update(clip.extras.video)
+        if self._shaped:
+            stream.metadata["title"] = reserved(clip.extras.video.get("title", ""))
+        stream.disposition = clip.extras.flags  # type: ignore[assignment]  # PyAV takes the number
+        return stream
+
+    def _encoder(self, codec: Codec, options: dict[str, str]) -> av.VideoStream:
+        """Add a track whose frames are encoded."""
         clip, (width, height) = self._clip, self._lying_size()
         os.environ.setdefault("SVT_LOG", "1")  # else the encoder of AV1 prints its settings
         try:
@@ -143,14 +182,6 @@ class VideoSink:
         context.colorspace, context.color_range = colors.matrix, colors.range
         context.color_primaries, context.color_trc = colors.primaries, colors.transfer
         context.flags |= Flags.frame_duration
-        if container in codec.tags:
-            context.codec_tag = codec.tags[container]
-        if clip.orientation is not None:
-            stream.set_display_matrix(clip.orientation.matrix)
-        stream.metadata.update(clip.extras.video)
-        if self._shaped:
-            stream.metadata["title"] = reserved(clip.extras.video.get("title", ""))
-        stream.disposition = clip.extras.flags  # type: ignore[assignment]  # PyAV takes the number
         self._alpha = Sampling.of(context.pix_fmt).alpha
         self._to_yuv = ToYUV(colors, context.pix_fmt)
         return stream
@@ -206,3 +237,10 @@ class VideoSink:
         place = "the stream" if self._target is None else str(self._target)
         reason = getattr(error, "strerror", None) or error
         return OutputError(f"{place} cannot be written ({reason}); nothing was left behind")
+
+
+def _fragments(container: str, crash_safe: bool) -> dict[str, str]:
+    """Options for a file that is readable before it is finished. Matroska always is."""
+    if not crash_safe or container not in ("mp4", "mov"):
+        return {}
+    return {"movflags": "frag_every_frame+empty_moov+default_base_moof"}

@@ -71,17 +71,23 @@ class FolderSink:
 
     A file that has its name is complete. It stays, also after a later error.
 
+    Args:
+        target: the folder.
+        clip: the clip's metadata.
+        done: number of frames that earlier runs have written.
+
     Raises:
         InputError: the folder is not empty.
         OutputError: the folder cannot be made.
     """
 
-    def __init__(self, target: Path, clip: Clip | None = None) -> None:
+    def __init__(self, target: Path, clip: Clip | None = None, *, done: int = 0) -> None:
         self._target = target
         if clip is not None and (lost := clip.extras.names()):
             logger.warning("a folder of frames cannot hold %s; left out", ", ".join(lost))
-        self._count = 0
-        check_empty(target)
+        self._count = done
+        if not done:
+            check_empty(target)
         self._own = not target.exists()
         try:
             target.mkdir(exist_ok=True)

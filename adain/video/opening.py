@@ -75,13 +75,14 @@ def open_sink(path: Path, clip: Clip, encoding: Encoding | None = None) -> Sink:
     return VideoSink(path, clip, suffix, encoding=encoding)
 
 
-def check_output(path: Path, source: Path | None, encoding: Encoding | None = None) -> None:
+def check_output(path: Path, source: Path | None, encoding: Encoding | None = None, *, resume: bool = False) -> None:
     """Check that a clip can be written to a path, before the clip is made.
 
     Args:
         path: a file ending in one of `VIDEO_SUFFIXES` or `ANIMATED`, or a folder, whose name has no suffix.
         source: the file or folder that is read; None for a camera.
         encoding: codec and quality.
+        resume: whether a folder may hold frames of an earlier run.
 
     Raises:
         InputError: the suffix is unknown, the folder is not empty, the output is the source, or the format does not
@@ -103,7 +104,7 @@ def check_output(path: Path, source: Path | None, encoding: Encoding | None = No
         images.check_place(path)
     elif not path.is_dir() and (path.exists() or not path.resolve().parent.is_dir()):
         raise OutputError(f"{path} cannot be made a folder for the frames; name a new one in a folder that exists")
-    else:
+    elif not resume:
         check_empty(path)
     if suffix in VIDEO_SUFFIXES:
         require_av()
