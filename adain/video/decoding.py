@@ -135,7 +135,7 @@ class VideoSource:
                 if isinstance(item, av.VideoFrame):
                     last = self._tick(item, last)
                     yield self._frame(item, last)
-                elif item.dts is not None:
+                elif _timed(item):
                     yield self._moved(item, tracks[item.stream.index])
 
     def track_packets(self) -> Iterator[TrackPacket]:
@@ -143,7 +143,7 @@ class VideoSource:
         tracks = {stream.index: track for track, stream in enumerate(self._extras.tracks)}
         with reading(self._name, "cannot be read on"):
             for item in chain(self._first, self._reading):
-                if isinstance(item, av.Packet) and item.stream.index in tracks and item.dts is not None:
+                if isinstance(item, av.Packet) and item.stream.index in tracks and _timed(item):
                     yield self._moved(item, tracks[item.stream.index])
 
     def _decoded(self) -> Generator[_Item, None, None]:
@@ -237,9 +237,11 @@ class VideoSource:
 
     def _moved(self, packet: av.Packet[Stream], track: int) -> TrackPacket:
         shift = round(self._shift / packet.time_base)
-        if shift:
-            packet.pts = None if packet.pts is None else packet.pts - shift
-            packet.dts = None if packet.dts is None else packet.dts - shift
+        shown = packet.dts if packet.pts is None else packet.pts
+        decoded = shown if packet.dts is None else packet.dts
+        assert shown is not None, "the caller checks this"
+        assert decoded is not None
+        packet.pts, packet.dts = shown - shift, decoded - shift
         return TrackPacket(track, packet)
 
 
@@ -261,3 +263,7 @@ def _decoder(stream: av.VideoStream) -> av.VideoCodecContext:
         context = cast("av.VideoCodecContext", av.CodecContext.create(with_alpha, "r"))
     context.thread_type = "AUTO"
     return context
+
+
+def _timed(packet: av.Packet[Stream]) -> bool:
+    return packet.pts is not None or packet.dts is not None

@@ -32,7 +32,8 @@ def heard() -> Iterator[list[Message]]:
     """Collect the errors that FFmpeg logs in this thread during the block; the list is filled at its end.
 
     PyAV's logging is off by default. It is on only during the block, and the messages of other threads are dropped
-    meanwhile. If the caller has set a level of their own, nothing is collected and nothing is changed.
+    meanwhile. Afterwards only FFmpeg's panics are logged, because PyAV cannot be switched off while other threads log.
+    If the caller has set a level of their own, nothing is collected and nothing is changed.
     """
     found: list[Message] = []
     if not _switched_on():
@@ -51,7 +52,7 @@ def _switched_on() -> bool:
     global _listeners
     with _lock:
         if _listeners == 0:
-            if av.logging.get_level() is not None:
+            if av.logging.get_level() not in (None, av.logging.PANIC):
                 return False
             av.logging.set_level(av.logging.ERROR)
         _listeners += 1
@@ -63,4 +64,4 @@ def _switch_off() -> None:
     with _lock:
         _listeners -= 1
         if _listeners == 0:
-            av.logging.set_level(None)
+            av.logging.set_level(av.logging.PANIC)

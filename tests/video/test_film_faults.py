@@ -20,7 +20,21 @@ from adain.video.clip import Frame
 pytest.importorskip("av", reason="video files need the extra video")
 
 import av
-from film_kinds import HEIGHT, WIDTH, Kind, facts, frame_times, joined, make, motion_jpeg, picture
+from film_kinds import (
+    HEIGHT,
+    HLG,
+    PQ,
+    WIDTH,
+    Kind,
+    facts,
+    frame_times,
+    hdr_film,
+    joined,
+    make,
+    motion_jpeg,
+    picture,
+    rich_film,
+)
 
 from adain.video.decoding import VideoSource
 
@@ -312,45 +326,10 @@ def _spectrum(samples: np.ndarray) -> np.ndarray:
     return np.abs(np.fft.rfft(samples[2000:42_000])).reshape(-1)[:20_000].reshape(200, 100).sum(axis=1)
 
 
-def _chapter(number: int) -> dict[str, object]:
-    times = {"start": 500 * number, "end": 500 * number + 500, "time_base": Fraction(1, 1000)}
-    return {"id": number, **times, "metadata": {"title": f"Part {number}"}}
-
-
 class TestExtras:
     @pytest.fixture
     def rich(self, tmp_path: Path) -> Path:
-        """A Matroska file with subtitles, chapters, titles, flags, an attachment and a second picture track."""
-        path = tmp_path / "rich.mkv"
-        with av.open(str(make(tmp_path / "plain.mkv", Kind()))) as old, av.open(str(path), "w") as new:
-            new.metadata["title"] = "A film"
-            streams = {each.index: new.add_stream_from_template(each, opaque=True) for each in old.streams}
-            streams[0].metadata.update(title="The picture", language="ger")
-            streams[1].metadata.update(title="The sound", language="fre")
-            streams[1].disposition = 0x0001 | 0x0004  # default, original
-            second = new.add_stream_from_template(old.streams.video[0], opaque=True)
-            text = new.add_mux_stream("subrip")
-            text.metadata.update(title="The words", language="eng")
-            text.disposition = 0x0040  # forced
-            new.add_attachment("letters.ttf", "font/ttf", b"not really a font")
-            new.set_chapters([_chapter(number) for number in range(2)])
-            for packet in old.demux():
-                if packet.dts is None:
-                    continue
-                again = av.Packet(bytes(packet)) if packet.stream.index == 0 else None
-                if again is not None:
-                    again.pts, again.dts, again.time_base = packet.pts, packet.dts, packet.time_base
-                    again.is_keyframe, again.stream = packet.is_keyframe, second
-                packet.stream = streams[packet.stream.index]
-                new.mux(packet)
-                if again is not None:
-                    new.mux(again)
-            words = av.Packet(b"Good evening")
-            words.stream, words.time_base = text, Fraction(1, 1000)
-            words.pts = words.dts = 200
-            words.duration = 300
-            new.mux(words)
-        return path
+        return rich_film(tmp_path / "rich.mkv")
 
     def test_everything_that_matroska_holds_is_copied(
         self, rich: Path, copy: Callable, caplog: pytest.LogCaptureFixture
@@ -456,9 +435,6 @@ class TestDepth:
         assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
 
 
-PQ, HLG = 16, 18
-
-
 class TestToneMap:
     """Reference values: ITU-R BT.2100 (PQ, HLG), BT.2408 (white of 203 cd/m2), BT.1886 (gamma 2.4)."""
 
@@ -473,28 +449,6 @@ class TestToneMap:
         scene = np.where(levels <= 0.5, levels**2 / 3, (np.exp((levels - c) / a) + b) / 12)
         return 1000 * scene**1.2
 
-    @staticmethod
-    def film(path: Path, levels: np.ndarray, transfer: int) -> Path:
-        """Grey bars of 64 pixels in 10 bits."""
-        with av.open(str(path), "w") as file:
-            stream = file.add_stream("libx265", rate=10, options={"x265-params": "log-level=none:lossless=1"})
-            stream.width, stream.height, stream.pix_fmt = 64 * len(levels), 64, "yuv420p10le"
-            context = stream.codec_context
-            context.colorspace, context.color_range, context.color_primaries = 9, 1, 9
-            context.color_trc = transfer
-            frame = av.VideoFrame(64 * len(levels), 64, "yuv420p10le")
-            luma = np.round(64 + 876 * levels).astype(np.uint16).repeat(64)
-            for plane, row in zip(frame.planes, (luma, None, None), strict=True):
-                values = np.full((plane.height, plane.line_size // 2), 512, np.uint16)
-                if row is not None:
-                    values[:, : len(row)] = row
-                plane.update(values.tobytes())
-            for number in range(2):
-                frame.pts = number
-                file.mux(stream.encode(frame))
-            file.mux(stream.encode(None))
-        return path
-
     def shown(self, path: Path, mapping: str) -> np.ndarray:
         source = VideoSource.open(path, tone_map=mapping)
         frame = next(iter(source))
@@ -506,20 +460,20 @@ class TestToneMap:
     @pytest.mark.parametrize("transfer", [PQ, HLG])
     def test_clip_shows_light_as_it_is_up_to_the_reference_white(self, tmp_path: Path, transfer: int) -> None:
         levels = np.array([0, 0.1, 0.25, 0.4, 0.5, 0.55, 0.7, 0.75, 0.9, 1])
-        shown = self.shown(self.film(tmp_path / "in.mkv", levels, transfer), "clip")
+        shown = self.shown(hdr_film(tmp_path / "in.mkv", levels, transfer), "clip")
         expected = 255 * np.clip(self.light(levels, transfer) / 203, 0, 1) ** (1 / 2.4)
         assert np.abs(shown - expected).max() <= 4  # of 10 bits, and FFmpeg's table
 
     @pytest.mark.parametrize("transfer", [PQ, HLG])
     def test_soft_keeps_the_order_and_shows_all(self, tmp_path: Path, transfer: int) -> None:
         levels = np.linspace(0, 1, 12)
-        shown = self.shown(self.film(tmp_path / "in.mkv", levels, transfer), "soft")
+        shown = self.shown(hdr_film(tmp_path / "in.mkv", levels, transfer), "soft")
         assert (np.diff(shown) > 0).all()
         assert shown[0] == 0
         assert shown[-1] >= 253
 
     def test_the_result_is_labelled_sdr(self, tmp_path: Path, copy: Callable) -> None:
-        source = self.film(tmp_path / "in.mkv", np.array([0.25, 0.5]), HLG)
+        source = hdr_film(tmp_path / "in.mkv", np.array([0.25, 0.5]), HLG)
         out, _ = copy(source, tone_map="clip")
         with av.open(str(out)) as file:
             frame = next(file.decode(video=0))
@@ -528,4 +482,4 @@ class TestToneMap:
 
     def test_without_it_hdr_is_an_error(self, tmp_path: Path, copy: Callable) -> None:
         with pytest.raises(ImageError, match=r"is HDR \(PQ\); choose how it becomes SDR with tone_map"):
-            copy(self.film(tmp_path / "in.mkv", np.array([0.5]), PQ))
+            copy(hdr_film(tmp_path / "in.mkv", np.array([0.5]), PQ))
