@@ -183,7 +183,7 @@ class AnimationSink:
         self._end = 0
         self._clear = False
         if lost := clip.extras.names():
-            logger.warning("%s cannot hold %s; left out", target.suffix.lower(), ", ".join(lost))
+            logger.warning("left out of %s: %s", target.suffix.lower(), ", ".join(lost))
 
     def write(self, item: Frame | TrackPacket) -> None:
         """See `adain.video.clip.Sink`; an animation has no sound."""

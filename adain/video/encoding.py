@@ -201,9 +201,9 @@ class VideoSink:
 
     def _say(self, suffix: str) -> None:
         for change in self._tracks.changed:
-            logger.warning("%s cannot hold it as it is: %s", suffix, change)
+            logger.warning("%s, because %s cannot hold it as it is", change, suffix)
         if self._tracks.lost:
-            logger.warning("%s cannot hold %s; left out", suffix, ", ".join(self._tracks.lost))
+            logger.warning("left out of %s: %s", suffix, ", ".join(self._tracks.lost))
 
     def _encodable(self, item: Frame) -> av.VideoFrame:
         clip = self._clip

@@ -84,7 +84,7 @@ class FolderSink:
     def __init__(self, target: Path, clip: Clip | None = None, *, done: int = 0) -> None:
         self._target = target
         if clip is not None and (lost := clip.extras.names()):
-            logger.warning("a folder of frames cannot hold %s; left out", ", ".join(lost))
+            logger.warning("left out of the folder of frames: %s", ", ".join(lost))
         self._count = done
         if not done:
             check_empty(target)

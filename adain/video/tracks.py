@@ -33,7 +33,7 @@ class Tracks:
         extras: of the source.
 
     Attributes:
-        changed: sentences' ends that say how sound is changed: "sound track 1 (aac) becomes opus".
+        changed: how sound is changed: "sound track 1 (aac) becomes opus".
         lost: names of the parts that are left out.
     """
 

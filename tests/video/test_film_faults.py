@@ -305,8 +305,8 @@ class TestSound:
         copy(source, "out.gif")
         copy(source, "folder")
         assert [record.message for record in caplog.records] == [
-            ".gif cannot hold sound track 1 (aac); left out",
-            "a folder of frames cannot hold sound track 1 (aac); left out",
+            "left out of .gif: sound track 1 (aac)",
+            "left out of the folder of frames: sound track 1 (aac)",
         ]
         caplog.clear()
         copy(source, "silent.gif", sound=False)
@@ -350,21 +350,21 @@ class TestExtras:
             assert file.streams.attachments[0].data == b"not really a font"
             packets = [packet for packet in file.demux(words) if packet.dts is not None]
             assert [(bytes(each), float(each.pts * each.time_base)) for each in packets] == [(b"Good evening", 0.2)]
-        assert [record.message for record in caplog.records] == [".mkv cannot hold video track 2 (h264); left out"]
+        assert [record.message for record in caplog.records] == ["left out of .mkv: video track 2 (h264)"]
 
     def test_one_warning_names_all_that_is_lost(
         self, rich: Path, copy: Callable, caplog: pytest.LogCaptureFixture
     ) -> None:
         out, _ = copy(rich, "out.mp4")
         assert [record.message for record in caplog.records] == [
-            ".mp4 cannot hold video track 2 (h264), subtitle track 3 (srt), the attachment letters.ttf; left out"
+            "left out of .mp4: video track 2 (h264), subtitle track 3 (srt), the attachment letters.ttf"
         ]
         assert facts(out).chapters == 2
         caplog.clear()
         copy(rich, "out.gif")
         assert [record.message for record in caplog.records] == [
-            ".gif cannot hold sound track 1 (aac), subtitle track 3 (srt), the attachment letters.ttf, chapters, "
-            "video track 2 (h264); left out"
+            "left out of .gif: sound track 1 (aac), subtitle track 3 (srt), the attachment letters.ttf, chapters, "
+            "video track 2 (h264)"
         ]
 
     def test_a_time_code_is_kept(self, tmp_path: Path, copy: Callable) -> None:
