@@ -55,6 +55,7 @@ def _switched_on() -> bool:
             if av.logging.get_level() not in (None, av.logging.PANIC):
                 return False
             av.logging.set_level(av.logging.ERROR)
+            av.logging.set_skip_repeated(False)  # the same message may come of the next film
         _listeners += 1
         return True
 
@@ -64,4 +65,5 @@ def _switch_off() -> None:
     with _lock:
         _listeners -= 1
         if _listeners == 0:
+            av.logging.set_skip_repeated(True)  # PyAV's default
             av.logging.set_level(av.logging.PANIC)
