@@ -219,7 +219,7 @@ def hdr_film(path: Path, levels: np.ndarray, transfer: int) -> Path:
             if row is not None:
                 values[:, : len(row)] = row
             plane.update(values.tobytes())
-        for number in range(2):
+        for number in range(3):  # with fewer, x265 leaves time stamps undefined
             frame.pts = number
             file.mux(stream.encode(frame))
         file.mux(stream.encode(None))

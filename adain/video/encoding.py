@@ -34,6 +34,7 @@ __all__ = ["VideoSink"]
 logger = logging.getLogger(__name__)
 
 _SYSTEM = 1000  # FFmpeg's own error numbers are above the system's
+_ABSURD = 1 << 40  # ticks
 _FLUSH = 0x200  # FFmpeg's AVFMT_FLAG_FLUSH_PACKETS: each packet goes to the disk at once
 _PROBLEMS = (av.FFmpegError, OSError)  # a closed stream raises OSError only
 
@@ -102,7 +103,7 @@ class VideoSink:
             if isinstance(item, TrackPacket):
                 self._tracks.write(item)
             else:
-                self._container.mux(self._stream.encode(self._encodable(item)))
+                self._mux(self._stream.encode(self._encodable(item)))
         except _PROBLEMS as error:
             raise self._error(error) from error
 
@@ -119,7 +120,7 @@ class VideoSink:
         try:
             self._tracks.finish()
             if self._template is None:
-                self._container.mux(self._stream.encode(None))
+                self._mux(self._stream.encode(None))
             self._ended = True
             self._container.close()
             if self._beside is not None and self._target is not None:
@@ -139,6 +140,13 @@ class VideoSink:
             pass  # the file is deleted anyway
         if self._beside is not None:
             self._beside.unlink(missing_ok=True)
+
+    def _mux(self, packets: list[av.Packet[av.VideoStream]]) -> None:
+        for packet in packets:
+            # x265 leaves the time stamp of decoding undefined in films of one or two frames.
+            if packet.pts is not None and (packet.dts is None or abs(packet.pts - packet.dts) > _ABSURD):
+                packet.dts = packet.pts
+            self._container.mux(packet)
 
     def _lying_size(self) -> tuple[int, int]:
         """Width and height as they are in the file."""

@@ -382,6 +382,12 @@ class TestExtras:
 
 
 class TestDepth:
+    @pytest.mark.parametrize("codec", ["h264", "hevc", "vp9", "av1"])
+    @pytest.mark.parametrize("count", [1, 2])
+    def test_a_film_of_a_frame_or_two(self, tmp_path: Path, copy: Callable, codec: str, count: int) -> None:
+        out, _ = copy(make(tmp_path / "in.mp4", Kind(sound=None, count=count)), codec=codec)
+        assert frame_times(out) == TENTHS[:count]
+
     @pytest.mark.parametrize(
         ("pixels", "name", "codec", "expected"),
         [

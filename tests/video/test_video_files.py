@@ -322,7 +322,7 @@ def test_a_file_that_is_cut_off_is_an_error_and_leaves_nothing(
     assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
 
 
-@pytest.mark.parametrize(("content", "said"), [(b"", "cannot be read"), (b"no video", "cannot be read")])
+@pytest.mark.parametrize(("content", "said"), [(b"", "is an empty file of 0 bytes"), (b"no video", "cannot be read")])
 def test_a_file_that_is_no_video_is_an_error(
     tmp_path: Path, copy: Callable[..., Path], content: bytes, said: str
 ) -> None:
