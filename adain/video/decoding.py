@@ -36,6 +36,7 @@ logger = logging.getLogger(__name__)
 _Item: TypeAlias = "av.VideoFrame | av.Packet[Stream]"
 
 _RATE = Fraction(25)  # frames per second of a file without a rate and time stamps
+_CAUSES = {"moov atom not found": "its index is missing: it is cut off, or was never finished"}  # FFmpeg's words
 _WITH_ALPHA = {"vp9": "libvpx-vp9", "vp8": "libvpx"}  # FFmpeg's own decoders of these leave the alpha channel out
 
 
@@ -111,8 +112,15 @@ class VideoSource:
             ImageError: the file is missing, is not a video, or cannot be decoded.
         """
         with reading(str(path)):
-            with heard() as messages:  # opening reads the first seconds, and so finds their damage
-                container = av.open(str(path), metadata_errors="replace")
+            try:
+                with heard() as messages:  # opening reads the first seconds, and so finds their damage
+                    container = av.open(str(path), metadata_errors="replace")
+            except av.FFmpegError as error:
+                cause = messages[0].text.split("\n")[0] if messages else reason(error)
+                cause = _CAUSES.get(cause, cause)
+                raise ImageError(
+                    f"{path} cannot be read as a video ({cause}); check the path, or get a complete copy of it"
+                ) from error
             try:
                 return cls(
                     container, str(path), sound=sound, keep_hidden=keep_hidden, tone_map=tone_map, messages=messages

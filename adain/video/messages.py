@@ -41,8 +41,10 @@ def heard() -> Iterator[list[Message]]:
         return
     try:
         with av.logging.Capture(local=False), av.logging.Capture(local=True) as messages:
-            yield found
-        found.extend(Message(name, text.strip()) for _, name, text in messages)
+            try:
+                yield found
+            finally:
+                found.extend(Message(name, text.strip()) for _, name, text in messages)
     finally:
         _switch_off()
 

@@ -185,6 +185,13 @@ class TestDamage:
             assert not summary.damage, str(summary.damage)
             assert summary.frames == 10
 
+    def test_a_film_without_its_index_says_so(self, tmp_path: Path, copy: Callable) -> None:
+        whole = make(tmp_path / "in.mp4")
+        whole.write_bytes(whole.read_bytes()[:3000])
+        with pytest.raises(ImageError, match=r"cannot be read as a video \(its index is missing: it is cut off"):
+            copy(whole)
+        assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
+
     def test_the_command_keeps_the_film_and_fails(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, painting_file: Path
     ) -> None:
