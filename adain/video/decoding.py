@@ -269,7 +269,7 @@ def _decoder(stream: av.VideoStream) -> av.VideoCodecContext:
     with_alpha = _WITH_ALPHA.get(context.name)
     if with_alpha and stream.metadata.get("alpha_mode") == "1" and with_alpha in av.codecs_available:
         context = cast("av.VideoCodecContext", av.CodecContext.create(with_alpha, "r"))
-    context.thread_type = "AUTO"
+    context.thread_type = "SLICE"  # with several frames at once, PyAV drops frames and errors behind a damaged one
     return context
 
 

@@ -23,8 +23,12 @@ def reading(name: str, what: str = "cannot be read as a video") -> Iterator[None
     """
     try:
         yield
-    except (AdainError, MemoryError):
+    except AdainError:
         raise
+    except MemoryError as error:
+        if not getattr(error, "errno", None):  # FFmpeg's own is of a file that states an absurd size
+            raise
+        raise ImageError(f"{name} {what} ({reason(error)}); check the path, or get a complete copy of it") from error
     except Image.DecompressionBombError as error:
         raise ImageError(
             f"{name} unpacks to more than the allowed {pixel_limit():,} pixels; scale it down, or raise "
