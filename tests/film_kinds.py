@@ -55,6 +55,8 @@ def make(path: Path, kind: Kind | None = None) -> Path:
         tone = file.add_stream(kind.sound, rate=48_000) if kind.sound else None
         if tone is not None:
             tone.codec_context.layout = "stereo"
+            if kind.sound.startswith("wma"):  # which has no default
+                tone.codec_context.bit_rate = 128_000
         for number in range(kind.count):
             frame = av.VideoFrame.from_ndarray(picture(number, kind.size), format="rgba").reformat(format=kind.pixels)
             frame.pts, frame.time_base = number, Fraction(1, RATE)

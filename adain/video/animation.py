@@ -138,6 +138,8 @@ class AnimationSource:
             try:
                 with reading(name):
                     image.seek(self._begin + number)
+                    if image.format == "WEBP":
+                        image.load()  # before, Pillow does not know how long this frame is
                     duration = round(Fraction(image.info.get("duration", 0)) / 1000 / tick) * tick
                     clear = clear or image.mode in ("RGBA", "LA") or "transparency" in image.info
             except ImageError as error:

@@ -18,6 +18,7 @@ __all__ = ["Extras", "Track", "named", "titles"]
 
 Track: TypeAlias = "av.AudioStream | SubtitleStream"
 
+_ATTACHED_PICTURE = 0x400  # FFmpeg's AV_DISPOSITION_ATTACHED_PIC
 # Of the source's own coding; muxers write their own. The rest of Matroska's statistics begins with "_STATISTICS".
 _OF_THE_CODING = {
     "alpha_mode",
@@ -101,7 +102,7 @@ def named(stream: Stream) -> str:
     words = {"audio": "sound", "attachment": "attachment", "video": "video", "subtitle": "subtitle", "data": "data"}
     if stream.type == "attachment":
         return f"the attachment {stream.metadata.get('filename', stream.index)}"
-    if "attached_pic" in str(stream.disposition):
+    if int(stream.disposition) & _ATTACHED_PICTURE:
         return "the cover picture"
     context = getattr(stream, "codec_context", None)
     codec = getattr(context, "name", None) or getattr(stream, "name", None)

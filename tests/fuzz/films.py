@@ -151,7 +151,7 @@ def _count(path: Path) -> int:
         return count
     count = 0
     with av.open(str(path), metadata_errors="replace") as file:
-        stream = next(each for each in file.streams.video if "attached_pic" not in str(each.disposition))
+        stream = next(each for each in file.streams.video if not int(each.disposition) & 0x400)
         context = stream.codec_context
         with_alpha = context.name == "vp9" and stream.metadata.get("alpha_mode") == "1"
         decoder = av.CodecContext.create("libvpx-vp9", "r") if with_alpha else context

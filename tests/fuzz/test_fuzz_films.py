@@ -10,7 +10,6 @@ pytest.importorskip("av", reason="video files need the extra video")
 
 from films import run
 
-
 FOUND = (404, 671, 2327, 2454)  # of seed 2: once wrong
 
 

@@ -30,6 +30,7 @@ from film_kinds import (
     frame_times,
     hdr_film,
     joined,
+    jpeg,
     make,
     motion_jpeg,
     picture,
@@ -78,6 +79,20 @@ class TestExif:
 
 
 class TestTimeStamps:
+    @pytest.mark.parametrize("suffix", [".gif", ".png", ".webp"])
+    def test_an_animation_keeps_its_times(self, tmp_path: Path, copy: Callable, suffix: str) -> None:
+        shown = [Image.fromarray(picture(number)[..., :3]) for number in range(4)]
+        source = tmp_path / f"in{suffix}"
+        shown[0].save(source, save_all=True, append_images=shown[1:], duration=[40, 200, 70, 90], loop=0)
+        for name in ("out.mkv", "out.gif", "out.apng", "out.webp"):
+            out, _ = copy(source, name)
+            if name == "out.mkv":
+                assert frame_times(out) == [0, 0.04, 0.24, 0.31]
+                continue
+            animation = AnimationSource(out)
+            assert [float(item.time) for item in animation] == pytest.approx([0, 0.04, 0.24, 0.31])
+            animation.close()
+
     @pytest.mark.parametrize("sound", [True, False])
     @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
     def test_two_recordings_that_were_joined_go_on_without_a_gap(
@@ -273,6 +288,7 @@ class TestSound:
             ("pcm_s16le", "in.mkv", "out.webm", "opus"),
             ("libopus", "in.mkv", "out.mov", "aac"),
             ("pcm_alaw", "in.avi", "out.mkv", "flac"),
+            ("wmav1", "in.avi", "out.mkv", "flac"),
         ],
     )
     def test_what_the_format_cannot_hold_is_encoded_again(
@@ -304,6 +320,11 @@ class TestSound:
         if codec != "pcm_s16le":  # which is packed anew
             times = [[float(each.pts * each.time_base) for each in _sound(path)] for path in (source, out)]
             assert times[1] == pytest.approx(times[0], abs=1.1e-3)
+
+    def test_sound_whose_length_is_no_multiple_of_a_frame(self, tmp_path: Path, copy: Callable) -> None:
+        source = make(tmp_path / "in.avi", Kind("mpeg4", sound="adpcm_ms", count=13))
+        for name in ("out.mkv", "out.mp4", "out.webm"):
+            assert len(_samples(copy(source, name)[0])) == pytest.approx(62_400, abs=3000)
 
     def test_an_animation_names_the_sound_that_it_loses(
         self, tmp_path: Path, copy: Callable, caplog: pytest.LogCaptureFixture
@@ -373,6 +394,22 @@ class TestExtras:
             "left out of .gif: sound track 1 (aac), subtitle track 3 (srt), the attachment letters.ttf, chapters, "
             "video track 2 (h264)"
         ]
+
+    def test_a_cover_is_named(self, tmp_path: Path, copy: Callable, caplog: pytest.LogCaptureFixture) -> None:
+        source = tmp_path / "cover.mp4"
+        with av.open(str(make(tmp_path / "in.mp4"))) as old, av.open(str(source), "w") as new:
+            streams = {each.index: new.add_stream_from_template(each, opaque=True) for each in old.streams}
+            cover = new.add_mux_stream("mjpeg", width=WIDTH, height=HEIGHT)
+            cover.disposition = 0x400  # attached picture
+            packet = av.Packet(jpeg(0, 1))
+            packet.stream, packet.pts, packet.dts = cover, 0, 0
+            new.mux(packet)
+            for packet in old.demux():
+                if packet.dts is not None:
+                    packet.stream = streams[packet.stream.index]
+                    new.mux(packet)
+        assert copy(source)[1].frames == 10
+        assert [record.message for record in caplog.records] == ["left out of .mp4: the cover picture"]
 
     def test_a_time_code_is_kept(self, tmp_path: Path, copy: Callable) -> None:
         with av.open(str(tmp_path / "in.mov"), "w") as file:
