@@ -67,7 +67,7 @@ def webcam(
     from adain.video import opening
 
     if output != _STDOUT:
-        opening.check_output(output, None, (*styles, *choose_masks.files))
+        opening.check_output(output, None, further=(*styles, *choose_masks.files))
         if output.suffix.lower() not in opening.VIDEO_SUFFIXES:
             allowed = ", ".join(opening.VIDEO_SUFFIXES)
             raise InputError(f"{output}: the output must end in one of {allowed}, or be - for standard output")
