@@ -16,7 +16,8 @@ from av.stream import Disposition, Stream
 from numpy.typing import NDArray
 
 from adain.errors import ImageError
-from adain.images.rules import pixel_limit, replace_hidden_colors
+from adain.images.picture import replace_hidden_colors
+from adain.images.rules import pixel_limit
 from adain.video.clip import Clip, Frame, TrackPacket
 from adain.video.codecs import ToneMapping
 from adain.video.colors import HDR, Colors, ToRGB
