@@ -94,12 +94,16 @@ def whole_frames(part: Part, clip: Clip) -> int:
     if not stamps:
         return 0
     shift = ticks[0] - min(stamps)
-    tolerance = max(Fraction(1), Fraction(1, 1000) / clip.time_base)  # Matroska counts thousandths of a second
-    for count in range(min(len(stamps), len(ticks)), 0, -1):
-        shown = sorted(stamps[:count])
-        if all(abs(shown[n] + shift - ticks[n]) <= tolerance for n in range(count)):
-            return count
-    return 0
+    tolerance = max(1, round(Fraction(1, 1000) / clip.time_base))  # Matroska counts thousandths of a second
+    whole, latest = 0, -1
+    for count, stamp in enumerate(stamps, 1):
+        frame = bisect_left(ticks, stamp + shift - tolerance)
+        if frame == len(ticks) or abs(ticks[frame] - stamp - shift) > tolerance:
+            break
+        latest = max(latest, frame)
+        if latest == count - 1:  # all frames up to the latest are there
+            whole = count
+    return whole
 
 
 def join(
