@@ -226,7 +226,7 @@ class AnimationSink:
 
 def _with_palette(frame: Frame) -> Image.Image:
     """Reduce a frame to its own 256 colours; with an alpha channel, one of them is the transparent colour."""
-    image = Image.fromarray(frame.rgb)
+    image = Image.fromarray(frame.rgb8)
     if frame.alpha is None:
         return image.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     few = image.quantize(_CLEAR, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
@@ -237,7 +237,7 @@ def _with_palette(frame: Frame) -> Image.Image:
 
 def _with_alpha(frame: Frame) -> Image.Image:
     """All frames have the same mode, because the formats keep one."""
-    image = Image.fromarray(frame.rgb).convert("RGBA")
+    image = Image.fromarray(frame.rgb8).convert("RGBA")
     if frame.alpha is not None:
         image.putalpha(Image.fromarray(frame.alpha))
     return image

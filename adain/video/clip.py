@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from adain.images.arrays import to_uint8
 from adain.video.damage import Damage
 from adain.video.extras import Extras
 
@@ -64,18 +65,23 @@ class Frame:
     """One frame, upright.
 
     Attributes:
-        rgb: uint8 (H, W, 3), RGB in the clip's own primaries and transfer, usually near sRGB.
+        rgb: uint8 or uint16 (H, W, 3), RGB in the clip's own primaries and transfer, usually near sRGB.
         time: start time in seconds from the start of the clip.
         duration: duration in seconds; None if the source does not say.
         alpha: uint8 (H, W) or None, as in `adain.images.Picture`.
         name: name of the source file without suffix, if the source is a folder of frames.
     """
 
-    rgb: NDArray[np.uint8]
+    rgb: NDArray[np.uint8] | NDArray[np.uint16]
     time: Fraction
     duration: Fraction | None = None
     alpha: NDArray[np.uint8] | None = None
     name: str | None = None
+
+    @property
+    def rgb8(self) -> NDArray[np.uint8]:
+        """The colours in 8 bits."""
+        return self.rgb if self.rgb.dtype == np.uint8 else to_uint8(self.rgb)  # type: ignore[return-value]
 
 
 @dataclass(frozen=True, eq=False)

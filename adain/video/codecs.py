@@ -46,6 +46,11 @@ class Codec:
     odd: bool = False
     tags: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def deep(self) -> bool:
+        """Whether it can hold more than 8 bits per value."""
+        return any(name.endswith("le") for name in self.formats)
+
 
 @dataclass(frozen=True)
 class Container:

@@ -11,6 +11,7 @@ result gets these labels.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import av
 import numpy as np
@@ -86,19 +87,20 @@ class ToRGB:
     Args:
         colors: the colour coding of the frames.
         alpha: whether to keep an alpha channel.
+        deep: whether to give 16 bits per value, without an alpha channel.
     """
 
-    def __init__(self, colors: Colors, *, alpha: bool = False) -> None:
+    def __init__(self, colors: Colors, *, alpha: bool = False, deep: bool = False) -> None:
         self._colors = colors
-        self._format = "rgba" if alpha else "rgb24"
+        self._format = "rgb48le" if deep else "rgba" if alpha else "rgb24"
         self._reformatter = VideoReformatter()
 
-    def __call__(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
-        """Convert a decoded frame of any pixel format to uint8 (H, W, 3), or (H, W, 4) with alpha."""
+    def __call__(self, frame: av.VideoFrame) -> NDArray[np.uint8] | NDArray[np.uint16]:
+        """Convert a decoded frame of any pixel format to uint8 or uint16 (H, W, 3), or uint8 (H, W, 4) with alpha."""
         if not frame.format.is_rgb:
             frame.colorspace, frame.color_range = self._colors.matrix, self._colors.range
         converted = self._reformatter.reformat(frame, format=self._format, dst_color_range=FULL, interpolation=_QUALITY)
-        return converted.to_ndarray().astype(np.uint8, copy=False)
+        return converted.to_ndarray()  # type: ignore[return-value]  # of one of these dtypes
 
 
 class ToYUV:
@@ -114,10 +116,13 @@ class ToYUV:
         self._format = pixel_format
         self._reformatter = VideoReformatter()
 
-    def __call__(self, rgb: NDArray[np.uint8], alpha: NDArray[np.uint8] | None = None) -> av.VideoFrame:
-        """Convert uint8 (H, W, 3), and alpha (H, W), to a frame without a time stamp."""
-        values = rgb if alpha is None else np.dstack([rgb, alpha])
-        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(values), format="rgb24" if alpha is None else "rgba")
+    def __call__(
+        self, rgb: NDArray[np.uint8] | NDArray[np.uint16], alpha: NDArray[np.uint8] | None = None
+    ) -> av.VideoFrame:
+        """Convert uint8 or uint16 (H, W, 3), or uint8 and alpha (H, W), to a frame without a time stamp."""
+        values: NDArray[Any] = np.ascontiguousarray(rgb if alpha is None else np.dstack([rgb, alpha]))
+        pixel_format = "rgba" if alpha is not None else "rgb24" if rgb.dtype == np.uint8 else "rgb48le"
+        frame = av.VideoFrame.from_ndarray(values, format=pixel_format)
         frame.colorspace, frame.color_range = self._colors.matrix, FULL
         return self._reformatter.reformat(
             frame, format=self._format, dst_color_range=self._colors.range, interpolation=_QUALITY

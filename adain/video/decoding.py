@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterable, Iterator
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
-from typing import TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 import av
 import av.container
@@ -25,6 +25,7 @@ from adain.video.damage import Damage
 from adain.video.extras import Extras
 from adain.video.messages import Message, heard
 from adain.video.packets import Packets
+from adain.video.pixel_formats import Sampling
 from adain.video.reading import reading, reason
 from adain.video.side_data import orientation_of
 from adain.video.time_stamps import FrameTimes
@@ -52,6 +53,7 @@ class VideoSource:
         sound: whether to read sound tracks.
         keep_hidden: whether to keep colours under an alpha of 0.
         tone_map: how an HDR film becomes SDR. None: it is an error.
+        deep: whether frames of more than 8 bits per value are given in 16 bits.
         messages: of FFmpeg, from opening the file.
 
     Raises:
@@ -66,6 +68,7 @@ class VideoSource:
         sound: bool = True,
         keep_hidden: bool = False,
         tone_map: ToneMapping | None = None,
+        deep: bool = False,
         messages: Iterable[Message] = (),
     ) -> None:
         self._container = container
@@ -92,20 +95,27 @@ class VideoSource:
         self._size = frame.width, frame.height
         self._orientation = orientation_of(frame)
         self._alpha = any(component.is_alpha for component in frame.format.components)
+        deep = deep and not self._alpha and Sampling.of(frame.format.name).depth > 8
         self._to_rgb: ToRGB | ToneMap
         if tone_map is not None and frame.color_trc in HDR:
             self._alpha = False
-            self._colors, self._to_rgb = SDR, ToneMap(tone_map)
+            self._colors, self._to_rgb = SDR, ToneMap(tone_map, deep=deep)
         else:
             self._colors = Colors.of(frame, name)
-            self._to_rgb = ToRGB(self._colors, alpha=self._alpha)
+            self._to_rgb = ToRGB(self._colors, alpha=self._alpha, deep=deep)
         if frame.interlaced_frame:
             logger.warning("%s is interlaced; its frames are stylised without deinterlacing", name)
         self.clip = self._clip(frame.format.name)
 
     @classmethod
     def open(
-        cls, path: Path, *, sound: bool = True, keep_hidden: bool = False, tone_map: ToneMapping | None = None
+        cls,
+        path: Path,
+        *,
+        sound: bool = True,
+        keep_hidden: bool = False,
+        tone_map: ToneMapping | None = None,
+        deep: bool = False,
     ) -> VideoSource:
         """Open a file.
 
@@ -124,7 +134,13 @@ class VideoSource:
                 ) from error
             try:
                 return cls(
-                    container, str(path), sound=sound, keep_hidden=keep_hidden, tone_map=tone_map, messages=messages
+                    container,
+                    str(path),
+                    sound=sound,
+                    keep_hidden=keep_hidden,
+                    tone_map=tone_map,
+                    deep=deep,
+                    messages=messages,
                 )
             except BaseException:
                 container.close()
@@ -233,7 +249,7 @@ class VideoSource:
         rgb, alpha = self._upright(self._to_rgb(frame))
         return Frame(rgb, time, frame.duration * self._time_base if frame.duration else None, alpha)
 
-    def _upright(self, values: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
+    def _upright(self, values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.uint8] | None]:
         """Turn a picture upright, and split off its alpha channel."""
         if self._orientation is not None:
             values = self._orientation.upright(values)

@@ -10,7 +10,7 @@ import logging
 import os
 from fractions import Fraction
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import av
 import av.container
@@ -216,9 +216,10 @@ class VideoSink:
 
     def _encodable(self, item: Frame) -> av.VideoFrame:
         clip = self._clip
-        rgb, alpha = item.rgb, item.alpha
+        rgb: NDArray[Any] = item.rgb
+        alpha = item.alpha
         if alpha is not None and not self._alpha:
-            rgb, alpha = self._on_white(rgb, alpha), None
+            rgb, alpha = self._on_white(item.rgb8, alpha), None
         if clip.orientation is not None:
             rgb = clip.orientation.lying(rgb)
             alpha = None if alpha is None else clip.orientation.lying(alpha)

@@ -115,7 +115,7 @@ class _Moving:
         self._last = frame or self._last
         if self._last is None:
             raise ImageError(f"{self._name} has no frames; give one that has")
-        return masking.scaled(Picture(self._last.rgb, self._last.alpha), size, self._name)[None]
+        return masking.scaled(Picture(self._last.rgb8, self._last.alpha), size, self._name)[None]
 
 
 def _moving(mask: object) -> Path | None:

@@ -98,7 +98,7 @@ class FolderSink:
         """See `adain.video.clip.Sink`; frames have no sound."""
         if isinstance(item, TrackPacket):
             return
-        picture = Picture(item.rgb, item.alpha).to_pil()
+        picture = Picture(item.rgb8, item.alpha).to_pil()
         images.write(picture, self._target / f"{item.name or f'{self._count + 1:06d}'}.png")
         self._count += 1
 

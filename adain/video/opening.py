@@ -30,6 +30,7 @@ def open_source(
     sound: bool = True,
     keep_hidden: bool = False,
     tone_map: ToneMapping | None = None,
+    deep: bool = False,
 ) -> Source:
     """Open a video file, an animation or a folder of frames.
 
@@ -39,6 +40,7 @@ def open_source(
         sound: whether to read sound tracks.
         keep_hidden: whether to keep colours under an alpha of 0, see `adain.images.read`.
         tone_map: how an HDR film becomes SDR. None: it is an error.
+        deep: whether frames of more than 8 bits per value are given in 16 bits.
 
     Raises:
         ImageError: the path does not exist, or cannot be read.
@@ -56,7 +58,7 @@ def open_source(
     require_av()
     from adain.video.decoding import VideoSource
 
-    return VideoSource.open(path, sound=sound, keep_hidden=keep_hidden, tone_map=tone_map)
+    return VideoSource.open(path, sound=sound, keep_hidden=keep_hidden, tone_map=tone_map, deep=deep)
 
 
 def open_sink(path: Path, clip: Clip, encoding: Encoding | None = None) -> Sink:

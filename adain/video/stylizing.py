@@ -25,7 +25,7 @@ from adain.masking import Masks
 from adain.request import PreserveColor, StyleRequest, given
 from adain.stylizer import StyleInput, Stylizer, several
 from adain.video.clip import Frame, Sink, Source
-from adain.video.codecs import Encoding, ToneMapping, check_tone_map
+from adain.video.codecs import CONTAINERS, Encoding, ToneMapping, check_tone_map
 from adain.video.cuts import CutDetector
 from adain.video.damage import Damage
 from adain.video.film_masks import FilmMasks
@@ -152,8 +152,11 @@ def stylize(
     if resume:
         check_resumable(out)
 
+    deep = out.suffix.lower() in CONTAINERS and encoding.check(out.suffix.lower()).deep
+
     def opened() -> Source:
-        return open_source(into, rate, sound=sound, keep_hidden=request.masks == "subject", tone_map=tone_map)
+        hidden = request.masks == "subject"
+        return open_source(into, rate, sound=sound, keep_hidden=hidden, tone_map=tone_map, deep=deep)
 
     with closing(opened()) as clip_source:
         clip = clip_source.clip
@@ -259,12 +262,12 @@ class FrameStylizer:
         """Return the next frame's time, masks and style codes."""
         self._cancel()
         now = float(frame.time)
-        if self._cut(frame.rgb):
+        if self._cut(frame.rgb8):
             self.cuts.append(now)
             self._begin_scene()
         masks = None if self._masks is None else self._masks(frame)
         if self._codes is None:  # recoloured to the first frame of each scene
-            self._codes = self._stylizer.codes(self._styles, self._request, Picture(frame.rgb), masks, self._cancel)
+            self._codes = self._stylizer.codes(self._styles, self._request, Picture(frame.rgb8), masks, self._cancel)
         return now, masks, self._codes
 
     def close(self) -> None:

@@ -22,27 +22,33 @@ _INTENTS: Mapping[str, str] = {"soft": "perceptual", "clip": "relative_colorimet
 
 
 class ToneMap:
-    """Converts the frames of one HDR clip to RGB with BT.709's primaries and transfer."""
+    """Converts the frames of one HDR clip to RGB with BT.709's primaries and transfer.
 
-    def __init__(self, mapping: ToneMapping) -> None:
+    Args:
+        mapping: how to fit the brightness.
+        deep: whether to give 16 bits per value.
+    """
+
+    def __init__(self, mapping: ToneMapping, *, deep: bool = False) -> None:
         self._intent = _INTENTS[mapping]
+        self._format = "rgb48le" if deep else "rgb24"
         self._graph: Graph | None = None
 
-    def __call__(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
-        """Convert a decoded frame to uint8 (H, W, 3)."""
+    def __call__(self, frame: av.VideoFrame) -> NDArray[np.uint8] | NDArray[np.uint16]:
+        """Convert a decoded frame to uint8 or uint16 (H, W, 3)."""
         if self._graph is None:
             self._graph = self._made(frame)
         if frame.colorspace in (0, 2):  # RGB, which no HDR film has, or unspecified
             frame.colorspace = _BT2020
         self._graph.vpush(frame)
-        return self._graph.vpull().to_ndarray().astype(np.uint8, copy=False)
+        return self._graph.vpull().to_ndarray()  # type: ignore[return-value]  # of one of these dtypes
 
     def _made(self, frame: av.VideoFrame) -> Graph:
         graph = Graph()
         graph.link_nodes(
             graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=_TICK),
             graph.add("scale", f"out_primaries=bt709:out_transfer=bt709:intent={self._intent}"),
-            graph.add("format", "pix_fmts=rgb24"),
+            graph.add("format", f"pix_fmts={self._format}"),
             graph.add("buffersink"),
         ).configure()
         return graph

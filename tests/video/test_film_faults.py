@@ -533,3 +533,47 @@ class TestToneMap:
     def test_without_it_hdr_is_an_error(self, tmp_path: Path, copy: Callable) -> None:
         with pytest.raises(ImageError, match=r"is HDR \(PQ\); choose how it becomes SDR with tone_map"):
             copy(hdr_film(tmp_path / "in.mkv", np.array([0.5]), PQ))
+
+
+class TestDeepFrames:
+    """The frames of a 10-bit film keep their steps through the network."""
+
+    @staticmethod
+    def ramp(path: Path) -> Path:
+        """A film with a grey ramp of 256 of 1024 steps, without loss."""
+        with av.open(str(path), "w") as file:
+            stream = file.add_stream("ffv1", rate=10)
+            stream.width, stream.height, stream.pix_fmt = 256, 16, "yuv444p10le"
+            frame = av.VideoFrame(256, 16, "yuv444p10le")
+            for number, plane in enumerate(frame.planes):
+                values = np.full((plane.height, plane.line_size // 2), 512, np.uint16)
+                if number == 0:
+                    values[:, :256] = 400 + np.arange(256)
+                plane.update(values.tobytes())
+            for number in range(3):
+                frame.pts = number
+                file.mux(stream.encode(frame))
+            file.mux(stream.encode(None))
+        return path
+
+    def luma(self, path: Path) -> np.ndarray:
+        with av.open(str(path)) as file:
+            plane = next(file.decode(video=0)).planes[0]
+            return np.frombuffer(bytes(plane), np.uint16).reshape(plane.height, -1)[8, :256].astype(int)
+
+    def test_every_step_of_ten_bits_stays(self, tmp_path: Path, copy: Callable) -> None:
+        source = self.ramp(tmp_path / "in.mkv")
+        out, _ = copy(source, codec="ffv1", name="out.mkv")
+        assert facts(out).pixels == "yuv444p10le"
+        assert np.abs(self.luma(out) - self.luma(source)).max() <= 1  # with 8 bits it would be 2
+        assert len(np.unique(self.luma(out))) > 250  # with 8 bits 65
+
+    def test_eight_bits_do_not_become_more(self, tmp_path: Path) -> None:
+        source = VideoSource.open(make(tmp_path / "in.mp4", Kind(count=2)), deep=True)
+        assert {item.rgb.dtype for item in source if isinstance(item, Frame)} == {np.dtype(np.uint8)}
+        source.close()
+
+    def test_frames_of_other_formats_have_eight_bits(self, tmp_path: Path, copy: Callable) -> None:
+        source = self.ramp(tmp_path / "in.mkv")
+        for name in ("out.gif", "out.webm", "frames"):
+            assert copy(source, name)[1].frames == 3
