@@ -46,7 +46,9 @@ _ENCODING = (
         type=click.Choice(["h264", "hevc", "vp9", "av1", "prores", "ffv1"]),
         help="Codec of a video file.  [default: h264, or vp9 for .webm]",
     ),
-    click.option("--crf", type=float, metavar="NUMBER", help="Quality of a video file: lower is better and larger."),
+    click.option(
+        "--crf", type=FiniteNumber(0), metavar="NUMBER", help="Quality of a video file: lower is better and larger."
+    ),
     click.option("--preset", metavar="NAME", help="Preset of the codec, such as fast or slow: speed against size."),
     click.option(
         "--tone-map",

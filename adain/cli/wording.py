@@ -10,7 +10,9 @@ from adain.request import StyleRequest
 __all__ = ["in_options"]
 
 _FIELDS = [field.name for field in fields(StyleRequest) if field.name != "masks"]  # masks has several options
-_ARGUMENTS = "|".join([*_FIELDS, "cell", "device", "precision", "runtime", "smoothing", "steps", "threads"])
+_ARGUMENTS = "|".join(
+    [*_FIELDS, "cell", "crf", "device", "precision", "preset", "runtime", "smoothing", "steps", "threads"]
+)
 _WORD = r"(?<![\w./\\-])"  # not in the middle of a path
 
 _SENTENCES = {
@@ -19,13 +21,14 @@ _SENTENCES = {
     ),
     "open it with adain.code_files.CodeFile, or encode the one style": "encode the one style",
     "write style codes with StyleCode.save": "`adain encode` writes them",
+    "choose how it becomes SDR with tone_map": "choose how it becomes SDR with --tone-map",
     "name DIR as weights directory": "name it with --weights-dir DIR",
     "(weights_dir, ADAIN_WEIGHTS_DIR)": "(--weights-dir, ADAIN_WEIGHTS_DIR)",
 }
 _RULES = [
     (re.compile(_WORD + 'masks="subject"'), lambda found: "--subject"),
     (re.compile(_WORD + f'({_ARGUMENTS})="([^"]*)"'), lambda found: f"{_option(found[1])} {found[2]}"),
-    (re.compile(f"^({_ARGUMENTS}) (?=must |[0-9])"), lambda found: f"{_option(found[1])} "),
+    (re.compile(f"^({_ARGUMENTS}) (?=must |of [a-z0-9]+ must |[0-9])"), lambda found: f"{_option(found[1])} "),
     (re.compile("(?<=use |.or )(device|precision|runtime) (?=[a-z0-9:]+)"), lambda found: f"{_option(found[1])} "),
     (
         re.compile("takes no ([a-z_]+); leave ([a-z_]+) out"),

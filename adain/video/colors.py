@@ -61,9 +61,7 @@ class Colors:
             ImageError: the colour coding is not supported.
         """
         if frame.color_trc in HDR:
-            raise ImageError(
-                f"{name} is HDR ({HDR[frame.color_trc]}); choose how it becomes SDR with tone_map (--tone-map)"
-            )
+            raise ImageError(f"{name} is HDR ({HDR[frame.color_trc]}); choose how it becomes SDR with tone_map")
         guess = assumed(frame.width, frame.height)
         kept = {"primaries": frame.color_primaries, "transfer": frame.color_trc}
         if frame.format.is_rgb:

@@ -350,7 +350,7 @@ def test_hdr_is_an_error_that_says_what_to_do(tmp_path: Path, copy: Callable[...
             frame.pts, frame.time_base = tick, Fraction(1, 24)
             file.mux(stream.encode(frame))
         file.mux(stream.encode(None))
-    with pytest.raises(ImageError, match=r"HDR \(PQ\).*--tone-map"):
+    with pytest.raises(ImageError, match=r"HDR \(PQ\).*tone_map"):
         copy(tmp_path / "in.mp4")
 
 
