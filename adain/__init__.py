@@ -22,6 +22,7 @@ from adain.errors import (
     DownloadError,
     ImageError,
     InputError,
+    OutOfMemoryError,
     OutputError,
     WeightsError,
 )
@@ -48,6 +49,7 @@ __all__ = [
     "DownloadError",
     "ImageError",
     "InputError",
+    "OutOfMemoryError",
     "OutputError",
     "Picture",
     "StyleCode",

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from adain import atomic, checks
+from adain import atomic, checks, code_arrays
+from adain.code_arrays import JsonType
 from adain.errors import InputError
 from adain.files import unreadable
 
@@ -72,7 +72,7 @@ class Maker(NamedTuple):
         return self.model if self.digest is None else f"{self.model} (weights {self.digest[:8]})"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class StyleCode:
     """A style, encoded by one model.
 
@@ -86,7 +86,7 @@ class StyleCode:
 
     model: str
     arrays: Mapping[str, NDArray[np.float32]]
-    picture: Picture | None = field(default=None, repr=False)
+    picture: Picture | None = None
     digest: str | None = None
 
     @property
@@ -99,14 +99,16 @@ class StyleCode:
         """Size of the arrays in bytes."""
         return sum(array.nbytes for array in self.arrays.values())
 
+    def __repr__(self) -> str:
+        return f"StyleCode({self.maker}, {len(self.arrays)} arrays, {self.nbytes:,} bytes)"
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the code as a safetensors file, complete or not at all.
 
         Raises:
             OutputError: the file cannot be written.
         """
-        arrays = {name: np.ascontiguousarray(array, dtype=np.float32) for name, array in self.arrays.items()}
-        atomic.write_bytes(path, save(arrays, metadata=maker_metadata(FORMAT, self.maker)))
+        atomic.write_bytes(path, self.to_bytes())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> StyleCode:
@@ -118,24 +120,102 @@ class StyleCode:
         if (fault := unreadable(path, "style code")) is not None:
             raise InputError(f"{os.fspath(path)} {fault}")
         try:
-            with safe_open(path, framework="numpy") as file:
-                metadata = file.metadata() or {}
-                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  no mapping
-        except (SafetensorError, OSError, TypeError, KeyError) as error:
+            file, metadata = code_arrays.open_file(path)
+            _check_metadata(metadata, os.fspath(path))
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  no mapping
+        except InputError:
+            raise
+        except ValueError as error:
             raise InputError(f"{os.fspath(path)} is not a style code: {error}") from error
-        if metadata.get("format") == MANY_FORMAT:
-            raise InputError(
-                f"{os.fspath(path)} holds many style codes, but one is needed; "
-                "open it with adain.code_files.CodeFile, or encode the one style into its own file"
-            )
-        if "network" in metadata:
-            raise InputError(f"{os.fspath(path)} is a model, not a style code; name it with --model, or load it")
-        if metadata.get("format") != FORMAT or "model" not in metadata:
-            raise InputError(
-                f"{os.fspath(path)} is not a style code: its metadata lacks format {FORMAT!r} and a model; "
-                "write style codes with StyleCode.save"
-            )
         return cls(metadata["model"], checked_arrays(arrays, path), digest=metadata.get("digest"))
+
+    def to_bytes(self) -> bytes:
+        """Return the code as the bytes of the file that `save` writes: safetensors with float32 arrays.
+
+        The metadata hold `format`, `model`, and `digest`, which says which encoders the code fits.
+        """
+        arrays = {name: np.ascontiguousarray(array, dtype=np.float32) for name, array in self.arrays.items()}
+        return save(arrays, metadata=maker_metadata(FORMAT, self.maker))
+
+    @classmethod
+    def from_bytes(cls, data: bytes | bytearray | memoryview) -> StyleCode:
+        """Read a code from the bytes of `to_bytes`, or of a file that `save` wrote.
+
+        Raises:
+            InputError: the bytes are not a style code.
+        """
+        if not isinstance(data, (bytes, bytearray, memoryview)):
+            raise InputError(f"a style code must be bytes, got {checks.shown(data)}")
+        try:
+            arrays, metadata = code_arrays.parsed(bytes(data))
+            _check_metadata(metadata, "the bytes")
+        except InputError:
+            raise
+        except ValueError as error:
+            raise InputError(f"the bytes are not a style code: {error}") from error
+        return cls(metadata["model"], checked_arrays(arrays, "the bytes"), digest=metadata.get("digest"))
+
+    def to_json(self, dtype: JsonType = "float32") -> dict[str, Any]:
+        """Return the code as values that `json.dumps` takes, to send it over HTTP.
+
+            {"format": "adain.style-code.1", "model": "adain-slim", "digest": "b4c0...", "dtype": "float32",
+             "arrays": {"x2.mean": {"shape": [32], "data": "AAAA..."}, ...}}
+
+        `digest` is the digest of the encoder's weights, also in the graphs' metadata as `adain.code_digest`; the code
+        fits every model and graph with that digest. `data` is the base64 of the numbers, little-endian, in rows (the
+        last index changes fastest). The input `codes` of a graph is all arrays, one after the other, in the order of
+        the graph's metadata `adain.code_layout`.
+
+        Args:
+            dtype: of the numbers. float16 takes half the space; a result then differs by at most about 1 of 255.
+
+        Raises:
+            InputError: the dtype is unknown, or too small for a number of the code.
+        """
+        if dtype not in ("float32", "float16"):
+            raise InputError(f"dtype must be float32 or float16, got {checks.shown(dtype)}")
+        try:
+            arrays = code_arrays.to_json(self.arrays, dtype)
+        except ValueError as error:
+            raise InputError(f"the style code cannot be written: {error}; use dtype float32") from error
+        return {**maker_metadata(FORMAT, self.maker), "dtype": dtype, "arrays": arrays}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any] | str | bytes) -> StyleCode:
+        """Read a code from the values of `to_json`, or from their text.
+
+        Raises:
+            InputError: the value is not a style code.
+        """
+        try:
+            if isinstance(value, (str, bytes)):
+                value = checks.parsed_json(value if isinstance(value, str) else value.decode())
+            if not isinstance(value, Mapping):
+                raise ValueError(f"it must be an object, got {checks.shown(value)}")
+            _check_metadata(value, "the JSON value")
+            arrays = code_arrays.from_json(value.get("arrays"), value.get("dtype"))
+        except InputError:
+            raise
+        except ValueError as error:
+            raise InputError(f"the JSON value is not a style code: {error}") from error
+        return cls(value["model"], checked_arrays(arrays, "the JSON value"), digest=value.get("digest"))
+
+
+def _check_metadata(metadata: Mapping[str, Any], origin: str) -> None:
+    if metadata.get("format") == MANY_FORMAT:
+        raise InputError(
+            f"{origin} holds many style codes, but one is needed; "
+            "open it with adain.code_files.CodeFile, or encode the one style into its own file"
+        )
+    if "network" in metadata:
+        raise InputError(f"{origin} is a model, not a style code; name it with --model, or load it")
+    if metadata.get("format") != FORMAT or "model" not in metadata:
+        raise InputError(
+            f"{origin} is not a style code: its metadata lacks format {FORMAT!r} and a model; "
+            "write style codes with StyleCode.save"
+        )
+    if not all(isinstance(metadata.get(name, ""), str) for name in ("model", "digest")):
+        raise InputError(f"{origin} is not a style code: model and digest must be text")
 
 
 def maker_metadata(kind: str, maker: Maker) -> dict[str, str]:
@@ -165,7 +245,9 @@ def mix(codes: Sequence[StyleCode], weights: Sequence[float] | None = None) -> S
     codes = checks.listed("codes", codes)
     for code in codes:
         if not isinstance(code, StyleCode):
-            raise InputError(f"only style codes can be mixed, got {code!r}; encode_style makes one of a picture")
+            raise InputError(
+                f"only style codes can be mixed, got {checks.shown(code)}; encode_style makes one of a picture"
+            )
     normalized = shares(len(codes), weights)
     first = codes[0]
     for code in codes:
@@ -224,8 +306,10 @@ def checked_arrays(
     """Check the arrays of a style code file.
 
     Raises:
-        InputError: an array is not float32, or not finite.
+        InputError: there are none, or an array is not float32 or not finite.
     """
+    if not arrays:
+        raise InputError(f"{os.fspath(path)} is not a style code: it holds no arrays")
     checked: dict[str, NDArray[np.float32]] = {}
     for name, array in arrays.items():
         if array.dtype != np.float32 or not np.isfinite(array).all():

@@ -10,13 +10,12 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, overload
+from typing import overload
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from adain import atomic
+from adain import atomic, checks, code_arrays
 from adain.code import FORMAT, MANY_FORMAT, Maker, StyleCode, checked_arrays, maker_metadata
 from adain.errors import InputError
 from adain.files import unreadable
@@ -68,9 +67,8 @@ class CodeFile(Sequence[StyleCode]):
         if (fault := unreadable(path, "file of style codes")) is not None:
             raise InputError(f"{self.path} {fault}")
         try:
-            self._file: Any = safe_open(path, framework="numpy")
-            metadata = self._file.metadata() or {}  # type: ignore[no-untyped-call]
-        except (SafetensorError, OSError) as error:
+            self._file, metadata = code_arrays.open_file(path)
+        except ValueError as error:
             raise InputError(f"{self.path} is not a file of style codes: {error}") from error
         if metadata.get("format") not in (FORMAT, MANY_FORMAT) or "model" not in metadata:
             raise InputError(
@@ -115,13 +113,19 @@ class CodeFile(Sequence[StyleCode]):
 
     def _names(self, metadata: Mapping[str, str]) -> tuple[str, ...]:
         try:
-            names = tuple(map(str, json.loads(metadata["names"])))
-        except (KeyError, ValueError, TypeError) as error:
+            names = checks.parsed_json(metadata["names"])
+        except (KeyError, ValueError) as error:
             raise InputError(f"{self.path} is not a file of style codes: it does not name them") from error
-        counts = {self._file.get_slice(name).get_shape()[0] for name in self._file.keys()}  # noqa: SIM118  no mapping
-        if counts != {len(names)}:
-            raise InputError(f"{self.path} is not a file of style codes: it names {len(names)} and holds {counts}")
-        return names
+        if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+            raise InputError(f"{self.path} is not a file of style codes: its names are not a list of text")
+        shapes = [self._file.get_slice(name).get_shape() for name in self._file.keys()]  # noqa: SIM118  no mapping
+        counts = {shape[0] if shape else 1 for shape in shapes}
+        if counts != {len(names)} or not all(shapes):
+            raise InputError(
+                f"{self.path} is not a file of style codes: it names {len(names)} and holds "
+                f"{checks.shown(sorted(counts))}"
+            )
+        return tuple(names)
 
     def __reduce__(self) -> tuple[type[CodeFile], tuple[Path]]:
         return CodeFile, (self.path,)

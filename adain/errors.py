@@ -7,6 +7,7 @@
     ├── WeightsError    (also RuntimeError)  weights are missing, corrupt or of another shape
     │   └── DownloadError                    weights could not be downloaded
     ├── DeviceError     (also RuntimeError)  a requested device or backend cannot be used
+    ├── OutOfMemoryError (also MemoryError)  a call needs more memory than there is
     └── CancelledError  (also RuntimeError)  a call was ended by its `cancel`
 
 Each message says what is wrong, what is allowed and what to do.
@@ -21,6 +22,7 @@ __all__ = [
     "DownloadError",
     "ImageError",
     "InputError",
+    "OutOfMemoryError",
     "OutputError",
     "WeightsError",
 ]
@@ -52,6 +54,10 @@ class DownloadError(WeightsError):
 
 class DeviceError(AdainError, RuntimeError):
     """A requested device or backend cannot be used."""
+
+
+class OutOfMemoryError(AdainError, MemoryError):
+    """A call needs more memory than there is; the message says how much."""
 
 
 class CancelledError(AdainError, RuntimeError):

@@ -1,13 +1,22 @@
-"""Available memory of this process, read from Linux's /proc and cgroups without another package."""
+"""Available memory of this process, and errors that say how much was missing.
+
+The available memory is read from Linux's /proc and cgroups without another package.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["available"]
+from adain.errors import OutOfMemoryError
+
+__all__ = ["available", "required"]
 
 _SYSTEM = Path("/proc/meminfo")
 _GROUP = Path("/sys/fs/cgroup")  # the container's limit
+_SHORT = re.compile("allocate memory|bad.alloc|out of memory", re.IGNORECASE)  # in errors of runtimes and CUDA
 
 
 def available() -> int | None:
@@ -19,6 +28,30 @@ def available() -> int | None:
         return None
     group = _group()
     return system if group is None else min(system, group)
+
+
+@contextmanager
+def required(what: str, needed: float) -> Iterator[None]:
+    """Turn a lack of memory in the block into an `OutOfMemoryError` that says how much memory is needed.
+
+    Args:
+        what: what the block does, for the message.
+        needed: the bytes that it takes, roughly.
+
+    Raises:
+        OutOfMemoryError: NumPy, Pillow or a runtime could not allocate memory.
+    """
+    try:
+        yield
+    except OutOfMemoryError:
+        raise
+    except (MemoryError, RuntimeError) as error:  # runtimes raise the second
+        if isinstance(error, MemoryError) or _SHORT.search(str(error)):
+            raise OutOfMemoryError(
+                f"there is not enough memory: {what} takes about {needed / 1e9:.2g} GB; "
+                "choose a smaller size, or end other programs"
+            ) from error
+        raise
 
 
 def _group() -> int | None:

@@ -25,6 +25,8 @@ __all__ = ["grid_shares", "interpolation_grid"]
 
 Shares = tuple[float, ...]
 
+_MOST_STEPS = 1000
+
 
 def interpolation_grid(
     stylizer: Stylizer,
@@ -81,6 +83,7 @@ def interpolation_grid(
     stylizer.check(request, len(styles))
     picture = images.read(content)
     picture = picture if request.size is None else images.resize(picture, request.size)
+    sheets.check_corner_sheet(picture.size, len(grid), len(grid[0]), labels=labels)
     codes = stylizer.codes(styles, request, picture, cancel=check)
     if request.preserve_color == "coral":
         request = replace(request, preserve_color=None)  # the styles are recoloured already
@@ -111,7 +114,7 @@ def grid_shares(styles: int, steps: int) -> list[list[Shares]]:
     """
     if styles not in (2, 3, 4):
         raise InputError(f"a grid has two to four styles as its corners, got {styles}")
-    steps = checks.whole("steps", steps, 2)
+    steps = checks.whole("steps", steps, 2, high=_MOST_STEPS)
     places = [step / (steps - 1) for step in range(steps)]
     if styles == 2:
         return [[(1 - x, x) for x in places]]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from adain import registry, trained, weights
+from adain import checks, registry, trained, weights
 from adain.errors import InputError, WeightsError
 from adain.registry import Model, SlimArchitecture, WeightFile
 from adain.runtimes import graph_files
@@ -91,7 +91,7 @@ def resolve(model: str | os.PathLike[str]) -> ModelSource:
     if text and os.path.exists(path):
         raise InputError(f"{text} is neither a file nor a folder; {_how()}")
     if text != os.path.basename(text) or path.suffix.lower() in _SUFFIXES or not isinstance(model, str):
-        raise InputError(f"no such file or folder: {text}; {_how()}")
+        raise InputError(f"no such file or folder: {checks.shown(text)}; {_how()}")
     return ModelSource(registry.get(text), text)
 
 
@@ -100,7 +100,7 @@ _SUFFIXES = (".safetensors", ".onnx", ".pt", ".pth", ".ckpt")  # a name with one
 
 def _text(model: object) -> str:
     if not isinstance(model, (str, os.PathLike)):
-        raise InputError(f"model must be a name or a path, got {model!r}; {_how()}")
+        raise InputError(f"model must be a name or a path, got {checks.shown(model)}; {_how()}")
     return os.fsdecode(model)
 
 

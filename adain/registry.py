@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
+from adain import checks
 from adain.errors import InputError
 
 __all__ = [
@@ -393,7 +394,7 @@ def get(name: str) -> Model:
         return MODELS[name]
     close = difflib.get_close_matches(str(name), MODELS, n=1)
     hint = f"; did you mean {close[0]}?" if close else ""
-    raise InputError(f"unknown model {name!r}; available: {', '.join(MODELS)}{hint}")
+    raise InputError(f"unknown model {checks.shown(name)}; available: {', '.join(MODELS)}{hint}")
 
 
 def preferred(fusion: Literal["adain", "wct"]) -> str:

@@ -47,9 +47,9 @@ class Spec:
     def checked(self, name: str, value: Any) -> Any:
         """Return the value, numbers in their type; raise an `InputError` if it is not allowed."""
         if self.choices and not (isinstance(value, str) and value in self.choices):
-            raise InputError(f"{name} must be one of {(*self.choices, None)}, got {value!r}")
+            raise InputError(f"{name} must be one of {(*self.choices, None)}, got {checks.shown(value)}")
         if self.kind is int:
-            return checks.whole(name, value, self.low, unit=self.unit)
+            return checks.whole(name, value, self.low, unit=self.unit, high=self.high)
         return checks.number(name, value, self.low, self.high) if self.kind is float else value
 
 
@@ -103,7 +103,9 @@ class StyleRequest:
     )
     seed: int | None = field(
         default=None,
-        metadata=_spec("Another seed gives other strokes in smooth areas", unset="0", kind=int),
+        metadata=_spec(
+            "Another seed gives other strokes in smooth areas", unset="0", kind=int, high=checks.LARGEST_SEED
+        ),
     )
     weights: Sequence[float] | None = field(
         default=None, metadata=_spec("Share of each style, in their order", unset="equal")
@@ -121,12 +123,22 @@ class StyleRequest:
     )
     size: int | None = field(
         default=None,
-        metadata=_spec("Scale the content to this shorter side, in pixels", kind=int, unit="pixels", low=1),
+        metadata=_spec(
+            "Scale the content to this shorter side, in pixels",
+            kind=int,
+            unit="pixels",
+            low=1,
+            high=checks.LARGEST_SIDE,
+        ),
     )
     style_size: int | None = field(
         default=512,  # px; about the size of the styles in the AdaIN and WCT papers
         metadata=_spec(
-            "Scale larger styles down to this shorter side; the strokes scale with it", kind=int, unit="pixels", low=1
+            "Scale larger styles down to this shorter side; the strokes scale with it",
+            kind=int,
+            unit="pixels",
+            low=1,
+            high=checks.LARGEST_SIDE,
         ),
     )
     tile: int | None = field(
@@ -136,6 +148,7 @@ class StyleRequest:
             unset="only if memory is short",
             kind=int,
             unit="pixels",
+            high=checks.LARGEST_SIDE,
         ),
     )
 
@@ -191,7 +204,7 @@ def given(request: StyleRequest | None, keywords: StyleRequest, defaults: StyleR
     if request is None:
         return keywords
     if not isinstance(request, StyleRequest):
-        raise InputError(f"request must be a StyleRequest, got {request!r}")
+        raise InputError(f"request must be a StyleRequest, got {checks.shown(request)}")
     for each in fields(keywords):
         value, default = getattr(keywords, each.name), getattr(defaults or _DEFAULTS, each.name)
         if value is not default and (default is None or value != default):
@@ -212,7 +225,7 @@ def _checked_masks(value: Any) -> Masks:
         masks: Masks = value
         return masks
     if isinstance(value, str):
-        raise InputError(f'masks must be one per style, or "subject", got {value!r}')
+        raise InputError(f'masks must be one per style, or "subject", got {checks.shown(value)}')
     if (not isinstance(value, Sequence) and getattr(value, "ndim", 0) < 3) or isinstance(value, bytes):
         raise InputError(f"masks must be a list of one per style, got one {type(value).__name__}; put it in a list")
     return tuple(value)

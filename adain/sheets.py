@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageOps
 from adain.errors import InputError
 from adain.images.label_fonts import font_for, normalized
 
-__all__ = ["Cell", "ContactSheet", "compare", "corner_sheet", "shrunk"]
+__all__ = ["Cell", "ContactSheet", "check_corner_sheet", "compare", "corner_sheet", "shrunk"]
 
 _PAPER = (128, 128, 128)  # neutral grey, so that colour casts show
 _INK = (255, 255, 255)
@@ -110,9 +110,8 @@ def corner_sheet(
     """
     width, height = rows[0][0][0].size
     line = _line(height) if labels else 0
-    columns, down = len(rows[0]) + 2, len(rows)  # one more on either side
-    size = (width * columns + 2 * _MARGIN, (height + line) * down)
-    _check_size(size, f"a grid of {len(rows[0])} x {down} pictures of {width}x{height}")
+    columns, down = len(rows[0]) + 2, len(rows)  # one more column on either side
+    size = check_corner_sheet((width, height), down, len(rows[0]), labels=labels)
     sheet = Image.new("RGB", size, _PAPER)
     cells = {(row, column + 1): Cell(*result) for row, some in enumerate(rows) for column, result in enumerate(some)}
     places = [(0, 0), (0, columns - 1), (down - 1, 0), (down - 1, columns - 1)]
@@ -125,6 +124,22 @@ def corner_sheet(
         if cell.picture is not None:
             _paste(sheet, shrunk(cell.picture, (width, height)), (left, top + line))
     return sheet
+
+
+def check_corner_sheet(cell: tuple[int, int], rows: int, columns: int, *, labels: bool) -> tuple[int, int]:
+    """Return the width and height of a `corner_sheet`; raise an `InputError` if it would be too large.
+
+    Args:
+        cell: width and height of a result.
+        rows: number of rows of results.
+        columns: number of results in a row.
+        labels: see `corner_sheet`.
+    """
+    width, height = cell
+    line = _line(height) if labels else 0
+    size = (width * (columns + 2) + 2 * _MARGIN, (height + line) * rows)
+    _check_size(size, f"a grid of {columns} x {rows} pictures of {width}x{height}")
+    return size
 
 
 def shrunk(picture: Image.Image, box: tuple[int, int]) -> Image.Image:

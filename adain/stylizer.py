@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from adain import color, images, masking
+from adain import color, images, masking, memory
 from adain.cancellation import CancelInput, checker
 from adain.code import Maker, StyleCode, is_code_file, mix
 from adain.engine import loop, tiles
@@ -112,6 +112,7 @@ class Stylizer:
         Raises:
             InputError: an argument is not allowed, or a style code belongs to another model.
             ImageError: a picture cannot be read.
+            OutOfMemoryError: there is not enough memory.
             CancelledError: `cancel` ended the call.
         """
         keywords = StyleRequest(
@@ -180,7 +181,22 @@ class Stylizer:
 
         Raises:
             InputError: the arrays of a code do not fit this model.
+            OutOfMemoryError: there is not enough memory.
         """
+        height, width = rgb.shape[:2]
+        needed = tiles.memory_needed(self.backend, (width, height), 0 if masks is None else len(masks))
+        with memory.required(f"stylizing {width:,} x {height:,} pixels", needed):
+            return self._stylize_pixels(rgb, codes, request, masks, follow, cancel)
+
+    def _stylize_pixels(
+        self,
+        rgb: Colors,
+        codes: Sequence[StyleCode],
+        request: StyleRequest,
+        masks: NDArray[np.float32] | None,
+        follow: loop.Follow | None,
+        cancel: loop.Cancel | None,
+    ) -> NDArray[Any]:
         used = codes if masks is not None or len(codes) == 1 else [mix(codes, request.weights)]
         styles = loop.Styles(tuple(code.arrays for code in used), masks)
         stylized = loop.stylize(
@@ -289,7 +305,11 @@ class Stylizer:
             )
 
     def _encode(self, picture: Picture) -> StyleCode:
-        with timed(f"encode a style of {_size(picture)} pixels"):
+        needed = tiles.memory_needed(self.backend, picture.size, whole=True)
+        with (
+            timed(f"encode a style of {_size(picture)} pixels"),
+            memory.required(f"encoding a style of {_size(picture)} pixels", needed),
+        ):
             arrays = self.backend.encode_style(images.to_tensor(picture.rgb))
         return StyleCode(self.model.name, arrays, picture, self.model.code_digest)
 

@@ -12,16 +12,18 @@ them the shapes. From noise, adain-slim makes a regular grain of strokes in the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 from PIL import Image
 
-from adain import checks
+from adain import checks, memory
 from adain.cancellation import CancelInput, checker
 from adain.code import mix
+from adain.engine import tiles
 from adain.errors import InputError
+from adain.images.rules import pixel_limit
 from adain.registry import MODELS
 from adain.request import StyleRequest, given
 from adain.stylizer import StyleInput, Stylizer, several
@@ -41,6 +43,7 @@ def synthesize(
     weights: Sequence[float] | None = None,
     style_size: int | None = StyleRequest.style_size,
     request: StyleRequest | None = None,
+    progress: Callable[[int, int], None] | None = None,
     cancel: CancelInput | None = None,
 ) -> Image.Image:
     """Make a texture that looks like a style, or like a mix of several.
@@ -54,29 +57,36 @@ def synthesize(
         weights: see `adain.StyleRequest`.
         style_size: see `adain.StyleRequest`; the shapes in the texture scale with it.
         request: replaces `weights` and `style_size`, and may set `tile`; no other fields are allowed.
+        progress: called with the number of finished passes and of all passes, first with 0.
         cancel: as for a `Stylizer`.
 
     Returns:
         An RGB picture of the given size.
 
     Raises:
-        InputError: the model is not WCT, a style code belongs to another model, or an argument is not allowed.
+        InputError: the model is not WCT, a style code belongs to another model, or an argument is not allowed. The
+            texture may have as many pixels as a picture that can be read; `PIL.Image.MAX_IMAGE_PIXELS` changes that.
         ImageError: a style picture cannot be read.
+        OutOfMemoryError: there is not enough memory.
         CancelledError: `cancel` ended the call.
     """
     request = given(request, StyleRequest(weights=weights, style_size=style_size))
     request.refuse("a texture", "alpha", "strokes", "seed", "masks", "preserve_color", "size")
     styles, check = several(style), checker(cancel)
-    width, height = _checked_size(size)
-    seed = checks.whole("seed", seed)
+    told = checks.callback("progress", progress) or (lambda done, total: None)
+    width, height = size = _checked_size(size)
+    seed = checks.whole("seed", seed, high=checks.LARGEST_SEED)
     _check_model(stylizer)
     stylizer.check(request, len(styles))
     code = mix(stylizer.codes(styles, request, cancel=check), request.weights)
     request = replace(request, alpha=1.0, strokes=0.0, weights=None)
     shape = (height + 2 * MARGIN, width + 2 * MARGIN, 3)
-    picture = Image.fromarray(np.random.default_rng(seed).integers(0, 256, shape, np.uint8))
-    for _ in range(PASSES):
-        picture = stylizer(picture, code, request=request, cancel=check)  # in tiles if it is large
+    with memory.required(f"a texture of {width:,} x {height:,} pixels", tiles.memory_needed(stylizer.backend, size)):
+        picture = Image.fromarray(np.random.default_rng(seed).integers(0, 256, shape, np.uint8))
+        for done in range(PASSES):
+            told(done, PASSES)
+            picture = stylizer(picture, code, request=request, cancel=check)  # in tiles if it is large
+        told(PASSES, PASSES)
     return picture.crop((MARGIN, MARGIN, MARGIN + width, MARGIN + height))
 
 
@@ -92,6 +102,12 @@ def _check_model(stylizer: Stylizer) -> None:
 def _checked_size(size: tuple[int, int]) -> tuple[int, int]:
     sides = checks.listed("size", size)
     if len(sides) != 2:
-        raise InputError(f"size must be a width and a height, got {size!r}")
+        raise InputError(f"size must be a width and a height, got {checks.shown(size)}")
     width, height = (checks.whole("a texture's side", side, 1, unit="pixels") for side in sides)
+    limit = pixel_limit()
+    if limit is not None and width * height > limit:
+        raise InputError(
+            f"a texture of {width:,} x {height:,} would have more than the allowed {limit:,} pixels; "
+            "choose a smaller size"
+        )
     return width, height

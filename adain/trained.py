@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
-from adain import registry
+from adain import checks, registry
 from adain.engine.fusions import Layout, code_layout
 from adain.errors import WeightsError
 from adain.files import unreadable
@@ -37,6 +37,7 @@ FORMAT = "adain.model.1"  # the number is the version of the layout
 _OLD_FORMAT = "pt"
 _UNKNOWN_LICENCE = "NOASSERTION"  # SPDX's term
 _LONGEST_NAME = 64  # characters; file names append to it
+_MOST = 1 << 14  # channels or passes; larger ones are damage
 
 
 def describe(network: str, options: Mapping[str, Any]) -> dict[str, str]:
@@ -114,7 +115,7 @@ def parse_architecture(values: Mapping[str, Any], base: SlimArchitecture | None 
     found = SlimArchitecture(**named) if base is None else replace(base, **named)
     counts = (*found.widths, found.hidden, found.passes)
     scales = {2 << position for position in range(len(found.widths))}
-    whole = all(type(count) is int and count > 0 for count in counts)
+    whole = all(type(count) is int and 0 < count <= _MOST for count in counts)
     if not whole or len(scales) != 3 or not set(found.covariances) <= scales:
         raise ValueError(found)
     return found
@@ -156,14 +157,16 @@ def _check_metadata(metadata: Mapping[str, str], path: Path) -> None:
         raise WeightsError(f"{path} names no network in its metadata; {_WHAT_IS_ONE}")
     known = [name for name, row in registry.MODELS.items() if isinstance(row.architecture, SlimArchitecture)]
     if network not in known:
-        raise WeightsError(f"{path} holds an unknown network {network!r}; this version runs {', '.join(known)}")
+        raise WeightsError(
+            f"{path} holds an unknown network {checks.shown(network)}; this version runs {', '.join(known)}"
+        )
 
 
 def _architecture(metadata: Mapping[str, str], base: Model, path: Path) -> SlimArchitecture:
     assert isinstance(base.architecture, SlimArchitecture)
     try:
         if "architecture" in metadata:
-            return parse_architecture(dict(json.loads(metadata["architecture"])))
-        return parse_architecture(dict(json.loads(metadata.get("options", "{}"))), base.architecture)
+            return parse_architecture(dict(checks.parsed_json(metadata["architecture"])))
+        return parse_architecture(dict(checks.parsed_json(metadata.get("options", "{}"))), base.architecture)
     except (ValueError, TypeError) as error:
         raise WeightsError(f"{path} has an architecture that this version does not run ({error})") from error

@@ -125,7 +125,7 @@ class OnnxEngine:
         providers: list[Any] = ["CPUExecutionProvider"]
         if self._kind == "cuda":
             providers.insert(0, ("CUDAExecutionProvider", {"device_id": str(self._index), "use_tf32": "0"}))
-        return onnxruntime.InferenceSession(graph, options, providers=providers)
+        return onnxruntime.InferenceSession(graph, options, providers=providers, enable_fallback=0)
 
     def _inputs(self, session: Any, width: int, height: int) -> dict[str, NDArray[np.float32]]:
         picture = np.random.default_rng(0).random((1, 3, height, width), dtype=np.float32)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -10,11 +10,15 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from adain.bench.cases import BACKENDS, PRECISIONS, cores, product
+from adain.checks import LARGEST_SIDE, shown
 from adain.cli.inputs import parse_size
+from adain.cli.number_types import FiniteNumber, WholeNumber
 from adain.cli.options import model_name, weights_dir_option
+from adain.cli.progress import item_bar
 from adain.cli.verbosity import verbose_option
 from adain.errors import AdainError, InputError
 from adain.registry import DEFAULT
+from adain.runtimes.devices import MOST_THREADS
 
 if TYPE_CHECKING:
     from adain.bench.cases import Case
@@ -42,15 +46,15 @@ def _listed(read: Callable[[str], _T]) -> Callable[[click.Context, click.Paramet
 def _one_of(allowed: Sequence[str]) -> Callable[[str], str]:
     def read(text: str) -> str:
         if text not in allowed:
-            raise InputError(f"allowed: {', '.join(allowed)}, got {text!r}")
+            raise InputError(f"allowed: {', '.join(allowed)}, got {shown(text)}")
         return text
 
     return read
 
 
 def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise InputError(f"a number of threads is a whole number from 1 on, got {text!r}")
+    if not re.fullmatch("[0-9]{1,9}", text) or not 1 <= int(text) <= MOST_THREADS:
+        raise InputError(f"a number of threads is a whole number from 1 to {MOST_THREADS:,}, got {shown(text)}")
     return int(text)
 
 
@@ -90,15 +94,17 @@ def _count(text: str) -> int:
     help="; ".join(f"{name}: {', '.join(precisions)}" for name, precisions in PRECISIONS.items())
     + ". Graphs in DIR/fp16 are found before those in DIR.",
 )
-@click.option("--runs", type=click.IntRange(1), default=20, show_default=True, help="Timed runs of each step.")
+@click.option("--runs", type=WholeNumber(1, 1_000_000), default=20, show_default=True, help="Timed runs of each step.")
 @click.option(
     "--seconds",
-    type=click.FloatRange(0, min_open=True),
+    type=FiniteNumber(0, min_open=True),
     default=60.0,
     show_default=True,
     help="Time limit for the runs of a step; at least three runs are made.",
 )
-@click.option("--style-size", type=click.IntRange(1), default=512, show_default=True, help="Side of the style.")
+@click.option(
+    "--style-size", type=WholeNumber(1, LARGEST_SIDE), default=512, show_default=True, help="Side of the style."
+)
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 @click.option("--again", is_flag=True, help="Measure again the cases that have results in the directory.")
 @click.option(
@@ -149,13 +155,7 @@ def bench(
 def _measure(cases: Sequence[Case], store: Store, weights_dir: Path | None) -> None:
     from adain.bench import runner
 
-    with click.progressbar(
-        cases,
-        label="measuring",
-        item_show_func=lambda case: "" if case is None else str(case),
-        show_pos=True,
-        file=sys.stderr,
-    ) as bar:
+    with item_bar(cases, "measuring", str) as bar:
         for case in bar:
             try:
                 store.add(runner.run(case, _directory(case, weights_dir)))

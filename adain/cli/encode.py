@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +12,7 @@ import click
 from adain.cli.inputs import PICTURES
 from adain.cli.options import model_options, request_options
 from adain.cli.pictures import reading_options
+from adain.cli.progress import item_bar
 from adain.cli.reporting import counted, ignored, left, say_unreadable
 from adain.cli.verbosity import verbose_option
 from adain.errors import AdainError, ImageError, InputError
@@ -76,7 +76,7 @@ class _Encoding:
         self._request = request
 
     def __call__(self, sources: Sequence[Source]) -> Iterator[tuple[Source, StyleCode]]:
-        with click.progressbar(sources, label="encoding", show_pos=True, file=sys.stderr) as bar:
+        with item_bar(sources, "encoding") as bar:
             for source in bar:
                 try:
                     (code,) = self._stylizer.codes([source.path], self._request)

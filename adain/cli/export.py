@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from adain.cli.number_types import WholeNumber
 from adain.cli.options import model_name, weights_dir_option
-from adain.cli.progress import DownloadBars
+from adain.cli.progress import DownloadBars, StepBar
 from adain.cli.verbosity import verbose_option
 from adain.errors import AdainError, DeviceError, InputError
 
@@ -30,7 +32,7 @@ __all__ = ["export"]
     show_default=True,
     help="fp16 halves the file; int8 is for CPUs with VNNI and needs --calibrate.",
 )
-@click.option("--opset", type=click.IntRange(18), default=18, show_default=True, help="Version of ONNX's operators.")
+@click.option("--opset", type=WholeNumber(18, 99), default=18, show_default=True, help="Version of ONNX's operators.")
 @click.option(
     "--portable",
     is_flag=True,
@@ -112,13 +114,29 @@ def export(
     with DownloadBars() as bars:
         files = source.weights(weights_dir, bars)
     network = load(row, files)
-    written = exporting.export(
-        row, network, files, output, options, lambda name: click.echo(f"writing {name}", err=True)
-    )
+    graphs = exporting.count(options, network)
+    with _GraphBar(graphs) as graph_bar:
+        written = exporting.export(row, network, files, output, options, graph_bar.begin)
+        graph_bar(graphs, graphs)
     for each in written:
         click.echo(f"{each.path}  {each.path.stat().st_size / 1e6:.1f} MB")
     if verify:
         _verify(written, load(row, files))
+
+
+class _GraphBar(StepBar):
+    """Progress of an export. If stderr is not a terminal, it prints the name of each file."""
+
+    def __init__(self, graphs: int) -> None:
+        super().__init__("exporting")
+        self._graphs, self._begun = graphs, 0
+
+    def begin(self, name: str) -> None:
+        """The next file is being made."""
+        self(self._begun, self._graphs)
+        self._begun += 1
+        if not sys.stderr.isatty():
+            click.echo(f"writing {name}", err=True)
 
 
 def _verify(written: list[Written], network: StyleTransfer) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import TypeVar
 
 import click
 
+from adain.cli.number_types import FiniteNumber
 from adain.cli.options import request_options
 from adain.defaults import SMOOTHING
 
-__all__ = ["film_options"]
+__all__ = ["encoding_options", "film_options"]
 
 _R = TypeVar("_R")
 
@@ -24,6 +26,36 @@ def film_options(command: Callable[..., _R]) -> Callable[..., _R]:
     return request_options(*names, more={"alpha": where, "weights": where})(command)
 
 
+def encoding_options(command: Callable[..., _R]) -> Callable[..., _R]:
+    """Add options of video files; the command gets `encoding` and `tone_map`."""
+
+    @functools.wraps(command)
+    def wrapped(*, codec: str | None, crf: float | None, preset: str | None, **others: object) -> _R:
+        from adain.video.codecs import Encoding
+
+        return command(encoding=Encoding(codec, crf, preset), **others)
+
+    for option in reversed(_ENCODING):
+        wrapped = option(wrapped)
+    return wrapped
+
+
+_ENCODING = (
+    click.option(
+        "--codec",
+        type=click.Choice(["h264", "hevc", "vp9", "av1", "prores", "ffv1"]),
+        help="Codec of a video file.  [default: h264, or vp9 for .webm]",
+    ),
+    click.option(
+        "--crf", type=FiniteNumber(0), metavar="NUMBER", help="Quality of a video file: lower is better and larger."
+    ),
+    click.option("--preset", metavar="NAME", help="Preset of the codec, such as fast or slow: speed against size."),
+    click.option(
+        "--tone-map",
+        type=click.Choice(["soft", "clip"]),
+        help="Turn an HDR film (PQ, HLG) into SDR: soft compresses highlights, clip cuts them off above 203 cd/m2.",
+    ),
+)
 _OPTIONS = (
     click.option(
         "--keyframes",
@@ -33,7 +65,7 @@ _OPTIONS = (
     ),
     click.option(
         "--smoothing",
-        type=click.FloatRange(0),
+        type=FiniteNumber(0),
         default=SMOOTHING,
         show_default=True,
         metavar="SECONDS",

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from adain.checks import LARGEST_SIDE
 from adain.cli.inputs import contents_and_styles
 from adain.cli.number_list import CommandWithNumbers
+from adain.cli.number_types import WholeNumber
 from adain.cli.options import alphas_option, model_options, request_options
 from adain.cli.outputs import check_output, output_option, write_output
 from adain.cli.pictures import quality_option, reading_options
@@ -31,7 +33,11 @@ __all__ = ["grid"]
 @output_option
 @alphas_option("a column each")
 @click.option(
-    "--cell", type=click.IntRange(1), default=GRID_CELL, show_default=True, help="Side of a picture on the sheet."
+    "--cell",
+    type=WholeNumber(1, LARGEST_SIDE),
+    default=GRID_CELL,
+    show_default=True,
+    help="Side of a picture on the sheet.",
 )
 @request_options("strokes", "seed", "preserve_color", "size", "style_size", defaults={"size": GRID_SIZE})
 @quality_option
@@ -59,7 +65,7 @@ def grid(
 
     contents = content, *more_contents
     inputs = (*find_contents(contents).sources, *find_styles(styles).sources)
-    check_output(output, (source.path for source in inputs), quality)
+    check_output(output, (source.path for source in inputs), quality=quality)
     stylizer = open_stylizer()
     with ResultBar() as bar:
         drawn = draw(
@@ -72,7 +78,7 @@ def grid(
             progress=bar,
         )
     if drawn.made:
-        write_output(drawn.picture, output, quality)
+        write_output(drawn.picture, output, quality=quality)
         click.echo(f"wrote {output} with {counted(drawn.made, 'result')}{ignored(drawn.ignored)}", err=True)
     say_unreadable(drawn.unreadable)
     say_failures(drawn.failures)

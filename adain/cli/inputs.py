@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any, TypeVar
 
 import click
 
+from adain.checks import LARGEST_SIDE, shown
 from adain.errors import InputError
 
 __all__ = [
@@ -85,7 +87,11 @@ def parse_size(text: str) -> tuple[int, int]:
     Raises:
         InputError: the text is not a size.
     """
-    sides = text.lower().split("x")
-    if len(sides) > 2 or not all(side.isdecimal() and int(side) > 0 for side in sides):
-        raise InputError(f"a size is SIDE or WIDTHxHEIGHT in pixels, such as 512 or 1920x1080, got {text!r}")
-    return int(sides[0]), int(sides[-1])
+    found = re.fullmatch("([0-9]{1,9})(?:x([0-9]{1,9}))?", text.lower())
+    width, height = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
+    if not 1 <= min(width, height) <= max(width, height) <= LARGEST_SIDE:
+        raise InputError(
+            "a size is SIDE or WIDTHxHEIGHT in pixels, such as 512 or 1920x1080, and at most "
+            f"{LARGEST_SIDE:,} a side, got {shown(text)}"
+        )
+    return width, height

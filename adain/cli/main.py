@@ -1,28 +1,31 @@
 """The command `adain`: runs a subcommand, prints an error in one sentence, and exits with a code.
 
-The exit code is 0 for success, 1 for an error, 2 for wrong usage, and 130 for an interruption, as in a shell: Ctrl-C, a
-closed terminal, or `kill`. An interruption leaves no incomplete file. Modules of subcommands are imported when they
-run, so `adain --help` imports none of them.
+The exit code is 0 for success, 1 for an error, 2 for wrong usage, and for an interruption 128 and the signal's number,
+as in a shell: 130 for Ctrl-C, 143 for `kill`, 129 for a closed terminal. An interruption leaves no incomplete file.
+Modules of subcommands are imported when they run, so `adain --help` imports none of them.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
-import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import os
+import sys
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
 import click
 
+from adain.cli.interruption import Interruptions
 from adain.cli.verbosity import verbose_option
+from adain.cli.wording import in_options
 from adain.errors import AdainError
 
 __all__ = ["INTERRUPTED", "main"]
 
-INTERRUPTED = 130  # exit code; 128 + SIGINT
+_NO_MEMORY = "there is not enough memory; choose a smaller size, or end other programs"
+INTERRUPTED = 130  # exit code; 128 + SIGINT, for a run that was stopped and can be resumed
 
 # Subcommand: its line in `adain --help`. Each is a command in the module of the same name.
 _COMMANDS = {
@@ -59,31 +62,44 @@ class _Commands(click.Group):
             formatter.write_dl(list(_COMMANDS.items()))
 
     def invoke(self, ctx: click.Context) -> Any:
+        interruptions = Interruptions()
         try:
-            with _interrupted_by_signals():
+            with interruptions:
                 return super().invoke(ctx)
         except AdainError as error:
             logger.debug("where it happened:", exc_info=True)
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(in_options(str(error))) from error
+        except MemoryError as error:
+            raise click.ClickException(f"{_NO_MEMORY}{f' ({error})' if str(error) else ''}") from error
         except KeyboardInterrupt:
             click.echo("\nInterrupted.", err=True)
-            ctx.exit(INTERRUPTED)
+            ctx.exit(interruptions.exit_code)
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
+        try:
+            return super().main(args, prog_name, complete_var, standalone_mode, **extra)
+        except OSError as error:
+            if not standalone_mode:
+                raise
+            _say_unwritable(error)
+            sys.exit(1)
 
 
-@contextmanager
-def _interrupted_by_signals() -> Iterator[None]:
-    """Treat SIGTERM and SIGHUP like Ctrl-C, unless they are handled or ignored already, as under `nohup`."""
-    ours = []
-    if threading.current_thread() is threading.main_thread():  # only the main thread can set handlers
-        named = (getattr(signal, name, None) for name in ("SIGTERM", "SIGHUP"))  # Windows has no SIGHUP
-        ours = [number for number in named if number is not None and signal.getsignal(number) is signal.SIG_DFL]
-    for number in ours:
-        signal.signal(number, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        for number in ours:
-            signal.signal(number, signal.SIG_DFL)
+def _say_unwritable(error: OSError) -> None:
+    """Say which file cannot be read or written; without a name it is the standard output."""
+    if error.filename is None:
+        with contextlib.suppress(OSError, ValueError), open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())  # Python flushes it once more, on exit
+    where = "cannot write to the standard output" if error.filename is None else os.fsdecode(error.filename)
+    with contextlib.suppress(OSError):
+        click.echo(f"Error: {where}: {error.strerror or error}", err=True)
 
 
 def _version(ctx: click.Context, param: click.Parameter, asked: bool) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from adain.cli.inputs import PICTURE_OR_STDIN, with_stdin
+from adain.cli.number_types import WholeNumber
 from adain.cli.options import model_options, request_options
 from adain.cli.outputs import check_output, output_option, write_output
 from adain.cli.pictures import quality_option, reading_options
@@ -27,7 +28,7 @@ __all__ = ["mix"]
 @click.argument("content", type=PICTURE_OR_STDIN)
 @click.argument("styles", metavar="STYLE STYLE [STYLE [STYLE]]", nargs=-1, required=True, type=PICTURE_OR_STDIN)
 @output_option
-@click.option("--steps", type=click.IntRange(2), default=MIX_STEPS, show_default=True, help="Results along an edge.")
+@click.option("--steps", type=WholeNumber(2, 1000), default=MIX_STEPS, show_default=True, help="Results along an edge.")
 @click.option("--names", is_flag=True, help="Write shares in percent over the results, and names over the styles.")
 @request_options("alpha", "strokes", "seed", "preserve_color", "size", "style_size", defaults={"size": MIX_SIZE})
 @quality_option
@@ -51,7 +52,7 @@ def mix(
     from adain.mixing import grid_shares, interpolation_grid
 
     grid_shares(len(styles), steps)
-    check_output(output, (content, *styles), quality)
+    check_output(output, (content, *styles), quality=quality)
     read, *others = with_stdin((content, *styles))
     stylizer = open_stylizer()
     with ResultBar() as bar:
@@ -64,4 +65,4 @@ def mix(
             request=request,
             progress=bar,
         )
-    write_output(picture, output, quality)
+    write_output(picture, output, quality=quality)

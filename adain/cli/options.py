@@ -11,6 +11,8 @@ import click
 
 from adain import registry
 from adain.cli.number_list import NumberList
+from adain.cli.number_types import FiniteNumber, WholeNumber
+from adain.cli.wording import in_options
 from adain.errors import InputError
 from adain.request import Spec, StyleRequest, spec
 from adain.runtimes.table import PRECISIONS, RUNTIMES
@@ -39,7 +41,7 @@ def model_name(value: str) -> str:
     try:
         resolve(value)
     except InputError as error:
-        raise click.BadParameter(str(error)) from error
+        raise click.BadParameter(in_options(str(error))) from error
     return value
 
 
@@ -98,7 +100,7 @@ def _option(name: str, more: str, default: object, **special: Any) -> Callable[[
 def _type(fact: Spec) -> click.ParamType[Any]:
     if fact.choices:
         return click.Choice(fact.choices)
-    return click.IntRange(fact.low) if fact.kind is int else click.FloatRange(fact.low, fact.high)
+    return WholeNumber(fact.low, fact.high) if fact.kind is int else FiniteNumber(fact.low, fact.high)
 
 
 def model_options(command: Callable[..., _R]) -> Callable[..., _R]:
@@ -131,8 +133,9 @@ def model_options(command: Callable[..., _R]) -> Callable[..., _R]:
     return weights_dir_option(chosen)
 
 
+_WEIGHT = FiniteNumber()
 _SPECIAL: dict[str, dict[str, Any]] = {
-    "weights": {"cls": NumberList, "multiple": True, "type": float, "metavar": "W ..."}
+    "weights": {"cls": NumberList, "multiple": True, "type": _WEIGHT, "metavar": "W ..."}
 }
 _MODEL = (
     click.option(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,14 +10,13 @@ from typing import TYPE_CHECKING
 import click
 
 from adain.cli.inputs import DASH
+from adain.cli.reporting import say_written
 from adain.errors import InputError
 
 if TYPE_CHECKING:
     from PIL import Image
 
 __all__ = ["check_output", "output_option", "write_output"]
-
-logger = logging.getLogger(__name__)
 
 output_option = click.option(
     "-o",
@@ -29,12 +27,12 @@ output_option = click.option(
 )
 
 
-def check_output(output: Path, inputs: Iterable[object], quality: int | None = None) -> None:
-    """Check that the picture can be written with this quality, and is none of the inputs.
+def check_output(output: Path, inputs: Iterable[object], *, quality: int | None = None) -> None:
+    """Check that the picture can be written, and is none of the inputs.
 
     Raises:
-        InputError: the suffix is unknown, the file is an input, the quality is not for its format, or standard output
-            is a terminal.
+        InputError: the suffix is unknown, the format has no quality, the file is an input, or standard output is a
+            terminal.
         OutputError: the file cannot be written.
     """
     from adain.files import refuse_inputs
@@ -44,13 +42,13 @@ def check_output(output: Path, inputs: Iterable[object], quality: int | None = N
         check_target(output, quality=quality)
         refuse_inputs(output, inputs)
     elif quality is not None:
-        raise InputError("--quality is for files; on standard output a picture is PNG, which loses nothing")
+        raise InputError("standard output (-) gets a PNG, which loses nothing; leave the quality out, or name a file")
     elif _is_terminal():
         raise InputError("a picture is not written to a terminal; name a file, or send it to a program: -o - | ...")
 
 
-def write_output(picture: Image.Image, output: Path, quality: int | None = None, *, strip: bool = False) -> None:
-    """Write the picture.
+def write_output(picture: Image.Image, output: Path, *, quality: int | None = None, strip: bool = False) -> None:
+    """Write the picture, see `adain.images.write`.
 
     Raises:
         OutputError: it cannot be written.
@@ -61,7 +59,7 @@ def write_output(picture: Image.Image, output: Path, quality: int | None = None,
         write(picture, sys.stdout.buffer, "png", strip=strip)
     else:
         write(picture, output, quality=quality, strip=strip)
-    logger.info("wrote %s, %d x %d pixels", output, *picture.size)
+    say_written(output, picture.size)
 
 
 def _is_terminal() -> bool:

@@ -1,9 +1,10 @@
-"""Progress bars on stderr: for downloads, for runs over many pictures, and for the frames of a film."""
+"""Progress bars on stderr: for downloads, pictures, frames and steps. The time left is `0:23:00`: 23 minutes."""
 
 from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
@@ -14,9 +15,39 @@ from adain.cli.reporting import counted
 if TYPE_CHECKING:
     from click._termui_impl import ProgressBar
 
-__all__ = ["DownloadBars", "FrameBar", "ResultBar"]
+__all__ = ["DownloadBars", "FrameBar", "ResultBar", "StepBar", "clock", "item_bar"]
 
+_T = TypeVar("_T")
 _Self = TypeVar("_Self", bound="_Bars")
+
+
+def clock(seconds: float) -> str:
+    """Format a time: 0:23:05 for 23 minutes and 5 seconds."""
+    minutes, second = divmod(int(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{second:02}"
+
+
+def item_bar(items: Sequence[_T], label: str, name: Callable[[_T], str] = lambda item: "") -> ProgressBar[_T]:
+    """Return a bar to use in a `with` block, and to iterate over.
+
+    Args:
+        items: the items that it yields.
+        label: text before the bar.
+        name: the text of an item, shown after the bar.
+    """
+    start = time.monotonic()
+
+    def state(item: _T | None) -> str:
+        shown = "" if item is None else name(item)
+        return "  ".join(filter(None, [_left(start, bar.pos, len(items)), shown]))
+
+    bar = click.progressbar(items, label=label, show_pos=True, show_eta=False, file=sys.stderr, item_show_func=state)
+    return bar
+
+
+def _left(start: float, done: int, total: int) -> str:
+    """The time left, if it is known."""
+    return f"{clock((time.monotonic() - start) / done * (total - done))} left" if 0 < done < total else ""
 
 
 class _Bars:
@@ -25,6 +56,7 @@ class _Bars:
     def __init__(self) -> None:
         self._bar: ProgressBar[int] | None = None
         self._done = 0
+        self._total = 0
         self._start = time.monotonic()
 
     def __enter__(self: _Self) -> _Self:
@@ -39,9 +71,20 @@ class _Bars:
         self._close()
 
     def _advance(self, done: int) -> None:
+        step, self._done = done - self._done, done
         if self._bar is not None:
-            self._bar.update(done - self._done, done)
-        self._done = done
+            self._bar.update(step, done)
+
+    def _draw(self, total: int, label: str, state: Callable[[int | None], str]) -> None:
+        """Begin a bar of a known length."""
+        self._start, self._total = time.monotonic(), total
+        self._bar = click.progressbar(
+            length=total, label=label, file=sys.stderr, show_pos=True, show_eta=False, item_show_func=state
+        )
+        self._bar.render_progress()
+
+    def _left(self) -> str:
+        return _left(self._start, self._done, self._total)
 
     def _close(self) -> None:
         if self._bar is not None:
@@ -93,15 +136,30 @@ class ResultBar(_Bars):
         if not sys.stderr.isatty() or total == 0:
             click.echo(f"{total:,} to stylize", err=True)
             return
-        self._start = time.monotonic()
-        self._bar = click.progressbar(
-            length=total, label="stylizing", file=sys.stderr, show_pos=True, item_show_func=self._rate
-        )
-        self._bar.render_progress()
+        self._draw(total, "stylizing", self._state)
 
-    def _rate(self, done: int | None) -> str:
+    def _state(self, done: int | None) -> str:
         seconds = time.monotonic() - self._start
-        return f"{done / seconds:.2g} per second" if done and seconds > 0 else ""
+        rate = f"{done / seconds:.2g} per second" if done and seconds > 0 else ""
+        return ", ".join(filter(None, [rate, self._left()]))
+
+
+class StepBar(_Bars):
+    """Progress of a few long steps: passes of a texture, or graphs. Use it in a `with` block.
+
+    Args:
+        label: text before the bar.
+    """
+
+    def __init__(self, label: str) -> None:
+        super().__init__()
+        self._label = label
+
+    def __call__(self, done: int, total: int) -> None:
+        """Draw if stderr is a terminal; `done` of `total` steps are finished. The first call has 0."""
+        if done == 0 and sys.stderr.isatty():
+            self._draw(total, self._label, lambda _: self._left())
+        self._advance(done)
 
 
 class FrameBar(_Bars):
@@ -125,13 +183,7 @@ class FrameBar(_Bars):
         if done == 1:
             self._start = time.monotonic()
             if total is not None and sys.stderr.isatty():
-                self._bar = click.progressbar(
-                    length=total,
-                    label="stylizing",
-                    file=sys.stderr,
-                    show_pos=True,
-                    item_show_func=lambda _: self._rate(),
-                )
+                self._draw(total, "stylizing", lambda _: ", ".join(filter(None, [self._rate(), self._left()])))
         self._advance(done)
 
     def _rate(self) -> str:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from adain.cli.wording import in_options
 from adain.errors import AdainError
 
 if TYPE_CHECKING:
     from adain.jobs import Failure, Report
 
-__all__ = ["counted", "ignored", "left", "say", "say_failures", "say_unreadable"]
+__all__ = ["counted", "ignored", "left", "say", "say_failures", "say_unreadable", "say_written"]
 
 
 def say(report: Report) -> None:
@@ -54,7 +55,12 @@ def say_failures(failures: Sequence[Failure]) -> None:
     """Print a line for each failure on stderr."""
     for failure in failures:
         lost = f" ({counted(failure.results, 'result')} missing)" if failure.results > 1 else ""
-        click.echo(f"failed: {failure}{lost}", err=True)
+        click.echo(f"failed: {in_options(str(failure))}{lost}", err=True)
+
+
+def say_written(path: Path, size: tuple[int, int]) -> None:
+    """Print on stderr which picture was written, and its width and height."""
+    click.echo("wrote {}, {} x {} pixels".format(path, *size), err=True)
 
 
 def counted(number: int, noun: str) -> str:

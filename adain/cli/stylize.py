@@ -91,8 +91,7 @@ def stylize(
     if _is_file(output):
         if name is not None:
             raise InputError(f"--name is for results in a folder; {output} is the name of a file")
-        files = choose_masks.files
-        _one(contents, styles, Path(output), alpha, request, compare, files, quality, strip, open_stylizer)
+        _one(contents, styles, Path(output), alpha, request, compare, choose_masks.files, quality, strip, open_stylizer)
         return
     if DASH in (*contents, *styles):
         raise InputError(
@@ -142,14 +141,14 @@ def _one(
             else (f"{output} is the name of a file", output.with_suffix(""))
         )
         raise InputError(f"{what}, but there are {results:,} results; give a folder, such as {folder}{os.sep}")
-    check_output(output, (*found, *found_styles, *mask_files), quality)
+    check_output(output, (*found, *found_styles, *mask_files), quality=quality)
     read, *read_styles = with_stdin([*found, *found_styles])
     request = replace(request, alpha=alphas[0] if alphas else None)
     picture = open_stylizer()(read, read_styles, request=request)
     if compare:
         names = [path.stem for path in (*found, *found_styles)]
         picture = _compared([read, *read_styles], names, picture)
-    write_output(picture, output, quality, strip=strip)
+    write_output(picture, output, quality=quality, strip=strip)
 
 
 def _compared(inputs: Sequence[Path | bytes], names: Sequence[str], picture: Image.Image) -> Image.Image:

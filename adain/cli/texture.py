@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from adain.checks import LARGEST_SEED
 from adain.cli.inputs import PICTURE_OR_STDIN, parse_size, with_stdin
 from adain.cli.number_list import CommandWithNumbers
+from adain.cli.number_types import WholeNumber
 from adain.cli.options import model_options, request_options
 from adain.cli.outputs import check_output, output_option, write_output
 from adain.cli.pictures import quality_option, reading_options
+from adain.cli.progress import StepBar
 from adain.cli.verbosity import verbose_option
 from adain.defaults import TEXTURE_SIDE
 from adain.errors import InputError
@@ -44,7 +47,11 @@ def _size(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, 
     help="Size of the texture in pixels; one number for a square.",
 )
 @click.option(
-    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Another seed gives another texture."
+    "--seed",
+    type=WholeNumber(0, LARGEST_SEED),
+    default=0,
+    show_default=True,
+    help="Another seed gives another texture.",
 )
 @request_options("weights", "style_size", "tile")
 @quality_option
@@ -66,7 +73,9 @@ def texture(
     """
     from adain.texture import synthesize
 
-    check_output(output, styles, quality)
+    check_output(output, styles, quality=quality)
     pictures = with_stdin(styles)
-    picture = synthesize(open_stylizer(), pictures, size, seed=seed, request=request)
-    write_output(picture, output, quality)
+    stylizer = open_stylizer()
+    with StepBar("making the texture") as bar:
+        picture = synthesize(stylizer, pictures, size, seed=seed, request=request, progress=bar)
+    write_output(picture, output, quality=quality)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import sys
 import time
@@ -15,13 +16,16 @@ from typing import TYPE_CHECKING
 import click
 
 from adain.cli.main import INTERRUPTED
-from adain.errors import InputError
+from adain.cli.progress import clock
+from adain.errors import InputError, OutputError
 
 if TYPE_CHECKING:
     from adain.training.recipe import Recipe
     from adain.training.trainer import Trainer
 
 __all__ = ["train"]
+
+_BAR = 24  # characters
 
 
 @click.command()
@@ -101,8 +105,11 @@ def _checked_recipe(name: str, overrides: tuple[str, ...], teachers: Path | None
 
 def _run(trainer: Trainer) -> None:
     progress = _Progress(trainer.step, trainer.total)
-    with _stopping_on_signals(trainer):
-        outcome = trainer.run(progress.show, lambda line: click.echo(f"\nreplaced: {line}", err=True))
+    try:
+        with _stopping_on_signals(trainer):
+            outcome = trainer.run(progress.show, lambda line: click.echo(f"\nreplaced: {line}", err=True))
+    except OutputError as error:
+        raise OutputError(f"{error}; free some space, and continue from the last checkpoint with --resume") from error
     click.echo(err=True)
     if outcome.weights is None:
         click.echo(f"stopped after step {outcome.step} of {trainer.total}; continue with --resume", err=True)
@@ -124,7 +131,7 @@ def _stopping_on_signals(trainer: Trainer) -> Iterator[None]:
 
 
 class _Progress:
-    """Shows step, time left and losses on stderr: one rewritten line on a terminal, else a new line each time."""
+    """Shows step, time left and losses on stderr: a bar on a terminal, else a new line each time."""
 
     def __init__(self, start: int, total: int) -> None:
         self._start, self._total, self._began = start, total, time.monotonic()
@@ -134,17 +141,13 @@ class _Progress:
         left = (time.monotonic() - self._began) / max(1, step - self._start) * (self._total - step)
         # Names with a slash are details for metrics.jsonl.
         losses = "  ".join(f"{name} {value:.4g}" for name, value in values.items() if "/" not in name)
-        line = f"{step}/{self._total}  {_clock(left)} left  {losses}"
+        line = f"{step}/{self._total}  {clock(left)} left  {losses}"
         if self._terminal:
+            full = _BAR * step // max(1, self._total)
+            line = f"[{'#' * full}{'-' * (_BAR - full)}]  {line}"[: shutil.get_terminal_size().columns - 1]
             click.echo(f"\r\033[K{line}", err=True, nl=False)
         else:
             click.echo(line, err=True)
-
-
-def _clock(seconds: float) -> str:
-    """Format a time: 0:23:05 for 23 minutes and 5 seconds."""
-    minutes, second = divmod(int(seconds), 60)
-    return f"{minutes // 60}:{minutes % 60:02}:{second:02}"
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ from typing import TypeVar
 
 import click
 
+from adain.cli.wording import in_options
+
 __all__ = ["verbose_option"]
 
 _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
@@ -67,5 +69,6 @@ def _log_on_stderr() -> Iterator[None]:
 class _Stderr(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         kind = f"{record.levelname.capitalize()}: " if record.levelno >= logging.WARNING else ""
+        text = self.format(record)
         erase = "\r\x1b[K" if sys.stderr.isatty() else ""  # the line may hold a progress bar
-        click.echo(f"{erase}{kind}{self.format(record)}", err=True)
+        click.echo(f"{erase}{kind}{in_options(text) if kind else text}", err=True)

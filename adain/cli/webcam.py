@@ -17,6 +17,7 @@ from adain.cli.film_options import film_options
 from adain.cli.inputs import PICTURE
 from adain.cli.masks import MaskChoice, mask_options
 from adain.cli.number_list import CommandWithNumbers
+from adain.cli.number_types import FiniteNumber
 from adain.cli.options import model_options
 from adain.cli.progress import FrameBar
 from adain.cli.verbosity import verbose_option
@@ -43,7 +44,7 @@ _STDOUT = Path("-")
     help="File to write, ending in .mp4, .m4v, .mov, .mkv or .webm; or - for Matroska on standard output.",
 )
 @click.option("--camera", metavar="NAME", help="/dev/video1 on Linux, 1 on macOS, video=NAME on Windows.")
-@click.option("--seconds", type=click.FloatRange(0, min_open=True), help="When to stop.  [default: at Ctrl-C]")
+@click.option("--seconds", type=FiniteNumber(0, min_open=True), help="When to stop.  [default: at Ctrl-C]")
 @mask_options(film=True, subject=False)
 @film_options
 @model_options
@@ -66,7 +67,7 @@ def webcam(
     from adain.video import opening
 
     if output != _STDOUT:
-        opening.check_output(output, None, (*styles, *choose_masks.files))
+        opening.check_output(output, None, further=(*styles, *choose_masks.files))
         if output.suffix.lower() not in opening.VIDEO_SUFFIXES:
             allowed = ", ".join(opening.VIDEO_SUFFIXES)
             raise InputError(f"{output}: the output must end in one of {allowed}, or be - for standard output")

@@ -25,12 +25,15 @@ class Smoothing:
     Args:
         seconds: time constant: the time in which the average covers 63 % of a sudden change. 0: no smoothing.
 
+    Attributes:
+        seconds: the time constant.
+
     Raises:
         InputError: `seconds` is not a number, negative or not finite.
     """
 
     def __init__(self, seconds: float = SMOOTHING) -> None:
-        self._seconds = checks.number("smoothing", seconds, 0, unit="seconds")
+        self.seconds = checks.number("smoothing", seconds, 0, unit="seconds")
         self._averages: dict[tuple[int, int, int], Moments] = {}
         self._time = 0.0
         self._share = 1.0  # weight of the current frame
@@ -38,7 +41,7 @@ class Smoothing:
     @property
     def active(self) -> bool:
         """Whether smoothing is on."""
-        return self._seconds > 0
+        return self.seconds > 0
 
     def restart(self) -> None:
         """Forget the frames so far, at a cut."""
@@ -46,7 +49,7 @@ class Smoothing:
 
     def advance(self, time: float) -> None:
         """Move to the next frame; call it before stylizing. `time` is in seconds and never decreases."""
-        self._share = 1 - math.exp((self._time - time) / self._seconds) if self.active else 1.0
+        self._share = 1 - math.exp((self._time - time) / self.seconds) if self.active else 1.0
         self._time = time
 
     def __call__(self, key: tuple[int, int, int], own: Moments) -> Moments:

@@ -9,13 +9,14 @@ from itertools import pairwise
 
 import numpy as np
 
-from adain import memory
+from adain import checks, memory
 from adain.engine.backend import Backend
 from adain.engine.framing import Box
 from adain.errors import InputError
 
-__all__ = ["Tile", "choose", "tiles"]
+__all__ = ["Tile", "choose", "memory_needed", "tiles"]
 
+_PICTURES = 30  # bytes per pixel of the content, the result and its drafts
 _BUDGET = 2 << 30  # bytes that a picture or tile may take in the network
 _LIVE_MAPS = 6  # maps of the widest size in memory at once: measured, 190 bytes a pixel at 32 a map with adain-slim
 _LIVE_MAPS_PER_REGION = 3  # further maps for each mask: measured with two and four
@@ -55,7 +56,9 @@ def choose(tile: int | None, backend: Backend, size: tuple[int, int], regions: i
         side = _automatic(backend, math.prod(size), regions)
         return None if side is None else max(side, _least(backend))
     if tile is True or not isinstance(tile, int) or tile < 0:
-        raise InputError(f"tile must be a number of pixels, 0 for never, or None for automatic; got {tile!r}")
+        raise InputError(
+            f"tile must be a number of pixels, 0 for never, or None for automatic; got {checks.shown(tile)}"
+        )
     if tile == 0:
         return None
     least = _least(backend)
@@ -65,6 +68,13 @@ def choose(tile: int | None, backend: Backend, size: tuple[int, int], regions: i
             f"its neighbours; got {tile}"
         )
     return tile if max(size) > tile else None
+
+
+def memory_needed(backend: Backend, size: tuple[int, int], regions: int = 0, *, whole: bool = False) -> float:
+    """Estimate the bytes that a picture takes: in tiles if it is large, unless `whole`. Other arguments: `choose`."""
+    pixels = math.prod(size)
+    network = _bytes_per_pixel(backend, regions) * pixels
+    return _PICTURES * pixels + (network if whole else min(_BUDGET, network))
 
 
 def tiles(shape: tuple[int, int], side: int, overlap: int, multiple: int) -> Iterator[Tile]:
@@ -102,8 +112,13 @@ def _least(backend: Backend) -> int:
 def _automatic(backend: Backend, pixels: int, regions: int) -> int | None:
     free = memory.available()
     budget = _BUDGET if free is None else min(_BUDGET, free // 2)
-    widest = max(stage.numbers_per_pixel for stage in backend.stages)
-    live = _LIVE_MAPS + _LIVE_MAPS_PER_REGION * regions
-    each = live * np.dtype(np.float32).itemsize * widest
-    largest = int(_LARGEST * math.sqrt(_LIVE_MAPS / live))  # with masks, a tile takes as much memory as without
+    each = _bytes_per_pixel(backend, regions)
+    # With masks, a tile takes as much memory as without.
+    largest = int(_LARGEST * math.sqrt(_bytes_per_pixel(backend, 0) / each))
     return None if pixels * each <= budget else min(largest, math.isqrt(int(budget / each)))
+
+
+def _bytes_per_pixel(backend: Backend, regions: int) -> float:
+    """Bytes that a picture takes in the network, per pixel."""
+    live = _LIVE_MAPS + _LIVE_MAPS_PER_REGION * regions
+    return live * np.dtype(np.float32).itemsize * max(stage.numbers_per_pixel for stage in backend.stages)

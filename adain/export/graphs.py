@@ -34,7 +34,7 @@ from adain.registry import Model, Stage
 from adain.runtimes.contract import GRAPHS, STAGED, GraphInfo, GraphKind, Io, Precision, file_name, flatten, staged_name
 from adain.trained import code_digest
 
-__all__ = ["Options", "Written", "export"]
+__all__ = ["Options", "Written", "count", "export"]
 
 _CALIBRATION_SIDE = 256  # pixels; affects memory, and hardly the ranges
 
@@ -142,6 +142,11 @@ def export(
         written.append(Written(path, info))
         logger.info("wrote %s, %.1f MB", path, path.stat().st_size / 1e6)
     return written
+
+
+def count(options: Options, network: StyleTransfer) -> int:
+    """Return the number of files that `export` writes."""
+    return sum(1 for _ in _graphs(options, network.stages))
 
 
 def _graphs(options: Options, stages: Sequence[Stage]) -> Iterator[tuple[GraphKind, Stage | None]]:

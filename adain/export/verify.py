@@ -123,7 +123,7 @@ def compare(path: Path, info: GraphInfo, network: StyleTransfer, cases: Sequence
     """
     from adain.runtimes.ort_import import onnxruntime
 
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"], enable_fallback=0)
     types = {value.name: value.type for value in session.get_inputs()}
     outputs = [value.name for value in session.get_outputs()]
     limit = LIMITS[info.fusion, info.precision]

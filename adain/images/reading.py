@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from adain import memory
 from adain.errors import ImageError, InputError
 from adain.images.arrays import to_uint8
 from adain.images.encoded import Encoded, is_encoded, open_encoded
@@ -17,6 +19,8 @@ from adain.images.picture import Picture, check_size, replace_hidden_colors
 from adain.images.torch_tensors import TorchTensor, from_torch, is_torch
 
 __all__ = ["PictureInput", "read", "read_rgb"]
+
+_BYTES_PER_PIXEL = 11  # decoded (4), with another mode or profile (4), as an array (3)
 
 PictureInput: TypeAlias = Encoded | Image.Image | NDArray[np.generic] | TorchTensor | Picture
 
@@ -61,7 +65,7 @@ def read(source: PictureInput, *, keep_hidden: bool = False) -> Picture:
             f"got {type(source).__name__}"
         )
     image, name = open_encoded(source)
-    with image:
+    with image, _memory(image, name):
         note_frames(image, name)
         return from_pil(image, name, keep_hidden=keep_hidden)
 
@@ -79,10 +83,16 @@ def read_rgb(source: Encoded, *, at_least: int | None = None) -> Image.Image:
     """
     side = None if at_least is None else check_size(at_least)
     image, name = open_encoded(source)
-    with image:
+    with image, _memory(image, name):
         if side is not None:
             image.draft(None, (side, side))
         return to_rgb(image, name)
+
+
+def _memory(image: Image.Image, name: str) -> AbstractContextManager[None]:
+    """Say how much memory a picture takes if there is not enough to read it."""
+    width, height = image.size
+    return memory.required(f"reading {name}, {width:,} x {height:,} pixels,", _BYTES_PER_PIXEL * width * height)
 
 
 def _from_array(array: NDArray[np.generic], keep_hidden: bool) -> Picture:

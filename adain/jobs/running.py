@@ -21,7 +21,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
-from adain.errors import DeviceError, ImageError, InputError, WeightsError
+from adain.errors import AdainError, DeviceError, ImageError, InputError, WeightsError
 from adain.images import Picture
 from adain.jobs.plan import Look, Result, Task
 from adain.jobs.sources import Source
@@ -36,6 +36,8 @@ _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 
 # These fail one picture, and the run continues. `CancelledError` is not among them: it ends the run.
 PROBLEMS = (InputError, ImageError, WeightsError, DeviceError, MemoryError, OSError)
+
+_NO_MEMORY = "there is not enough memory for it"
 
 _T = TypeVar("_T")
 
@@ -199,7 +201,7 @@ def _problem(future: Future[Any]) -> BaseException | None:
 
 def reason(error: BaseException) -> str:
     """Return the message of one of `PROBLEMS`."""
-    return "there is not enough memory for it" if isinstance(error, MemoryError) else str(error)
+    return str(error) if isinstance(error, AdainError) or not isinstance(error, MemoryError) else _NO_MEMORY
 
 
 def _no_room(error: BaseException) -> bool:

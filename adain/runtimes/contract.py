@@ -46,7 +46,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
-from typing import Any, Final, Literal, get_args
+from typing import Final, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,7 +54,8 @@ from numpy.typing import NDArray
 from adain.engine.framing import Framing
 from adain.engine.fusions import Layout, code_layout
 from adain.errors import InputError, WeightsError
-from adain.registry import FusedMap, Stage
+from adain.registry import Stage
+from adain.runtimes import graph_metadata as read
 
 __all__ = [
     "CONTRACT_VERSION",
@@ -228,33 +229,36 @@ class GraphInfo:
         _check_version(metadata.get(_PREFIX + "contract"), origin)
         try:
             return cls._parse({name.removeprefix(_PREFIX): value for name, value in metadata.items()})
-        except (KeyError, ValueError, TypeError) as error:
+        except (KeyError, ValueError) as error:
             raise WeightsError(
                 f"{origin} has metadata that `adain export` does not write ({error!r}); export it again"
             ) from error
 
     @classmethod
     def _parse(cls, text: Mapping[str, str]) -> GraphInfo:
-        return cls(
+        info = cls(
             model=text["model"],
-            graph=_one_of(text["graph"], get_args(GraphKind)),
+            graph=read.one_of(text["graph"], get_args(GraphKind)),
             fusion=text["fusion"],
-            stages=tuple(map(_stage, json.loads(text["stages"]))),
-            precision=_one_of(text["precision"], get_args(Precision)),
-            io=_one_of(text["io"], get_args(Io)),
-            portable=bool(json.loads(text["portable"])),
-            size_multiple=int(text["size_multiple"]),
-            size_minimum=int(text["size_minimum"]),
-            default_alpha=float(text["default_alpha"]),
+            stages=read.stages(text["stages"]),
+            precision=read.one_of(text["precision"], get_args(Precision)),
+            io=read.one_of(text["io"], get_args(Io)),
+            portable=read.switch(text["portable"]),
+            size_multiple=read.whole(text["size_multiple"]),
+            size_minimum=read.whole(text["size_minimum"]),
+            default_alpha=read.number(text["default_alpha"]),
             licence=text["licence"],
             paper=text["paper"],
-            weights_sha256=dict(json.loads(text["weights_sha256"])),
+            weights_sha256=read.hashes(text["weights_sha256"]),
             code_digest=text["code_digest"],
             adain_version=text["adain_version"],
             stage=text.get("stage"),
-            default_strokes=float(text.get("default_strokes", 0.0)),
-            framing=Framing(**json.loads(text["framing"])) if "framing" in text else None,
+            default_strokes=read.number(text.get("default_strokes", "0.0")),
+            framing=read.framing(text["framing"]) if "framing" in text else None,
         )
+        if text["code_layout"] != info.to_metadata()[_PREFIX + "code_layout"]:
+            raise ValueError("the layout of style codes is not that of the stages")
+        return info
 
 
 def flatten(arrays: Mapping[str, NDArray[np.float32]], layout: Layout) -> NDArray[np.float32]:
@@ -277,14 +281,17 @@ def flatten(arrays: Mapping[str, NDArray[np.float32]], layout: Layout) -> NDArra
 
 
 def unflatten(flat: NDArray[np.float32], layout: Layout) -> dict[str, NDArray[np.float32]]:
-    """Split a flat array (D,) into named arrays; the reverse of `flatten`."""
+    """Split a flat array (D,) into named arrays; the reverse of `flatten`.
+
+    Raises:
+        WeightsError: the array has another length, because the graph is not what its metadata say.
+    """
+    expected = sum(map(_count, layout.values()))
+    if flat.shape != (expected,):
+        raise WeightsError(f"the graph gives {flat.shape}, not ({expected},) as its metadata say; export it again")
     ends = np.cumsum([_count(shape) for shape in layout.values()])
     pieces = np.split(flat, ends[:-1])
     return {name: piece.reshape(shape) for (name, shape), piece in zip(layout.items(), pieces, strict=True)}
-
-
-def _stage(plain: Mapping[str, Any]) -> Stage:
-    return Stage(**{**plain, "maps": tuple(FusedMap(**each) for each in plain["maps"])})
 
 
 def _count(shape: Sequence[int]) -> int:
@@ -299,9 +306,3 @@ def _check_version(found: str | None, origin: str) -> None:
             f"{origin} follows version {found} of the graphs' contract, this package version "
             f"{CONTRACT_VERSION}; export it again with this package"
         )
-
-
-def _one_of(text: str, allowed: tuple[Any, ...]) -> Any:
-    if text not in allowed:
-        raise ValueError(f"{text!r} is none of {allowed}")
-    return text

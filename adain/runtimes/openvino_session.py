@@ -89,7 +89,8 @@ class OpenVinoGraph:
         self.path, self.device = path, "cpu"
         with _explained(path):
             graph = _core().read_model(path)
-        self.info = GraphInfo.from_metadata(_metadata(graph), str(path))
+            metadata = _metadata(graph)
+        self.info = GraphInfo.from_metadata(metadata, str(path))
         if precision == "bf16" and _ends_in_the_picture(self.info):
             lower(graph)
         settings = _settings(cpu_threads(threads))
@@ -126,7 +127,7 @@ def _explained(path: Path) -> Iterator[None]:
     """Turn OpenVINO's errors into a WeightsError."""
     try:
         yield
-    except RuntimeError as error:
+    except (RuntimeError, UnicodeDecodeError) as error:  # the second of damaged metadata
         raise WeightsError(f"OpenVINO cannot load {path}: {_reason(error)}") from error
 
 

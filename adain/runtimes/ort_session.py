@@ -111,7 +111,7 @@ class OrtGraph:
         self.path = path
         self.device = device
         self._session = _session(path, device, threads)
-        self.info = GraphInfo.from_metadata(self._session.get_modelmeta().custom_metadata_map, str(path))
+        self.info = _info(self._session, path)
         self._outputs = [output.name for output in self._session.get_outputs()]
         self._shapes: tuple[tuple[int, ...], ...] | None = None
 
@@ -146,11 +146,7 @@ def read_info(path: Path) -> GraphInfo:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    try:
-        metadata = onnxruntime.InferenceSession(path, options, providers=[_CPU]).get_modelmeta().custom_metadata_map
-    except Exception as error:  # onnxruntime's errors have no common type of their own
-        raise WeightsError(f"onnxruntime cannot load {path}: {_reason(error)}") from error
-    return GraphInfo.from_metadata(metadata, str(path))
+    return _info(_opened(path, options, [_CPU]), path)
 
 
 def choose_device(device: str, precision: str | None = None) -> str:
@@ -189,10 +185,7 @@ def _session(path: Path, device: str, threads: int | None) -> onnxruntime.Infere
         options.add_session_config_entry("session.use_env_allocators", "1")
     else:
         providers.insert(0, (_CUDA, _cuda_options(device)))
-    try:
-        session = onnxruntime.InferenceSession(path, options, providers=providers)
-    except Exception as error:  # onnxruntime's errors have no common type of their own
-        raise WeightsError(f"onnxruntime cannot load {path}: {_reason(error)}") from error
+    session = _opened(path, options, providers)
     if device != "cpu" and _CUDA not in session.get_providers():
         raise DeviceError(
             f"{device} was asked for, but onnxruntime {onnxruntime.__version__} took {session.get_providers()}; "
@@ -206,6 +199,22 @@ def _check_file(path: Path) -> None:
     for file in (path, *path.parent.glob("*.safetensors")):
         if (fault := unreadable(file, "graph" if file is path else "file of weights")) is not None:
             raise WeightsError(f"{file} {fault}")
+
+
+def _opened(path: Path, options: onnxruntime.SessionOptions, providers: list[Any]) -> onnxruntime.InferenceSession:
+    """Open a graph. Without onnxruntime's fallback, which prints on stdout and tries the same again."""
+    try:
+        return onnxruntime.InferenceSession(path, options, providers=providers, enable_fallback=0)
+    except Exception as error:  # onnxruntime's errors have no common type of their own
+        raise WeightsError(f"onnxruntime cannot load {path}: {_reason(error)}") from error
+
+
+def _info(session: onnxruntime.InferenceSession, path: Path) -> GraphInfo:
+    try:
+        metadata = session.get_modelmeta().custom_metadata_map
+    except UnicodeDecodeError as error:
+        raise WeightsError(f"{path} is damaged: its metadata are not text; export it again") from error
+    return GraphInfo.from_metadata(metadata, str(path))
 
 
 @functools.cache

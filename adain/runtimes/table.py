@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from adain import checks
 from adain.errors import DeviceError, InputError
 from adain.runtimes.devices import parse_device
 
@@ -50,7 +51,9 @@ class Runtime:
         """
         device = parse_device(device)
         if precision is not None and precision not in self.precisions:
-            raise InputError(f"runtime {self.name} has no precision {precision!r}; it has {', '.join(self.precisions)}")
+            raise InputError(
+                f"runtime {self.name} has no precision {checks.shown(precision)}; it has {', '.join(self.precisions)}"
+            )
         for package in self.packages:
             if find_spec(package) is None:
                 raise DeviceError(f"runtime {self.name} needs {package}; {self.install}")
@@ -120,7 +123,7 @@ def get(name: str) -> Runtime:
         InputError: there is none.
     """
     if not isinstance(name, str) or name not in RUNTIMES:
-        raise InputError(f"unknown runtime {name!r}; available: auto, {', '.join(RUNTIMES)}")
+        raise InputError(f"unknown runtime {checks.shown(name)}; available: auto, {', '.join(RUNTIMES)}")
     return RUNTIMES[name]
 
 
@@ -133,4 +136,4 @@ def with_precision(precision: str) -> Runtime:
     for runtime in RUNTIMES.values():
         if precision in runtime.precisions:
             return runtime
-    raise InputError(f"unknown precision {precision!r}; available: {', '.join(PRECISIONS)}")
+    raise InputError(f"unknown precision {checks.shown(precision)}; available: {', '.join(PRECISIONS)}")

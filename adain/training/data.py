@@ -130,7 +130,7 @@ def _index(path: Path) -> list[PictureRef]:
 def _header_problem(ref: PictureRef) -> str | None:
     try:
         image, _ = open_encoded(ref.read())
-    except (OSError, ImageError) as error:
+    except (OSError, ImageError, MemoryError) as error:
         return str(error)
     with image:
         width, height = image.size
@@ -170,7 +170,7 @@ class PairDataset(Dataset[tuple[Tensor, Tensor, tuple[str, ...]]]):
             ref = refs[order[(place + attempt) % len(refs)]]
             try:
                 image = ref.decode(side)
-            except (OSError, ImageError) as error:
+            except (OSError, ImageError, MemoryError) as error:
                 problems.append(f"{ref.name}: {error}")
                 continue
             return _crop(image, side, crop, random, flip=self._flip), tuple(problems)

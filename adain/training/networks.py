@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from adain import registry, weights
+from adain import checks, registry, weights
 from adain.errors import InputError, WeightsError
 from adain.files import unreadable
 from adain.nn.build import parts, slim_network
@@ -23,6 +23,8 @@ from adain.training.floors import at_least
 from adain.training.recipe import NetworkRecipe
 
 __all__ = ["NETWORKS", "build"]
+
+_MOST = 1 << 14  # channels or passes
 
 NETWORKS: Mapping[str, SlimArchitecture] = {
     name: model.architecture
@@ -55,15 +57,22 @@ def _architecture(recipe: NetworkRecipe) -> SlimArchitecture:
     shape = parsing.build(SlimArchitecture, {**vars(NETWORKS[recipe.name]), **recipe.options}, "network.options")
     scales = set(SCALES)
     rules = {
-        "widths": (len(shape.widths) == len(scales) and min(shape.widths) > 0, "must be three numbers of at least 1"),
-        "hidden": (shape.hidden > 0, "must be at least 1"),
+        "widths": (
+            len(shape.widths) == len(scales) and all(map(_possible, shape.widths)),
+            f"must be three numbers of at least 1, and at most {_MOST:,}",
+        ),
+        "hidden": (_possible(shape.hidden), f"must be at least 1, and at most {_MOST:,}"),
         "covariances": (set(shape.covariances) <= scales, f"must be some of {', '.join(map(str, SCALES))}"),
-        "passes": (shape.passes > 0, "must be at least 1"),
+        "passes": (_possible(shape.passes), f"must be at least 1, and at most {_MOST:,}"),
     }
     for name, (good, rule) in rules.items():
         if not good:
-            raise InputError(f"recipe: 'network.options.{name}' {rule}, got {getattr(shape, name)!r}")
+            raise InputError(f"recipe: 'network.options.{name}' {rule}, got {checks.shown(getattr(shape, name))}")
     return shape
+
+
+def _possible(count: int) -> bool:
+    return 1 <= count <= _MOST
 
 
 def _random(shape: SlimArchitecture) -> nn.Module:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +18,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
+from adain import checks
 from adain.errors import InputError
 from adain.files import unreadable
 from adain.training import parsing, rules
@@ -223,9 +226,10 @@ def read(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     Raises:
         InputError: no such recipe, not TOML, an unknown key or a value of the wrong type.
     """
+    text = _text(source)
     try:
-        table = tomllib.loads(_text(source))
-    except tomllib.TOMLDecodeError as error:
+        table = _toml(text)
+    except ValueError as error:
         raise InputError(f"recipe {source} is not valid TOML: {error}") from error
     for line in overrides:
         _override(table, line)
@@ -234,25 +238,42 @@ def read(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
 
 def _text(source: str | Path) -> str:
     path = Path(source)
-    if path.suffix == ".toml" or path.exists():
+    if path.suffix == ".toml" or os.path.exists(path):  # `Path.exists` raises if the name is too long
         if (fault := unreadable(path, "recipe")) is not None:
-            raise InputError(f"{path} {fault}")
+            raise InputError(f"cannot read recipe {checks.shown(str(path))}: the file {fault}")
         try:
             return path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"cannot read recipe {path}: {error}") from error
+        except (OSError, ValueError) as error:
+            raise InputError(f"cannot read recipe {checks.shown(str(path))}: {_reason(error)}") from error
     if str(source) not in names():
-        raise InputError(f"unknown recipe '{source}'; give a .toml file or one of: {', '.join(names())}")
+        came = checks.shown(str(source))
+        raise InputError(f"unknown recipe {came}; give a .toml file or one of: {', '.join(names())}")
     return (resources.files(__package__) / "recipes" / f"{source}.toml").read_text(encoding="utf-8")
+
+
+def _toml(text: str) -> dict[str, Any]:
+    """Parse TOML.
+
+    Raises:
+        ValueError: it is not TOML, is nested too deeply, or holds a number that is too long.
+    """
+    try:
+        return tomllib.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def _reason(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 def _override(table: dict[str, Any], line: str) -> None:
     key, equals, text = line.partition("=")
     if not equals:
-        raise InputError(f"an override must look like key=value, got '{line}'")
+        raise InputError(f"an override must look like key=value, got {checks.shown(line)}")
     try:
-        value: object = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        value: object = _toml(f"value = {text}")["value"]
+    except ValueError:
         value = text
     *parents, last = key.strip().split(".")
     here: Any = table
@@ -261,13 +282,13 @@ def _override(table: dict[str, Any], line: str) -> None:
             break
         here = _item(here, name, key) if isinstance(here, list) else here.setdefault(name, {})
     if not isinstance(here, dict):
-        raise InputError(f"'{key}' is no key of the recipe; for a phase write phases.0.batch=4")
+        raise InputError(f"{checks.shown(key)} is no key of the recipe; for a phase write phases.0.batch=4")
     here[last] = value
 
 
 def _item(items: list[Any], name: str, key: str) -> Any:
-    if not name.isdigit() or int(name) >= len(items):
-        raise InputError(f"'{key}': '{name}' must be an index from 0 to {len(items) - 1}")
+    if not re.fullmatch("[0-9]{1,9}", name) or int(name) >= len(items):
+        raise InputError(f"{checks.shown(key)}: {checks.shown(name)} must be an index from 0 to {len(items) - 1}")
     return items[int(name)]
 
 
@@ -298,7 +319,9 @@ def parse_saved(text: str) -> Recipe:
 def _without_task(table: Mapping[str, Any]) -> Mapping[str, Any]:
     """Accept `task = "adain"` of older recipes, which is the only task left."""
     if table.get("task", "adain") != "adain":
-        raise InputError(f"recipe: task {table['task']!r} no longer exists; leave 'task' out to train a style network")
+        raise InputError(
+            f"recipe: task {checks.shown(table['task'])} no longer exists; leave 'task' out to train a style network"
+        )
     return {key: value for key, value in table.items() if key != "task"}
 
 
@@ -312,7 +335,7 @@ def _with_losses_of_network(table: Mapping[str, Any]) -> Mapping[str, Any]:
         return table  # the parser says what is allowed
     own = losses.get(network, {})
     if not isinstance(own, Mapping):
-        raise InputError(f"recipe: 'losses.{network}' must be a table, got {own!r}")
+        raise InputError(f"recipe: 'losses.{network}' must be a table, got {checks.shown(own)}")
     layers = LOSS_LAYERS[network]
     common = {key: value for key, value in losses.items() if key not in LOSS_LAYERS}
     return {**table, "losses": {"content_layers": layers.content, "style_layers": layers.style, **common, **own}}

@@ -12,6 +12,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms  # type: ignore[import-untyped]
 
+from adain.errors import OutputError
 from adain.training.checkpoint import write_atomically
 from adain.training.objective import StyleNetwork
 
@@ -24,20 +25,27 @@ class Metrics:
     def __init__(self, path: Path, *, resume_at: int) -> None:
         self._path = path
         if path.exists():
-            lines = path.read_text(encoding="utf-8").splitlines()
+            lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
             kept = [line for line in lines if _step(line) <= resume_at] if resume_at else []
-            write_atomically(path, lambda beside: beside.write_text("".join(f"{x}\n" for x in kept), encoding="utf-8"))
+            write_atomically(path, lambda file: file.write("".join(f"{x}\n" for x in kept).encode()))
 
     def write(self, values: Mapping[str, object]) -> None:
-        """Append one line."""
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(values) + "\n")
+        """Append one line.
+
+        Raises:
+            OutputError: the file cannot be written. A line that was cut short is dropped when the run is resumed.
+        """
+        try:
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(values) + "\n")
+        except OSError as error:
+            raise OutputError(f"cannot write {self._path}: {error.strerror or error}") from error
 
 
 def _step(line: str) -> int:
     try:
         return int(json.loads(line)["step"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return sys.maxsize  # cut short by a crash
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from adain import checks
 from adain.errors import InputError
+from adain.runtimes.devices import MOST_THREADS
 from adain.training.loss_layers import LOSS_LAYERS
 
 if TYPE_CHECKING:
@@ -12,6 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = ["check"]
 
+_MOST_STEPS = 10**9
+_MOST = 1 << 15  # pictures of a batch, or pixels of a side
 _SAME_IN_ALL_PHASES = ("network", "adversarial", "distilled_heads", "identity_fraction")
 
 
@@ -21,7 +25,7 @@ def check(recipe: Recipe) -> None:
     Raises:
         InputError: a value is not allowed; the message says what is.
     """
-    _require(recipe.seed >= 0, "seed", "must be at least 0", recipe.seed)
+    _require(0 <= recipe.seed <= checks.LARGEST_SEED, "seed", "must be from 0 to 2**63 - 1", recipe.seed)
     _require(len(recipe.phases) > 0, "phases", "must hold at least one phase", len(recipe.phases))
     _losses(recipe.losses)
     for i, phase in enumerate(recipe.phases):
@@ -36,14 +40,14 @@ def check(recipe: Recipe) -> None:
 
 
 def _phase(phase: Phase, where: str) -> None:
-    for name in ("iterations", "batch"):
-        _at_least(phase, name, where, 1)
-    _at_least(phase, "crop", where, 32)
+    _between(phase, "iterations", where, 1, _MOST_STEPS)
+    _between(phase, "batch", where, 1, _MOST)
+    _between(phase, "crop", where, 32, _MOST)
     _require(0 <= phase.recycle < 1, f"{where}.recycle", "must be in [0, 1)", phase.recycle)
-    rule = f"must be [low, high] with {phase.crop} (crop) <= low <= high"
+    rule = f"must be [low, high] with {phase.crop} (crop) <= low <= high <= {_MOST:,}"
     for name in ("content_side", "style_side"):
         side = getattr(phase, name)
-        _require(len(side) == 2 and phase.crop <= side[0] <= side[1], f"{where}.{name}", rule, side)
+        _require(len(side) == 2 and phase.crop <= side[0] <= side[1] <= _MOST, f"{where}.{name}", rule, side)
 
 
 def _losses_of_phase(recipe: Recipe, phase: Phase, where: str) -> None:
@@ -70,10 +74,10 @@ def _losses(losses: LossRecipe) -> None:
 
 
 def _strokes(strokes: StrokesRecipe) -> None:
-    _at_least(strokes, "drafts", "strokes", 0)
+    _between(strokes, "drafts", "strokes", 0, 16)
     _at_least(strokes, "grain", "strokes", 0)
-    good = len(strokes.scale) == 2 and 0 < strokes.scale[0] < strokes.scale[1]
-    _require(good, "strokes.scale", "must be two whole numbers [up, down] with 0 < up < down", strokes.scale)
+    good = len(strokes.scale) == 2 and 0 < strokes.scale[0] < strokes.scale[1] <= 64
+    _require(good, "strokes.scale", "must be two whole numbers [up, down] with 0 < up < down <= 64", strokes.scale)
     _require(0 <= strokes.detail <= 1, "strokes.detail", "must be in [0, 1]", strokes.detail)
 
 
@@ -92,16 +96,23 @@ def _optimizer(optimizer: OptimizerRecipe) -> None:
     _require(0 <= optimizer.decay <= 1, "optimizer.decay", "must be in [0, 1]", optimizer.decay)
     _require(0 <= optimizer.ema < 1, "optimizer.ema", "must be in [0, 1)", optimizer.ema)
     rates = "learning_rate", "final_learning_rate", "discriminator_learning_rate"
-    for name in (*rates, "warmup", "weight_decay", "clip_norm"):
+    for name in (*rates, "weight_decay", "clip_norm"):
         _at_least(optimizer, name, "optimizer", 0)
+    _between(optimizer, "warmup", "optimizer", 0, _MOST_STEPS)
 
 
 def _run(run: RunRecipe) -> None:
-    for name in ("threads", "workers"):
-        _at_least(run, name, "run", 0)
-    for name in ("checkpoint_every", "sample_every", "metrics_every", "samples"):
-        _at_least(run, name, "run", 1)
-    _at_least(run, "sample_side", "run", 16)
+    _between(run, "threads", "run", 0, MOST_THREADS)
+    _between(run, "workers", "run", 0, 256)
+    for name in ("checkpoint_every", "sample_every", "metrics_every"):
+        _between(run, name, "run", 1, _MOST_STEPS)
+    _between(run, "samples", "run", 1, 64)
+    _between(run, "sample_side", "run", 16, 4096)
+
+
+def _between(table: object, name: str, where: str, least: int, most: int) -> None:
+    value = getattr(table, name)
+    _require(least <= value <= most, f"{where}.{name}", f"must be from {least} to {most:,}", value)
 
 
 def _at_least(table: object, name: str, where: str, least: int) -> None:
@@ -111,4 +122,4 @@ def _at_least(table: object, name: str, where: str, least: int) -> None:
 
 def _require(good: bool, where: str, rule: str, value: object) -> None:
     if not good:
-        raise InputError(f"recipe: '{where}' {rule}, got {value!r}")
+        raise InputError(f"recipe: '{where}' {rule}, got {checks.shown(value)}")

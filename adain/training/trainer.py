@@ -12,7 +12,7 @@ import json
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.optim import swa_utils
 
 from adain import trained
-from adain.errors import AdainError, InputError
+from adain.errors import AdainError, ImageError, InputError, OutputError, WeightsError
 from adain.nn.slim import SlimNetwork
 from adain.nn.strokes import DraftAndRevise
 from adain.training import checkpoint, data, recycling, report, schedule
@@ -126,7 +126,18 @@ class Trainer:
         if path is None:
             return False
         state = checkpoint.load(path)
-        self._check_same(state)
+        try:
+            self._check_same(state)
+            self._take(state)
+        except AdainError:
+            raise
+        except Exception as error:  # the file is a checkpoint, and nobody knows of what
+            raise WeightsError(
+                f"{path} is not a checkpoint of this run ({error!r}); delete it to continue from the one before"
+            ) from error
+        return True
+
+    def _take(self, state: Mapping[str, Any]) -> None:
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
         for group in state["optimizer"]["param_groups"]:
@@ -134,8 +145,7 @@ class Trainer:
         self._optimizer.load_state_dict(state["optimizer"])
         self._scaler.load_state_dict(state["scaler"])
         self._loss.load_state_dict(state.get("task", {}))
-        self.step = state["step"]
-        return True
+        self.step = int(state["step"])
 
     def _check_same(self, state: Mapping[str, Any]) -> None:
         before = parse_saved(state["recipe"])
@@ -159,6 +169,10 @@ class Trainer:
         Args:
             on_metrics: called with the number of steps done and the mean losses since the last call.
             on_problem: called with a line of text for each picture that was replaced.
+
+        Raises:
+            OutputError: a file cannot be written, for instance because the disk is full. The last checkpoint is whole.
+            AdainError: the training diverged.
         """
         log = report.Metrics(self._made("metrics.jsonl"), resume_at=self.step)
         run, sums, since = self.recipe.run, _Means(), time.perf_counter()
@@ -175,7 +189,7 @@ class Trainer:
                 log.write({"step": self.step, **values, "learning_rate": self._optimizer.param_groups[0]["lr"]})
                 on_metrics(self.step, values)
             if self.step % run.sample_every == 0 or self.step == self.total:
-                self._write_samples()
+                self._write_samples(on_problem)
             if self.step % run.checkpoint_every == 0 and self.step < self.total:
                 self._write_checkpoint()
         self._write_checkpoint()
@@ -250,7 +264,10 @@ class Trainer:
 
     def _made(self, name: str) -> Path:
         path = self.run_dir / name
-        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"cannot make the folder {path.parent}: {error.strerror or error}") from error
         return path
 
     def _write_checkpoint(self) -> None:
@@ -280,19 +297,31 @@ class Trainer:
         }
         checkpoint.save_weights(path, self.average.state_dict(), metadata)
 
-    def _write_samples(self) -> None:
+    def _write_samples(self, on_problem: Callable[[str], None]) -> None:
         run, sets = self.recipe.run, self.datasets
         contents, styles = (
-            [report.square(ref.decode(run.sample_side), run.sample_side) for ref in refs]
+            self._squares(refs, on_problem)
             for refs in (
                 sets.sample_content or sets.content.refs[: run.samples],
                 sets.sample_style or sets.style.refs[: run.samples],
             )
         )
+        if not contents or not styles:
+            return
         network = DraftAndRevise(MixedNetwork(self.average, self.device, "fp32"), strokes_of(self.recipe))
         grid = report.draw_grid(network, contents, styles, self.device)
         path = self._made(f"samples/step-{self.step:08d}.png")
-        checkpoint.write_atomically(path, lambda beside: grid.save(beside, format="PNG"))
+        checkpoint.write_atomically(path, lambda file: grid.save(file, format="PNG"))
+
+    def _squares(self, refs: Sequence[data.PictureRef], on_problem: Callable[[str], None]) -> list[Tensor]:
+        """The pictures that can be decoded; a damaged one does not end the run."""
+        side, found = self.recipe.run.sample_side, []
+        for ref in refs:
+            try:
+                found.append(report.square(ref.decode(side), side))
+            except (OSError, ImageError, MemoryError) as error:
+                on_problem(f"{ref.name}: {error}")
+        return found
 
 
 class _Means:

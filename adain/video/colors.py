@@ -11,6 +11,7 @@ result gets these labels.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import av
 import numpy as np
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from adain.errors import ImageError
 
-__all__ = ["LIMITED", "Colors", "ToRGB", "ToYUV", "assumed"]
+__all__ = ["BT709", "HDR", "LIMITED", "Colors", "ToRGB", "ToYUV", "assumed"]
 
 LIMITED, FULL = 1, 2  # FFmpeg's AVColorRange
 BT709, BT601 = 1, 6  # FFmpeg's AVColorSpace, as ITU-T H.273 numbers them
@@ -60,10 +61,7 @@ class Colors:
             ImageError: the colour coding is not supported.
         """
         if frame.color_trc in HDR:
-            raise ImageError(
-                f"{name} is HDR ({HDR[frame.color_trc]}), which is not supported; "
-                "convert it to SDR first, for instance with FFmpeg's filter tonemap"
-            )
+            raise ImageError(f"{name} is HDR ({HDR[frame.color_trc]}); choose how it becomes SDR with tone_map")
         guess = assumed(frame.width, frame.height)
         kept = {"primaries": frame.color_primaries, "transfer": frame.color_trc}
         if frame.format.is_rgb:
@@ -82,18 +80,25 @@ def assumed(width: int, height: int) -> Colors:
 
 
 class ToRGB:
-    """Converts the frames of one clip to RGB."""
+    """Converts the frames of one clip to RGB.
 
-    def __init__(self, colors: Colors) -> None:
+    Args:
+        colors: the colour coding of the frames.
+        alpha: whether to keep an alpha channel.
+        deep: whether to give 16 bits per value, without an alpha channel.
+    """
+
+    def __init__(self, colors: Colors, *, alpha: bool = False, deep: bool = False) -> None:
         self._colors = colors
+        self._format = "rgb48le" if deep else "rgba" if alpha else "rgb24"
         self._reformatter = VideoReformatter()
 
-    def __call__(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
-        """Convert a decoded frame of any pixel format to uint8 (H, W, 3)."""
+    def __call__(self, frame: av.VideoFrame) -> NDArray[np.uint8] | NDArray[np.uint16]:
+        """Convert a decoded frame of any pixel format to uint8 or uint16 (H, W, 3), or uint8 (H, W, 4) with alpha."""
         if not frame.format.is_rgb:
             frame.colorspace, frame.color_range = self._colors.matrix, self._colors.range
-        converted = self._reformatter.reformat(frame, format="rgb24", dst_color_range=FULL, interpolation=_QUALITY)
-        return converted.to_ndarray().astype(np.uint8, copy=False)
+        converted = self._reformatter.reformat(frame, format=self._format, dst_color_range=FULL, interpolation=_QUALITY)
+        return converted.to_ndarray()  # type: ignore[return-value]  # of one of these dtypes
 
 
 class ToYUV:
@@ -101,7 +106,7 @@ class ToYUV:
 
     Args:
         colors: the colour coding that the file will be labelled with.
-        pixel_format: FFmpeg's name, `yuv420p` or `yuv444p`.
+        pixel_format: FFmpeg's name, such as `yuv420p`.
     """
 
     def __init__(self, colors: Colors, pixel_format: str) -> None:
@@ -109,9 +114,13 @@ class ToYUV:
         self._format = pixel_format
         self._reformatter = VideoReformatter()
 
-    def __call__(self, rgb: NDArray[np.uint8]) -> av.VideoFrame:
-        """Convert uint8 (H, W, 3) to a frame without a time stamp."""
-        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")
+    def __call__(
+        self, rgb: NDArray[np.uint8] | NDArray[np.uint16], alpha: NDArray[np.uint8] | None = None
+    ) -> av.VideoFrame:
+        """Convert uint8 or uint16 (H, W, 3), or uint8 and alpha (H, W), to a frame without a time stamp."""
+        values: NDArray[Any] = np.ascontiguousarray(rgb if alpha is None else np.dstack([rgb, alpha]))
+        pixel_format = "rgba" if alpha is not None else "rgb24" if rgb.dtype == np.uint8 else "rgb48le"
+        frame = av.VideoFrame.from_ndarray(values, format=pixel_format)
         frame.colorspace, frame.color_range = self._colors.matrix, FULL
         return self._reformatter.reformat(
             frame, format=self._format, dst_color_range=self._colors.range, interpolation=_QUALITY

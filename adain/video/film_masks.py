@@ -15,8 +15,8 @@ from adain import masking
 from adain.errors import ImageError, InputError
 from adain.images import Picture, PictureInput
 from adain.masking import Masks
+from adain.video.animation import moves
 from adain.video.clip import Frame
-from adain.video.gif import is_gif
 from adain.video.opening import VIDEO_SUFFIXES, open_source
 
 __all__ = ["FilmMasks"]
@@ -115,7 +115,7 @@ class _Moving:
         self._last = frame or self._last
         if self._last is None:
             raise ImageError(f"{self._name} has no frames; give one that has")
-        return masking.scaled(Picture(self._last.rgb, self._last.alpha), size, self._name)[None]
+        return masking.scaled(Picture(self._last.rgb8, self._last.alpha), size, self._name)[None]
 
 
 def _moving(mask: object) -> Path | None:
@@ -123,4 +123,4 @@ def _moving(mask: object) -> Path | None:
     if not isinstance(mask, (str, os.PathLike)):
         return None
     path = Path(mask)
-    return path if path.is_dir() or path.suffix.lower() in VIDEO_SUFFIXES or is_gif(path) else None
+    return path if path.is_dir() or path.suffix.lower() in VIDEO_SUFFIXES or moves(path) else None

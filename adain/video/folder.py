@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator
 from fractions import Fraction
@@ -11,9 +12,13 @@ from adain import images
 from adain.errors import ImageError, InputError, OutputError
 from adain.images import Picture
 from adain.images.formats import READABLE
-from adain.video.clip import Clip, Frame, Sound
+from adain.video.clip import Clip, Frame, TrackPacket
+from adain.video.damage import Damage
 
 __all__ = ["FolderSink", "FolderSource", "check_empty"]
+
+
+logger = logging.getLogger(__name__)
 
 
 class FolderSource:
@@ -36,10 +41,13 @@ class FolderSource:
         for file, other in zip(self._files, self._files[1:], strict=False):
             if file.stem == other.stem:
                 raise ImageError(f"{file} and {other} differ only in the suffix; move one of them elsewhere")
-        width, height = images.read(self._files[0]).size
-        self.clip = Clip(width, height, time_base=1 / rate, rate=rate, frames=len(self._files))
+        first = images.read(self._files[0])
+        self.damage = Damage(str(path), declared=len(self._files))
+        self.clip = Clip(
+            *first.size, time_base=1 / rate, rate=rate, frames=len(self._files), alpha=first.alpha is not None
+        )
 
-    def __iter__(self) -> Iterator[Frame | Sound]:
+    def __iter__(self) -> Iterator[Frame | TrackPacket]:
         """See `adain.video.clip.Source`."""
         expected = self.clip.width, self.clip.height
         for number, file in enumerate(self._files):
@@ -51,6 +59,7 @@ class FolderSource:
                     )
                 )
             step = self.clip.time_base
+            self.damage.decoded += 1
             yield Frame(picture.rgb, number * step, step, picture.alpha, file.stem)
 
     def close(self) -> None:
@@ -62,26 +71,34 @@ class FolderSink:
 
     A file that has its name is complete. It stays, also after a later error.
 
+    Args:
+        target: the folder.
+        clip: the clip's metadata.
+        done: number of frames that earlier runs have written.
+
     Raises:
         InputError: the folder is not empty.
         OutputError: the folder cannot be made.
     """
 
-    def __init__(self, target: Path) -> None:
+    def __init__(self, target: Path, clip: Clip | None = None, *, done: int = 0) -> None:
         self._target = target
-        self._count = 0
-        check_empty(target)
+        if clip is not None and (lost := clip.extras.names()):
+            logger.warning("left out of the folder of frames: %s", ", ".join(lost))
+        self._count = done
+        if not done:
+            check_empty(target)
         self._own = not target.exists()
         try:
             target.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(f"{target} cannot be made a folder ({error.strerror}); choose another place") from error
 
-    def write(self, item: Frame | Sound) -> None:
+    def write(self, item: Frame | TrackPacket) -> None:
         """See `adain.video.clip.Sink`; frames have no sound."""
-        if isinstance(item, Sound):
+        if isinstance(item, TrackPacket):
             return
-        picture = Picture(item.rgb, item.alpha).to_pil()
+        picture = Picture(item.rgb8, item.alpha).to_pil()
         images.write(picture, self._target / f"{item.name or f'{self._count + 1:06d}'}.png")
         self._count += 1
 

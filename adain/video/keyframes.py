@@ -14,6 +14,7 @@ the first and after the last. Two keyframes at the same time make a jump.
 from __future__ import annotations
 
 import itertools
+import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -54,7 +55,7 @@ def parse(text: str, styles: int) -> list[Keyframe]:
     """
     found = [_keyframe(word, styles) for word in text.split()]
     if not found:
-        raise InputError(f"there are no keyframes in {text!r}; {_EXAMPLE}")
+        raise InputError(f"there are no keyframes in {checks.shown(text)}; {_EXAMPLE}")
     return found
 
 
@@ -77,7 +78,9 @@ class Timeline:
     def __init__(self, keyframes: Sequence[Keyframe], alpha: float, weights: Sequence[float]) -> None:
         for keyframe in keyframes:
             if not isinstance(keyframe, Keyframe):
-                raise InputError(f"keyframes must be text or a list of adain.video.Keyframe, got {keyframe!r}")
+                raise InputError(
+                    f"keyframes must be text or a list of adain.video.Keyframe, got {checks.shown(keyframe)}"
+                )
         _check_times([keyframe.time for keyframe in keyframes], "keyframes")
         alphas = [(k.time, (_alpha(k),)) for k in keyframes if k.alpha is not None]
         mixes = [(k.time, tuple(shares(len(weights), k.weights))) for k in keyframes if k.weights is not None]
@@ -132,12 +135,12 @@ def _alpha(keyframe: Keyframe) -> float:
 def _keyframe(word: str, styles: int) -> Keyframe:
     time, colon, settings = word.partition(":")
     if not colon or not settings:
-        raise InputError(f"a keyframe is SECONDS:NAME=VALUE, got {word!r}; {_EXAMPLE}")
+        raise InputError(f"a keyframe is SECONDS:NAME=VALUE, got {checks.shown(word)}; {_EXAMPLE}")
     values: dict[str, str] = {}
     for setting in settings.split(","):
         name, _, value = setting.partition("=")
         if name not in ("alpha", "style") or name in values:
-            raise InputError(f"a keyframe sets alpha, style or both, each once, got {word!r}; {_EXAMPLE}")
+            raise InputError(f"a keyframe sets alpha, style or both, each once, got {checks.shown(word)}; {_EXAMPLE}")
         values[name] = value
     return Keyframe(
         _number(time, word),
@@ -150,8 +153,9 @@ def _weights(text: str, word: str, styles: int) -> tuple[float, ...]:
     weights = [0.0] * styles
     for term in text.split("+"):
         number, star, weight = term.partition("*")
-        if not number.isdecimal() or not 1 <= int(number) <= styles:
-            raise InputError(f"styles are numbered 1 to {styles}, got {number!r} in {word!r}; {_EXAMPLE}")
+        if not re.fullmatch("[0-9]{1,9}", number) or not 1 <= int(number) <= styles:
+            came = f"{checks.shown(number)} in {checks.shown(word)}"
+            raise InputError(f"styles are numbered 1 to {styles}, got {came}; {_EXAMPLE}")
         weights[int(number) - 1] += _number(weight, word) if star else 1.0
     return tuple(weights)
 
@@ -160,4 +164,4 @@ def _number(text: str, word: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise InputError(f"{text!r} in {word!r} is no number; {_EXAMPLE}") from None
+        raise InputError(f"{checks.shown(text)} in {checks.shown(word)} is no number; {_EXAMPLE}") from None

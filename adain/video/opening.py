@@ -11,27 +11,36 @@ from pathlib import Path
 from adain import images
 from adain.errors import DeviceError, ImageError, InputError
 from adain.files import check_folder, refuse_inputs, unreadable
+from adain.video.animation import ANIMATED, AnimationSink, AnimationSource, is_animation
 from adain.video.clip import Clip, Sink, Source
+from adain.video.codecs import CONTAINERS, Encoding, ToneMapping
 from adain.video.folder import FolderSink, FolderSource, check_empty
-from adain.video.gif import GifSink, GifSource, is_gif
 
 __all__ = ["VIDEO_SUFFIXES", "check_output", "open_sink", "open_source", "require_av"]
 
-VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm")
+VIDEO_SUFFIXES = tuple(CONTAINERS)
 RATE = Fraction(25)  # frames per second, the default for a folder of frames; film is 24, PAL 25
 FASTEST = 1000  # frames per second; more is a mistake
 
 
 def open_source(
-    path: Path, rate: Fraction | float | None = None, *, sound: bool = True, keep_hidden: bool = False
+    path: Path,
+    rate: Fraction | float | None = None,
+    *,
+    sound: bool = True,
+    keep_hidden: bool = False,
+    tone_map: ToneMapping | None = None,
+    deep: bool = False,
 ) -> Source:
-    """Open a video file, a GIF or a folder of frames.
+    """Open a video file, an animation or a folder of frames.
 
     Args:
         path: the file or folder.
         rate: frames per second of a folder, above 0 and at most 1000. None: 25.
         sound: whether to read sound tracks.
         keep_hidden: whether to keep colours under an alpha of 0, see `adain.images.read`.
+        tone_map: how an HDR film becomes SDR. None: it is an error.
+        deep: whether frames of more than 8 bits per value are given in 16 bits.
 
     Raises:
         ImageError: the path does not exist, or cannot be read.
@@ -44,41 +53,51 @@ def open_source(
         raise InputError(f"a frame rate is only for folders of frames; {path} has its own, leave the rate out")
     if (fault := unreadable(path, "film")) is not None:
         raise ImageError(f"{path} {fault}")
-    if is_gif(path):
-        return GifSource(path)
+    if is_animation(path):
+        return AnimationSource(path, keep_hidden=keep_hidden)
     require_av()
     from adain.video.decoding import VideoSource
 
-    return VideoSource.open(path, sound=sound)
+    return VideoSource.open(path, sound=sound, keep_hidden=keep_hidden, tone_map=tone_map, deep=deep)
 
 
-def open_sink(path: Path, clip: Clip) -> Sink:
-    """Open a video file, a GIF or a folder of frames for writing.
+def open_sink(path: Path, clip: Clip, encoding: Encoding | None = None) -> Sink:
+    """Open a video file, an animation or a folder of frames for writing.
 
     Raises:
-        InputError: the folder is not empty, or the format cannot hold the clip's sound.
+        InputError: the folder is not empty, or the format or the codec does not allow the encoding.
         OutputError: the path cannot be written.
     """
     suffix = path.suffix.lower()
-    if suffix == ".gif":
-        return GifSink(path, clip)
+    if suffix in ANIMATED:
+        return AnimationSink(path, clip)
     if suffix not in VIDEO_SUFFIXES:
-        return FolderSink(path)
+        return FolderSink(path, clip)
     from adain.video.encoding import VideoSink
 
-    return VideoSink(path, clip, suffix)
+    return VideoSink(path, clip, suffix, encoding=encoding)
 
 
-def check_output(path: Path, source: Path | None, further: Iterable[object] = ()) -> None:
+def check_output(
+    path: Path,
+    source: Path | None,
+    encoding: Encoding | None = None,
+    *,
+    resume: bool = False,
+    further: Iterable[object] = (),
+) -> None:
     """Check that a clip can be written to a path, before the clip is made.
 
     Args:
-        path: a file ending in one of `VIDEO_SUFFIXES` or `.gif`, or a folder, whose name has no suffix.
+        path: a file ending in one of `VIDEO_SUFFIXES` or `ANIMATED`, or a folder, whose name has no suffix.
         source: the file or folder that is read; None for a camera.
+        encoding: codec and quality.
+        resume: whether a folder may hold frames of an earlier run.
         further: styles and masks; those that are not paths are ignored.
 
     Raises:
-        InputError: the suffix is unknown, the folder is not empty, or the output is an input.
+        InputError: the suffix is unknown, the folder is not empty, the output is an input, or the format does not allow
+            the encoding.
         OutputError: the folder cannot be made or written to.
         DeviceError: a video file needs PyAV.
     """
@@ -86,16 +105,18 @@ def check_output(path: Path, source: Path | None, further: Iterable[object] = ()
         raise InputError(f"{path} is read and cannot be written at the same time; name another output")
     refuse_inputs(path, (source, *further))
     suffix = path.suffix.lower()
-    is_file = suffix == ".gif" or suffix in VIDEO_SUFFIXES
+    is_file = suffix in ANIMATED or suffix in VIDEO_SUFFIXES
     if suffix and not is_file and not path.is_dir():
         raise InputError(
-            f"{path}: the suffix must be one of {', '.join(VIDEO_SUFFIXES)} or .gif, got {suffix!r}; "
+            f"{path}: the suffix must be one of {', '.join((*VIDEO_SUFFIXES, *ANIMATED))}, got {suffix!r}; "
             "a name without a suffix is a folder for the frames"
         )
+    (encoding or Encoding()).check(suffix)
     if is_file:
         images.check_place(path)
     else:
         check_folder(path, path)
+    if not is_file and not resume:
         check_empty(path)
     if suffix in VIDEO_SUFFIXES:
         require_av()

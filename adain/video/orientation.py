@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,14 +36,14 @@ class Orientation:
         """Whether upright frames have width and height swapped."""
         return self._quarters and self.matrix[0] == 0
 
-    def upright(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Turn a picture (H, W, C) of the file upright."""
+    def upright(self, picture: NDArray[Any]) -> NDArray[Any]:
+        """Turn a picture (H, W, C) of the file upright, of any dtype."""
         if not self._quarters:
             return picture
         turned = picture.swapaxes(0, 1) if self.swaps_sides else picture
         return np.ascontiguousarray(turned[self._flips])
 
-    def lying(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def lying(self, picture: NDArray[Any]) -> NDArray[Any]:
         """Turn an upright picture back; the inverse of `upright`."""
         if not self._quarters:
             return picture

@@ -11,7 +11,7 @@ from collections.abc import Generator, Iterable, Iterator
 from types import TracebackType
 from typing import Generic, TypeVar
 
-from adain.video.clip import Frame, Sink, Sound
+from adain.video.clip import Frame, Sink, TrackPacket
 
 __all__ = ["Background", "prefetch"]
 
@@ -113,7 +113,7 @@ class Background:
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
-        self._queue: _Queue[Frame | Sound] = _Queue()
+        self._queue: _Queue[Frame | TrackPacket] = _Queue()
         self._errors: list[BaseException] = []
         self._keep = True
         self._frames = 0
@@ -124,7 +124,7 @@ class Background:
         """Number of frames passed to `write`."""
         return self._frames
 
-    def write(self, item: Frame | Sound) -> None:
+    def write(self, item: Frame | TrackPacket) -> None:
         """Queue an item for `Sink.write`. May raise the error of an earlier item."""
         try:
             self._queue.put(item)

@@ -11,6 +11,9 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
+import numpy as np
+from numpy.typing import NDArray
+
 from adain import checks
 from adain.cancellation import CancelInput, checker
 from adain.code import StyleCode, mix, shares
@@ -22,16 +25,22 @@ from adain.masking import Masks
 from adain.request import PreserveColor, StyleRequest, given
 from adain.stylizer import StyleInput, Stylizer, several
 from adain.video.clip import Frame, Sink, Source
+from adain.video.codecs import CONTAINERS, Encoding, ToneMapping, check_tone_map
 from adain.video.cuts import CutDetector
+from adain.video.damage import Damage
 from adain.video.film_masks import FilmMasks
 from adain.video.keyframes import Keyframe, Timeline, parse
 from adain.video.opening import check_output, open_sink, open_source
 from adain.video.overlap import Background, prefetch
+from adain.video.resuming import Done, Resumption, check_resumable
+from adain.video.unfinished import digest
 
 __all__ = ["FrameStylizer", "Progress", "Summary", "run", "stylize"]
 
 Progress = Callable[[int, int | None], None]
 """Called after each frame with the number of frames so far, and of all frames or None if unknown."""
+
+_MEMORY = 5  # time constants after which the smoothing has forgotten a frame: its weight is 0.007
 
 logger = logging.getLogger(__name__)
 
@@ -44,11 +53,13 @@ class Summary:
         frames: number of frames.
         cuts: times in seconds of the detected cuts.
         seconds: elapsed time.
+        damage: counts of what could not be read of the source; it is true if something is missing or broken.
     """
 
     frames: int
     cuts: tuple[float, ...]
     seconds: float
+    damage: Damage
 
 
 def stylize(
@@ -70,6 +81,11 @@ def stylize(
     request: StyleRequest | None = None,
     rate: Fraction | float | None = None,
     sound: bool = True,
+    codec: str | None = None,
+    crf: float | None = None,
+    preset: str | None = None,
+    tone_map: ToneMapping | None = None,
+    resume: bool = False,
     progress: Progress | None = None,
     cancel: CancelInput | None = None,
 ) -> Summary:
@@ -99,7 +115,14 @@ def stylize(
         request: replaces `alpha`, `weights`, `masks`, `strokes`, `seed`, `preserve_color`, `style_size` and `tile`;
             without size.
         rate: frames per second of a folder of frames. None: 25.
-        sound: whether to copy the sound.
+        sound: whether to keep the sound.
+        codec: see `adain.video.Encoding`, as for `crf` and `preset`; for video files.
+        crf: likewise.
+        preset: likewise.
+        tone_map: how an HDR film (PQ or HLG) becomes SDR: "soft" compresses highlights, "clip" cuts them off. None: an
+            HDR film is an error.
+        resume: keep unfinished work in a hidden folder beside the output, and go on from it if there is some, made with
+            the same arguments. For video files and folders.
         progress: called after each frame.
         cancel: ends the call with a `CancelledError`, as for a `Stylizer`; no incomplete file is left.
 
@@ -123,13 +146,50 @@ def stylize(
     request = given(request, keywords)
     into, out = checks.path("source", source), checks.path("output", output)
     checks.callback("progress", progress)
-    styles = several(style)
-    check_output(out, into, (*styles, *(request.masks or ())))
-    opened = open_source(into, rate, sound=sound, keep_hidden=request.masks == "subject")
-    with closing(opened):
+    encoding, styles = Encoding(codec, crf, preset), several(style)
+    check_tone_map(tone_map)
+    check_output(out, into, encoding, resume=resume, further=(*styles, *(request.masks or ())))
+    if resume:
+        check_resumable(out)
+
+    deep = out.suffix.lower() in CONTAINERS and encoding.check(out.suffix.lower()).deep
+
+    def opened() -> Source:
+        hidden = request.masks == "subject"
+        return open_source(into, rate, sound=sound, keep_hidden=hidden, tone_map=tone_map, deep=deep)
+
+    with closing(opened()) as clip_source:
+        clip = clip_source.clip
         frames = FrameStylizer(stylizer, styles, request, keyframes=keyframes, smoothing=smoothing, cancel=cancel)
         with closing(frames):
-            return run(opened, open_sink(out, opened.clip), frames, progress)
+            if not resume:
+                return run(clip_source, open_sink(out, clip, encoding), frames, progress)
+            job = {
+                "source": digest(into, rate, sound),
+                "styles": digest(styles),
+                "options": digest(request, keyframes, smoothing, encoding, tone_map),
+                "model": digest(stylizer.model.name, stylizer.maker),
+            }
+            return _resumed(Resumption(out, clip, encoding, job), clip_source, opened, frames, progress)
+
+
+def _resumed(
+    earlier: Resumption,
+    source: Source,
+    reopen: Callable[[], Source],
+    stylizer: FrameStylizer,
+    progress: Progress | None,
+) -> Summary:
+    """Stylize the frames that are left, and write the film with those of earlier runs."""
+    try:
+        summary = run(source, earlier.sink(), stylizer, progress, done=earlier.done)
+    except KeyboardInterrupt:
+        with closing(reopen()) as again:
+            earlier.finish(again, complete=False)
+        raise
+    with closing(reopen()) as again:
+        earlier.finish(again, complete=True)
+    return summary
 
 
 class FrameStylizer:
@@ -172,18 +232,11 @@ class FrameStylizer:
 
     def __call__(self, frame: Frame) -> Frame:
         """Stylize the next frame."""
-        self._cancel()
-        now = float(frame.time)
-        if self._cut(frame.rgb):
-            self.cuts.append(now)
-            self._begin_scene()
-        masks = None if self._masks is None else self._masks(frame)
-        if self._codes is None:  # recoloured to the first frame of each scene
-            self._codes = self._stylizer.codes(self._styles, self._request, Picture(frame.rgb), masks, self._cancel)
+        now, masks, codes = self._enter(frame)
         self._smoothing.advance(now)
         rgb = self._stylizer.stylize_pixels(
             frame.rgb,
-            [self._mix(self._codes, now)] if masks is None else self._codes,
+            [self._mix(codes, now)] if masks is None else codes,
             replace(self._request, alpha=self._timeline.alpha(now), weights=None),
             masks=masks,
             follow=self._smoothing if self._smoothing.active else None,
@@ -191,6 +244,31 @@ class FrameStylizer:
         )
         subject = self._masks is not None and self._masks.subject
         return replace(frame, rgb=rgb, alpha=None if subject else frame.alpha)
+
+    def follow(self, frame: Frame, until: float) -> None:
+        """Pass over the next frame, which an earlier run has written.
+
+        Args:
+            frame: the frame.
+            until: time in seconds of the last such frame. Near it, frames are stylized nevertheless, because the
+                smoothing needs their statistics.
+        """
+        if self._smoothing.active and float(frame.time) > until - _MEMORY * self._smoothing.seconds:
+            self(frame)
+        else:
+            self._enter(frame)
+
+    def _enter(self, frame: Frame) -> tuple[float, NDArray[np.float32] | None, list[StyleCode]]:
+        """Return the next frame's time, masks and style codes."""
+        self._cancel()
+        now = float(frame.time)
+        if self._cut(frame.rgb8):
+            self.cuts.append(now)
+            self._begin_scene()
+        masks = None if self._masks is None else self._masks(frame)
+        if self._codes is None:  # recoloured to the first frame of each scene
+            self._codes = self._stylizer.codes(self._styles, self._request, Picture(frame.rgb8), masks, self._cancel)
+        return now, masks, self._codes
 
     def close(self) -> None:
         """Close films of masks."""
@@ -218,6 +296,7 @@ def run(
     *,
     live: bool = False,
     until: float = math.inf,
+    done: Done | None = None,
 ) -> Summary:
     """Stylize all frames of a source into a sink.
 
@@ -228,6 +307,7 @@ def run(
         progress: called after each frame.
         live: drop frames that come faster than they are stylised.
         until: time in seconds at which to stop.
+        done: frames at the start that are written already.
 
     Raises:
         ImageError: the source is damaged.
@@ -235,6 +315,7 @@ def run(
         OutputError: the sink cannot be written.
     """
     start = time.perf_counter()
+    done, count = done or Done(), 0
     writer = Background(sink)
     try:
         with writer, closing(prefetch(source, newest_only=live)) as items:
@@ -244,14 +325,18 @@ def run(
                     continue
                 if item.time >= until:
                     break
+                count += 1
+                if count <= done.frames:
+                    stylizer.follow(item, float(done.end))
+                    continue
                 writer.write(stylizer(item))
                 if progress is not None:
-                    progress(writer.frames, source.clip.frames)
+                    progress(count, source.clip.frames)
     except KeyboardInterrupt:
-        logger.warning("interrupted; the first %d frames are written", writer.frames)
+        logger.warning("interrupted; the first %d frames are written", done.frames + writer.frames)
         raise
-    if not writer.frames:
+    if not count:
         raise InputError(f"no frame came within {until:g} seconds; record for longer")
     seconds = time.perf_counter() - start
     logger.info("%d frames in %.1f s, %.2f a second", writer.frames, seconds, writer.frames / seconds)
-    return Summary(writer.frames, tuple(stylizer.cuts), seconds)
+    return Summary(count, tuple(stylizer.cuts), seconds, source.damage)

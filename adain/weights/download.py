@@ -10,6 +10,7 @@ import contextlib
 import http.client
 import logging
 import os
+import re
 import socket
 import ssl
 import time
@@ -156,7 +157,7 @@ def _receive(url: str, expected: int | None) -> Generator[tuple[int | None, byte
 
 def _chunks(response: http.client.HTTPResponse, expected: int | None) -> Iterator[tuple[int | None, bytes]]:
     length = response.headers.get("Content-Length", "")
-    announced = int(length) if length.isdecimal() else None
+    announced = int(length) if re.fullmatch("[0-9]{1,18}", length) else None
     total = expected if announced is None else announced
     limit = _LARGEST if expected is None else expected
     if None not in (announced, expected) and announced != expected:

@@ -127,6 +127,12 @@ def test_a_request_has_what_a_texture_needs() -> None:
         synthesize(echo(), RED, (4, 4), request=adain.StyleRequest(alpha=0.5))
 
 
+def test_progress_counts_the_passes() -> None:
+    seen: list[tuple[int, int]] = []
+    synthesize(echo(), RED, (4, 4), progress=lambda *counts: seen.append(counts))
+    assert seen == [(0, 3), (1, 3), (2, 3), (3, 3)]
+
+
 def test_a_texture_can_be_cancelled() -> None:
     token = adain.CancelToken()
     token.cancel()
@@ -173,7 +179,7 @@ def test_the_command_writes_what_the_function_returns(
 ) -> None:
     out = tmp_path / "texture.png"
     result = run(photo_file, painting_file, "-o", out, "--size", "30x20", "--seed", 5, "--weights", 2, 1)
-    assert (result.exit_code, result.output) == (0, "")
+    assert (result.exit_code, result.output) == (0, f"wrote {out}, 30 x 20 pixels\n")
     expected = synthesize(echo(), [photo_file, painting_file], (30, 20), seed=5, weights=[2, 1])
     assert np.array_equal(np.asarray(Image.open(out)), np.asarray(expected))
     assert loaded == [registry.preferred("wct")]

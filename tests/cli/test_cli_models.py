@@ -129,11 +129,12 @@ def test_interruption_has_the_shells_exit_code(tiny: Model, monkeypatch: pytest.
     assert result.stderr.strip() == "Interrupted."
 
 
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_a_signal_that_ends_a_process_is_an_interruption(
     name: str, tiny: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     number = signal.Signals[name]
+    before = signal.getsignal(number)
     cleaned = []
 
     def find(*args: object, **options: object) -> None:
@@ -145,8 +146,8 @@ def test_a_signal_that_ends_a_process_is_an_interruption(
 
     monkeypatch.setattr(weights, "find", find)
     result = run("models", "download", "tiny")
-    assert (result.exit_code, result.stderr.strip(), cleaned) == (130, "Interrupted.", [True])
-    assert signal.getsignal(number) is signal.SIG_DFL
+    assert (result.exit_code, result.stderr.strip(), cleaned) == (128 + number, "Interrupted.", [True])
+    assert signal.getsignal(number) is before
 
 
 def test_a_signal_that_somebody_sees_to_is_left_to_them(tiny: Model, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,7 +58,7 @@ def asked_for(monkeypatch: pytest.MonkeyPatch, *args: str | Path) -> dict[str, o
 def test_it_writes_what_the_python_call_returns(photo_file: Path, painting_file: Path, out: Path) -> None:
     result = run(photo_file, painting_file, "-o", out, "--device", "cpu", "--alpha", "0.4", "--size", "30")
     assert result.exit_code == 0
-    assert result.output == ""
+    assert (result.stdout, result.stderr) == ("", f"wrote {out}, 40 x 30 pixels\n")
     expected = adain.load(device="cpu")(photo_file, painting_file, alpha=0.4, size=30)
     assert np.array_equal(np.asarray(Image.open(out)), np.asarray(expected))
 

@@ -243,7 +243,8 @@ def test_a_content_that_there_is_no_memory_for_does_not_stop_the_rest(
     backend.on_stylize = first_fails
     report = stylize_many(stylizer, contents, styles, out)
     assert files(out) == ALL[1:]
-    assert [str(failure) for failure in report.failures] == [f"{contents / 'a.png'}: there is not enough memory for it"]
+    (failure,) = map(str, report.failures)
+    assert failure.startswith(f"{contents / 'a.png'}: there is not enough memory")
 
 
 def test_a_result_that_cannot_be_written_does_not_stop_the_rest(

@@ -12,6 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from adain.cli.stylize import stylize
+from adain.request import StyleRequest
+
 DATA = Path(__file__).parents[1] / "data"
 
 
@@ -61,3 +64,19 @@ def test_a_jpeg_is_as_good_as_fits(gallery: ModuleType) -> None:
     assert len(small) <= 3_000 < len(large) <= 10_000
     with pytest.raises(SystemExit, match="does not fit into 100 bytes"):
         gallery.jpeg(noise, 100)
+
+
+def test_the_page_of_looks_shows_every_look_and_names_options_that_exist(gallery: ModuleType) -> None:
+    page = DATA.parents[1] / "docs" / "looks.md"
+    if not page.is_file():
+        pytest.skip("docs/ is part of the repository only")
+    text = page.read_text(encoding="utf-8")
+    assert set(re.findall(r"tests/data/(look-\S+\.jpg)", text)) == {f"look-{name}.jpg" for name in gallery.LOOKS}
+    known = {option for parameter in stylize.params for option in parameter.opts}
+    assert set(re.findall(r"`(--[a-z-]+)", text)) <= known
+    for name, options in gallery.LOOKS.items():
+        file = DATA / f"look-{name}.jpg"
+        assert file.stat().st_size <= gallery.LOOK_LIMIT
+        with Image.open(file) as picture:
+            assert picture.width >= len(options) * gallery.LOOK_SIDE
+        assert [StyleRequest(**each) for each in options.values()]

@@ -174,7 +174,7 @@ def test_every_python_block_runs(surroundings: Path, code: str) -> None:
 
 def test_commands_that_are_not_ours_are_the_known_ones() -> None:
     others = [command for command in COMMANDS if command not in OURS]
-    assert others == ["pip install .", 'pip install ".[torch,test]"', "pytest"]
+    assert others == ["pip install .", 'pip install -e ".[torch,test]"', "pytest"]
 
 
 def test_every_extra_is_in_its_table() -> None:

@@ -20,6 +20,7 @@ STAGES = (
     Stage("relu1_1", (FusedMap("relu1_1", 1, 2, "adain"),), 2.0),
 )
 LAYOUT = {"relu2_1.mean": (3,), "relu2_1.coloring": (3, 3), "relu1_1.mean": (2,), "relu1_1.std": (2,)}
+STAGE = '[{"name": "x", "maps": [{"name": %s, "stride": %s, "channels": %s, "fusion": %s}], "numbers_per_pixel": %s}]'
 INFO = GraphInfo(
     model="wct-slim",
     graph="level",
@@ -74,7 +75,35 @@ def test_another_version_of_the_contract_is_an_error() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [("graph", "encode"), ("precision", "fp8"), ("size_multiple", "many"), ("stages", "[1]")]
+    ("key", "value"),
+    [
+        ("graph", "encode"),
+        ("precision", "fp8"),
+        ("portable", "1"),
+        ("size_multiple", "many"),
+        ("size_multiple", "1e999"),
+        ("size_multiple", "0"),
+        ("size_minimum", "-1"),
+        ("size_minimum", "9" * 5000),
+        ("default_alpha", "NaN"),
+        ("default_alpha", "2"),
+        ("default_strokes", "-Infinity"),
+        ("weights_sha256", "[]"),
+        ("weights_sha256", '{"model": 3}'),
+        ("stages", "[1]"),
+        ("stages", "[]"),
+        ("stages", "[" * 20_000),
+        ("stages", STAGE % ('"../x"', 2, 3, '"wct"', 1)),
+        ("stages", STAGE % ('"x"', "1e999", 3, '"wct"', 1)),
+        ("stages", STAGE % ('"x"', 2, "3.0", '"wct"', 1)),
+        ("stages", STAGE % ('"x"', 3, 3, '"wct"', 1)),
+        ("stages", STAGE % ('"x"', 2, 3, '"unet"', 1)),
+        ("stages", STAGE % ('"x"', 2, 3, '"wct"', "1e999")),
+        ("stages", STAGE % ('"x"', 2, 3, '"wct"', 1)),  # not those of the layout
+        ("code_layout", "[]"),
+        ("framing", "{}"),
+        ("framing", '{"multiple": 0, "minimum": 1, "encoder_band": 0, "decoder_band": 0, "margin": 0, "context": 0}'),
+    ],
 )
 def test_metadata_that_export_does_not_write_is_an_error(key: str, value: str) -> None:
     with pytest.raises(WeightsError, match="export it again"):

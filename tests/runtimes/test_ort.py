@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 import subprocess
@@ -218,7 +219,11 @@ def test_a_bad_file_is_an_error(
         ({"io": "uint8"}, "takes uint8 pictures.*--io float"),
         ({"weights_sha256": '{"model": "00"}'}, "made from other weights than small-adain has.*sha256 00"),
         (
-            {"stages": '[{"name": "x", "maps": [], "numbers_per_pixel": 1}]'},
+            {
+                "stages": '[{"name": "x", "maps": [{"name": "x", "stride": 1, "channels": 2, "fusion": "adain"}], '
+                '"numbers_per_pixel": 1}]',
+                "code_layout": '[["x.mean", [2]], ["x.std", [2]]]',
+            },
             "are of different networks",
         ),
     ],
@@ -236,6 +241,57 @@ def test_a_run_that_fails_says_with_what(adain_files: files.GraphFiles) -> None:
     graph = OrtGraph(adain_files.encode_style, "cpu")
     with pytest.raises(DeviceError, match=r"encode_style\.onnx on cpu with inputs of style \(1, 2, 8, 8\)"):
         graph({"style": np.zeros((1, 2, 8, 8), np.float32)})
+
+
+# Metadata that were damaged: a right result, or a sentence
+
+
+def with_byte(path: Path, target: Path, at: int, value: int) -> Path:
+    data = bytearray(path.read_bytes())
+    data[at] = value
+    target.write_bytes(data)
+    return target
+
+
+def metadata_places(path: Path) -> list[int]:
+    """Where the values of the metadata are in a graph's file."""
+    content = path.read_bytes()
+    values = [entry.value.encode() for entry in onnx.load(path).metadata_props]
+    starts = [content.rfind(value) for value in values]
+    return [start + at for start, value in zip(starts, values, strict=True) for at in range(len(value))]
+
+
+@pytest.mark.parametrize("value", [0xFF, ord("9"), ord("["), 0])
+def test_a_damaged_byte_in_the_metadata_is_a_sentence_or_harmless(
+    exports: Exports, adain_files: files.GraphFiles, tmp_path: Path, value: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    row, rng = exports("small-adain", ADAIN).model.row, np.random.default_rng(value)
+    for at in rng.choice(metadata_places(adain_files.encode_style), 12, replace=False):
+        spoilt = with_byte(adain_files.encode_style, tmp_path / "graph.onnx", at, value)
+        with contextlib.suppress(WeightsError):
+            OrtBackend(row, dataclasses.replace(adain_files, encode_style=spoilt), "cpu").encode_style(tensor(8, 8))
+        with contextlib.suppress(adain.AdainError):
+            adain.load(spoilt, device="cpu")
+    assert capfd.readouterr().out == ""
+
+
+def test_metadata_that_are_no_text_are_a_sentence(adain_files: files.GraphFiles, tmp_path: Path) -> None:
+    at = adain_files.apply.read_bytes().rfind(b"small-adain")
+    with pytest.raises(WeightsError, match=r"graph\.onnx is damaged: its metadata are not text"):
+        OrtGraph(with_byte(adain_files.apply, tmp_path / "graph.onnx", at, 0xFF), "cpu")
+
+
+def test_a_damaged_graph_says_nothing_on_stdout(
+    adain_files: files.GraphFiles, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(WeightsError):
+        OrtGraph(truncated(adain_files.apply, tmp_path / "graph.onnx"), "cpu")
+    model = onnx.load(adain_files.apply)
+    model.graph.node[0].op_type = "NoSuchOperator"
+    onnx.save(model, tmp_path / "graph.onnx")
+    with pytest.raises(WeightsError, match="NoSuchOperator"):
+        OrtGraph(tmp_path / "graph.onnx", "cpu")
+    assert capfd.readouterr().out == ""
 
 
 # Devices

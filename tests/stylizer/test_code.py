@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
+import json
+import struct
+from collections.abc import Callable
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -166,3 +171,149 @@ def test_arrays_are_not_shared_with_what_was_mixed() -> None:
     mixed = mix([original])
     cast("dict[str, NDArray[np.float32]]", mixed.arrays)["relu1_1.mean"][:] = -1
     np.testing.assert_array_equal(original.arrays["relu1_1.mean"], arrays()["relu1_1.mean"])
+
+
+# Sent, not saved
+
+
+def test_bytes_are_those_of_the_file(tmp_path: Path) -> None:
+    original = StyleCode("adain-slim", arrays(), digest="ab" * 32)
+    original.save(tmp_path / "c")
+    (tmp_path / "sent").write_bytes(original.to_bytes())
+    assert_same(StyleCode.load(tmp_path / "sent"), original)
+    content = (tmp_path / "c").read_bytes()
+    for data in (content, bytearray(content), memoryview(content)):
+        assert_same(StyleCode.from_bytes(data), original)
+
+
+@pytest.mark.parametrize("form", [dict, json.dumps, lambda value: json.dumps(value).encode()])
+def test_json_comes_back_the_same(form: Callable[[dict[str, Any]], Any]) -> None:
+    original = StyleCode("adain-slim", {**arrays(), "root": arrays()["relu1_1.coloring"].T}, digest="ab" * 32)
+    assert_same(StyleCode.from_json(form(original.to_json())), original)
+
+
+def test_json_is_what_its_documentation_says() -> None:
+    value = StyleCode("m", {"x": np.array([[1, 2], [3, 4]], np.float32)}, digest="ab").to_json()
+    data = base64.b64encode(struct.pack("<4f", 1, 2, 3, 4)).decode()
+    assert value == {
+        "format": "adain.style-code.1",
+        "model": "m",
+        "digest": "ab",
+        "dtype": "float32",
+        "arrays": {"x": {"shape": [2, 2], "data": data}},
+    }
+
+
+def test_half_floats_take_half_the_space() -> None:
+    original = StyleCode("m", arrays(channels=32))
+    full, half = (len(json.dumps(original.to_json(dtype))) for dtype in ("float32", "float16"))
+    assert half < 0.55 * full
+    for name, array in StyleCode.from_json(original.to_json("float16")).arrays.items():
+        assert array.dtype == np.float32
+        np.testing.assert_allclose(array, original.arrays[name], rtol=1e-3)
+    with pytest.raises(InputError, match="x holds numbers that float16 cannot hold; use dtype float32"):
+        StyleCode("m", {"x": np.array([1e5], np.float32)}).to_json("float16")
+    with pytest.raises(InputError, match="dtype must be float32 or float16, got 'int8'"):
+        original.to_json("int8")  # type: ignore[arg-type]
+
+
+def test_a_code_is_one_short_line_in_messages() -> None:
+    assert repr(code()) == "StyleCode(wct-vgg19, 2 arrays, 168 bytes)"
+    assert repr(StyleCode("m", arrays(), digest="0123456789")) == "StyleCode(m (weights 01234567), 2 arrays, 168 bytes)"
+
+
+def assert_same(found: StyleCode, expected: StyleCode) -> None:
+    assert (found.model, found.digest, set(found.arrays)) == (expected.model, expected.digest, set(expected.arrays))
+    for name, array in expected.arrays.items():
+        np.testing.assert_array_equal(found.arrays[name], array)
+        assert found.arrays[name].dtype == np.float32
+
+
+GOOD = StyleCode("m", {"x": np.zeros(3, np.float32)}).to_json()
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (3, "it must be an object, got 3"),
+        ("", "Expecting value"),
+        (b"\xff", "can't decode"),
+        ("[" * 20_000, "nested too deeply"),
+        ("[]", "it must be an object"),
+        ({}, "its metadata lacks format"),
+        ({**GOOD, "format": "adain.style-codes.1"}, "holds many style codes"),
+        ({**GOOD, "model": 3}, "must be text"),
+        ({**GOOD, "digest": []}, "must be text"),
+        ({**GOOD, "dtype": "float64"}, "its dtype must be one of float32, float16, got 'float64'"),
+        ({**GOOD, "dtype": []}, "its dtype must be one of"),
+        ({**GOOD, "arrays": None}, "its arrays must be an object, got None"),
+        ({**GOOD, "arrays": {"x": 3}}, "the shape of x must be a list of whole numbers, got None"),
+        ({**GOOD, "arrays": {"x": {"shape": [-1], "data": ""}}}, r"got \[-1\]"),
+        ({**GOOD, "arrays": {"x": {"shape": [True], "data": ""}}}, r"got \[True\]"),
+        ({**GOOD, "arrays": {"x": {"shape": [3]}}}, "the data of x must be text in base64, got None"),
+        ({**GOOD, "arrays": {"x": {"shape": [3], "data": "!"}}}, "the data of x are not base64"),
+        ({**GOOD, "arrays": {"x": {"shape": [3], "data": "é"}}}, "the data of x"),
+        ({**GOOD, "arrays": {"x": {"shape": [10**30], "data": "AAAA"}}}, "the data of x have 3 bytes"),
+        ({**GOOD, "arrays": {"x": {"shape": [1] * 100, "data": "AAAAAA=="}}}, "dimension"),
+        ({**GOOD, "arrays": {"x": {"shape": [1], "data": "AADAfw=="}}}, "x is not float32 and finite"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_json_of_something_else_is_refused(value: Any, said: str) -> None:
+    with pytest.raises(InputError, match=said) as caught:
+        StyleCode.from_json(value)
+    assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize("data", [b"", b"text", "text", code().to_bytes()[:-1], None], ids=repr)
+def test_bytes_of_something_else_are_refused(data: Any) -> None:
+    with pytest.raises(InputError, match="style code"):
+        StyleCode.from_bytes(data)
+
+
+# Files that nobody should have written
+
+
+def written(header: bytes, body: bytes = b"") -> bytes:
+    return struct.pack("<Q", len(header)) + header + body
+
+
+def described(dtype: str, shape: list[int], bytes_: int, **metadata: str) -> bytes:
+    header = {"__metadata__": metadata, "x": {"dtype": dtype, "shape": shape, "data_offsets": [0, bytes_]}}
+    return written(json.dumps(header).encode(), bytes(bytes_))
+
+
+ONE = {"format": "adain.style-code.1", "model": "m"}
+
+
+@pytest.mark.parametrize("dtype", ["F8_E4M3", "F8_E5M2", "F8_E8M0", "BF16", "F16", "F64", "I8", "BOOL", "U64", "F4"])
+def test_every_other_dtype_is_refused_before_it_is_read(dtype: str, tmp_path: Path) -> None:
+    size = {"BF16": 2, "F16": 2, "F64": 8, "U64": 8}.get(dtype, 1)
+    data = described(dtype, [2] if dtype == "F4" else [1], size, **ONE)
+    (tmp_path / "c").write_bytes(data)
+    for read in (lambda: StyleCode.load(tmp_path / "c"), lambda: StyleCode.from_bytes(data)):
+        with pytest.raises(InputError, match="not a style code"):
+            read()
+
+
+@pytest.mark.parametrize("header", [b"[" * 20_000, b'{"a":' * 20_000 + b"1" + b"}" * 20_000], ids=["list", "object"])
+def test_deep_json_is_refused(header: bytes, tmp_path: Path) -> None:
+    (tmp_path / "c").write_bytes(written(header))
+    with pytest.raises(InputError, match="not a style code"):
+        StyleCode.load(tmp_path / "c")
+    with pytest.raises(InputError, match="not a style code"):
+        StyleCode.from_bytes(written(header))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_damaged_code_is_right_or_refused(seed: int) -> None:
+    """Flipped, dropped and doubled bytes: never anything but an `InputError` or a code of finite float32."""
+    rng, whole_file = np.random.default_rng(seed), code().to_bytes()
+    for _ in range(100):
+        data = bytearray(whole_file)
+        for _ in range(rng.integers(1, 4)):
+            at = int(rng.integers(len(data)))
+            kind = rng.integers(3)
+            data[at : at + 1] = [bytes([int(rng.integers(256))]), b"", data[at : at + 1] * 2][kind]
+        with contextlib.suppress(InputError):
+            assert all(np.isfinite(array).all() for array in StyleCode.from_bytes(data).arrays.values())

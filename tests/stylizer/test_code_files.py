@@ -75,6 +75,10 @@ def test_another_file_is_refused(tmp_path: Path, three: Path) -> None:
     many = {"format": "adain.style-codes.1", "model": "m"}
     save_file({"x": np.zeros((3, 2), np.float32)}, tmp_path / "unnamed", metadata=many)
     save_file({"x": np.zeros((3, 2), np.float32)}, tmp_path / "miscounted", metadata={**many, "names": '["a"]'})
+    save_file({"x": np.zeros(3, np.float16)}, tmp_path / "half", metadata={**many, "names": '["a", "b", "c"]'})
+    save_file({"x": np.zeros((), np.float32)}, tmp_path / "scalar", metadata={**many, "names": '["a"]'})
+    save_file({"x": np.zeros(3, np.float32)}, tmp_path / "deep", metadata={**many, "names": "[" * 20_000})
+    save_file({"x": np.zeros(3, np.float32)}, tmp_path / "numbers", metadata={**many, "names": "[1, 2, 3]"})
     (tmp_path / "cut").write_bytes(three.read_bytes()[:-9])
     said = {
         "nothing": "does not exist",
@@ -82,6 +86,10 @@ def test_another_file_is_refused(tmp_path: Path, three: Path) -> None:
         "weights": "its metadata lacks",
         "unnamed": "does not name",
         "miscounted": "names 1 and holds",
+        "half": "x is not float32 and finite, but F16",
+        "scalar": "names 1 and holds",
+        "deep": "does not name",
+        "numbers": "not a list of text",
         "cut": "not a file of style codes",
     }
     for name, message in said.items():

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -117,15 +118,41 @@ def test_keyframes_weights_and_the_other_options_arrive(
 def test_masks_colors_and_tiles_arrive(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, clip: Path, painting_file: Path, photo_file: Path, out: Path
 ) -> None:
-    seen: dict[str, Any] = {}
-    monkeypatch.setattr("adain.video.stylizing.stylize", lambda *args, **options: seen.update(options))
+    stylize = Mock(return_value=Mock(damage=None))
+    monkeypatch.setattr("adain.video.stylizing.stylize", stylize)
     monkeypatch.setattr(loading, "load", lambda *args, **options: None)
     moving_mask = tmp_path / "in"
     options = ["--mask", moving_mask, "--mask", photo_file, "--tile", "64", "--preserve-color", "coral"]
     result = run("video", clip, painting_file, photo_file, "-o", out, *options)
     assert result.exit_code == 0, result.output
     request = StyleRequest(masks=[moving_mask, photo_file], tile=64, preserve_color="coral")
-    assert vars(seen["request"]) == vars(request)
+    assert vars(stylize.call_args.kwargs["request"]) == vars(request)
+
+
+def test_encoding_tone_map_and_resume_arrive(
+    monkeypatch: pytest.MonkeyPatch, clip: Path, painting_file: Path, out: Path
+) -> None:
+    stylize = Mock(return_value=Mock(damage=None))
+    monkeypatch.setattr("adain.video.stylizing.stylize", stylize)
+    monkeypatch.setattr(loading, "load", lambda *args, **options: None)
+    options = ["--codec", "hevc", "--crf", "30", "--preset", "fast", "--tone-map", "soft", "--resume"]
+    assert run("video", clip, painting_file, "-o", out, *options).exit_code == 0
+    expected = {"codec": "hevc", "crf": 30.0, "preset": "fast", "tone_map": "soft", "resume": True}
+    assert {name: stylize.call_args.kwargs[name] for name in expected} == expected
+
+
+def test_a_run_that_was_interrupted_goes_on(
+    monkeypatch: pytest.MonkeyPatch, clip: Path, painting_file: Path, out: Path
+) -> None:
+    _loaded(monkeypatch, Interrupting())
+    command = ("video", clip, painting_file, "-o", out, "--resume", "--smoothing", "0")
+    assert run(*command).exit_code == 130
+    network = _loaded(monkeypatch, MeanBackend())
+    result = run(*command)
+    assert result.exit_code == 0, result.output
+    assert len(network.seen) == 5
+    assert times(out) == times(clip)
+    assert [path.name for path in out.parent.iterdir()] == [out.name]
 
 
 def test_ctrl_c_leaves_a_film_that_plays_with_what_is_done(
@@ -173,7 +200,7 @@ def test_a_film_that_was_there_stays_when_the_new_one_fails(clip: Path, painting
     ("options", "code", "said"),
     [
         ("--alpha 1.5", 2, "1.5 is not in the range"),
-        ("--alpha nan", 1, "alpha must be in [0, 1], got nan"),
+        ("--alpha nan", 2, "nan"),
         ("--smoothing -1", 2, "-1.0 is not in the range"),
         ("--keyframes 0:alpha=2", 1, "at 0 s, alpha must be in [0, 1], got 2.0"),
         ("--keyframes 5:alpha=1_2:alpha=0", 1, "must be in the order of time"),
@@ -182,6 +209,11 @@ def test_a_film_that_was_there_stays_when_the_new_one_fails(clip: Path, painting
         ("--weights 1 2", 1, "one weight per style"),
         ("--rate 30", 1, "has its own"),
         ("--preserve-color lab", 2, "'lab' is not"),
+        ("--crf -1", 2, "-1"),
+        ("--codec xvid", 2, "'xvid' is not"),
+        ("--codec prores", 1, ".mp4 holds h264, hevc, av1, vp9, not prores"),
+        ("--crf 70", 1, "--crf of h264 must be in [0, 51], got 70"),
+        ("--preset quick", 1, "--preset of h264 must be one of"),
         ("--subject", 1, "the film has no alpha channel"),
     ],
 )

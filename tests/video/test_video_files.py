@@ -17,9 +17,9 @@ from PIL import Image
 from adain import ImageError, InputError, OutputError
 from adain.stylizer import Stylizer
 from adain.video import stylize
+from adain.video.animation import AnimationSource
 from adain.video.clip import Clip, Frame
 from adain.video.folder import FolderSink
-from adain.video.gif import GifSource
 from adain.video.orientation import Orientation
 
 pytest.importorskip("av", reason="video files need the extra video")
@@ -158,15 +158,6 @@ def test_sound_can_be_left_out(tmp_path: Path, copy: Callable[..., Path]) -> Non
         assert not file.streams.audio
 
 
-def test_sound_that_the_format_cannot_hold_is_an_error_before_any_work(
-    tmp_path: Path, copy: Callable[..., Path]
-) -> None:
-    clip = write_clip(tmp_path / "in.mp4", moving(), sound="aac")
-    with pytest.raises(InputError, match=r"\.webm cannot hold sound of the kind aac.*\.mkv"):
-        copy(clip, "out.webm")
-    assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
-
-
 @pytest.mark.parametrize("turn", EIGHT)
 def test_the_display_matrix_stays_and_the_network_sees_frames_upright(
     tmp_path: Path, copy: Callable[..., Path], turn: tuple[int, int, int, int]
@@ -223,7 +214,7 @@ def test_a_transparent_gif_stays_transparent_and_is_white_in_a_video(tmp_path: P
     picture.putalpha(Image.fromarray((np.arange(48) < 24).astype(np.uint8)[None].repeat(36, 0) * 255))
     other = picture.transpose(Image.Transpose.FLIP_TOP_BOTTOM)
     picture.save(tmp_path / "in.gif", save_all=True, append_images=[other], duration=50, disposal=2, loop=0)
-    source = GifSource(copy(tmp_path / "in.gif", "out.gif"))
+    source = AnimationSource(copy(tmp_path / "in.gif", "out.gif"))
     for frame in source:
         assert isinstance(frame, Frame)
         assert frame.alpha is not None
@@ -235,7 +226,7 @@ def test_a_transparent_gif_stays_transparent_and_is_white_in_a_video(tmp_path: P
 
 def test_a_video_becomes_a_gif_of_the_same_length(tmp_path: Path, copy: Callable[..., Path]) -> None:
     clip = write_clip(tmp_path / "in.mp4", moving())
-    source = GifSource(copy(clip, "out.gif"))
+    source = AnimationSource(copy(clip, "out.gif"))
     frames = list(source)
     source.close()
     assert [frame.time for frame in frames] == [Fraction(round(time * 100), 100) for time in times(clip)]
@@ -331,7 +322,7 @@ def test_a_file_that_is_cut_off_is_an_error_and_leaves_nothing(
     assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
 
 
-@pytest.mark.parametrize(("content", "said"), [(b"", "is an empty file"), (b"no video", "cannot be read")])
+@pytest.mark.parametrize(("content", "said"), [(b"", "is an empty file of 0 bytes"), (b"no video", "cannot be read")])
 def test_a_file_that_is_no_video_is_an_error(
     tmp_path: Path, copy: Callable[..., Path], content: bytes, said: str
 ) -> None:
@@ -359,7 +350,7 @@ def test_hdr_is_an_error_that_says_what_to_do(tmp_path: Path, copy: Callable[...
             frame.pts, frame.time_base = tick, Fraction(1, 24)
             file.mux(stream.encode(frame))
         file.mux(stream.encode(None))
-    with pytest.raises(ImageError, match=r"HDR \(PQ\).*tonemap"):
+    with pytest.raises(ImageError, match=r"HDR \(PQ\).*tone_map"):
         copy(tmp_path / "in.mp4")
 
 

@@ -22,7 +22,7 @@ from adain.engine.smoothing import Smoothing
 from adain.request import StyleRequest
 from adain.stylizer import Stylizer
 from adain.video import Keyframe, flicker
-from adain.video.clip import Clip, Frame, Sound
+from adain.video.clip import Clip, Frame, TrackPacket
 from adain.video.cuts import CutDetector
 from adain.video.keyframes import Timeline, parse
 from adain.video.overlap import LENGTH, Background, prefetch
@@ -262,7 +262,7 @@ class Recorder:
         self.times: list[Fraction] = []
         self.end = ""
 
-    def write(self, item: Frame | Sound) -> None:
+    def write(self, item: Frame | TrackPacket) -> None:
         if len(self.times) == self.fails_at:
             raise OSError("the disk is full")
         assert isinstance(item, Frame)
@@ -284,7 +284,7 @@ class Late:
 
     clip = Clip(1, 1, Fraction(1), Fraction(1))
 
-    def __iter__(self) -> Iterator[Frame | Sound]:
+    def __iter__(self) -> Iterator[Frame | TrackPacket]:
         yield frame(5)
 
     def close(self) -> None:

@@ -1,0 +1,43 @@
+"""One door for the faults of decoders: on broken bytes they raise nearly any type of exception."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from PIL import Image
+
+from adain.errors import AdainError, ImageError
+from adain.images.rules import pixel_limit
+
+__all__ = ["reading", "reason"]
+
+
+@contextmanager
+def reading(name: str, what: str = "cannot be read as a video") -> Iterator[None]:
+    """Turn every failure of a decoder in the block into an `ImageError`.
+
+    Args:
+        name: name of the file in messages.
+        what: the failure.
+    """
+    try:
+        yield
+    except AdainError:
+        raise
+    except MemoryError as error:
+        if not getattr(error, "errno", None):  # FFmpeg's own is of a file that states an absurd size
+            raise
+        raise ImageError(f"{name} {what} ({reason(error)}); check the path, or get a complete copy of it") from error
+    except Image.DecompressionBombError as error:
+        raise ImageError(
+            f"{name} unpacks to more than the allowed {pixel_limit():,} pixels; scale it down, or raise "
+            "PIL.Image.MAX_IMAGE_PIXELS if you trust it"
+        ) from error
+    except Exception as error:
+        raise ImageError(f"{name} {what} ({reason(error)}); check the path, or get a complete copy of it") from error
+
+
+def reason(error: Exception) -> str:
+    """Why something failed, in the library's words."""
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
