@@ -7,16 +7,14 @@ the picture. It is bounded by their size; the least recently used code leaves fi
 from __future__ import annotations
 
 import hashlib
-import tempfile
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
-from adain.code import SUFFIX, StyleCode
+from adain.code import StyleCode
 
-__all__ = ["CodeCache", "from_bytes", "is_code", "to_bytes"]
+__all__ = ["CodeCache", "is_code"]
 
 Key = tuple[bytes, int | None]
 """Hash of a style's bytes, and the style size."""
@@ -79,23 +77,3 @@ class CodeCache:
 def is_code(data: bytes) -> bool:
     """Whether the bytes start like a style code file, which no picture does."""
     return data[_HEADER : _HEADER + 1] == b"{" and 2 <= int.from_bytes(data[:_HEADER], "little") <= len(data)
-
-
-def from_bytes(data: bytes) -> StyleCode:
-    """Read the bytes of a style code file.
-
-    Raises:
-        InputError: they are no style code.
-    """
-    with tempfile.TemporaryDirectory(prefix="adain-code-") as folder:
-        path = Path(folder, f"style{SUFFIX}")
-        path.write_bytes(data)
-        return StyleCode.load(path)
-
-
-def to_bytes(code: StyleCode) -> bytes:
-    """Return the bytes of a style code file, as `StyleCode.save` writes it."""
-    with tempfile.TemporaryDirectory(prefix="adain-code-") as folder:
-        path = Path(folder, f"style{SUFFIX}")
-        code.save(path)
-        return path.read_bytes()

@@ -96,9 +96,8 @@ class Studio:
         data = style.read()
         if codes.is_code(data):
             raise RefusedError(422, "style is a style code already; send a picture")
-        return Encoded(
-            codes.to_bytes(self._encoded(style, data, request, cancel)), "application/octet-stream", "style.safetensors"
-        )
+        code = self._encoded(style, data, request, cancel)
+        return Encoded(code.to_bytes(), "application/octet-stream", "style.safetensors")
 
     def styles(self, parts: Sequence[Part], request: StyleRequest, cancel: CancelToken) -> list[StyleCode | Picture]:
         """Read styles: codes, or for CORAL the pictures themselves.
@@ -134,7 +133,7 @@ class Studio:
         data = part.read()
         try:
             if codes.is_code(data):
-                return self.stylizer.open_style(codes.from_bytes(data), request)
+                return self.stylizer.open_style(StyleCode.from_bytes(data), request)
         except InputError as error:
             raise RefusedError(422, f"{part.name}: {error}") from error
         if request.preserve_color == "coral":  # recolours the picture before it is encoded
