@@ -27,7 +27,7 @@ from adain.request import StyleRequest
 from adain.stylizer import Stylizer
 from adain.video import flicker
 from adain.video.clip import Frame
-from adain.video.stylizing import FrameStylizer
+from adain.video.frame_stylizer import FrameStylizer
 
 RATE = 25  # frames a second
 SECONDS = (0.0, 0.25, 0.5, 1.0, 2.0)  # time constants; 0 is each frame's own statistics

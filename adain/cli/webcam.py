@@ -73,7 +73,8 @@ def webcam(
             raise InputError(f"{output}: the output must end in one of {allowed}, or be - for standard output")
     opening.require_av()
     from adain.video.camera import open_camera
-    from adain.video.stylizing import FrameStylizer, run
+    from adain.video.frame_stylizer import FrameStylizer
+    from adain.video.stylizing import run
 
     with closing(open_camera(camera)) as source, FrameBar() as bar:
         frames = FrameStylizer(

@@ -18,7 +18,7 @@ from adain import ImageError, InputError, StyleRequest
 from adain.stylizer import Stylizer
 from adain.video import stylize
 from adain.video.clip import Frame
-from adain.video.stylizing import FrameStylizer
+from adain.video.frame_stylizer import FrameStylizer
 
 F32 = NDArray[np.float32]
 U8 = NDArray[np.uint8]

@@ -24,9 +24,10 @@ from adain.stylizer import Stylizer
 from adain.video import Keyframe, flicker
 from adain.video.clip import Clip, Frame, TrackPacket
 from adain.video.cuts import CutDetector
+from adain.video.frame_stylizer import FrameStylizer
 from adain.video.keyframes import Timeline, parse
 from adain.video.overlap import LENGTH, Background, prefetch
-from adain.video.stylizing import FrameStylizer, run
+from adain.video.stylizing import run
 
 
 def timeline(text: str, styles: int = 3) -> Timeline:
