@@ -10,6 +10,7 @@ folder is removed a day after its last change, because its process cannot be see
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import hashlib
 import os
@@ -36,8 +37,10 @@ def beside(target: Path) -> Path:
     The folder is made if it does not exist. What killed runs left in it is removed.
 
     Raises:
-        OSError: the folder cannot be made.
+        OSError: the folder cannot be made, or the target is a folder, a device or a pipe, which a file would replace.
     """
+    if target.exists() and not target.is_file():
+        raise OSError(errno.EEXIST, "it is not a regular file", str(target))
     target.parent.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(target.parent)
     return target.parent / f".adain-{_machine()}-{os.getpid()}-{secrets.token_hex(8)}.tmp"

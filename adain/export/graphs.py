@@ -280,7 +280,7 @@ def _copy(file: Path, target: Path) -> None:
         InputError: the target exists with another content.
     """
     content = file.read_bytes()
-    if target.exists() and target.read_bytes() != content:
+    if target.is_file() and target.read_bytes() != content:
         raise InputError(f"{target} exists and holds other weights than {file}; export to another folder, or remove it")
     write_bytes(target, content)
 

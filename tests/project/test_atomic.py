@@ -121,6 +121,17 @@ def test_what_other_machines_left_is_removed_after_a_day(tmp_path: Path) -> None
     assert mine.exists()
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_device_or_a_pipe_is_not_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "device").symlink_to("/dev/null")
+    for name in ("pipe", "device"):
+        with pytest.raises(OutputError, match=rf"cannot write .*{name}: it is not a regular file"):
+            write_text(tmp_path / name, "x")
+    assert (tmp_path / "pipe").is_fifo()
+    assert Path("/dev/null").is_char_device()
+
+
 @pytest.mark.parametrize("name", ["folder", "file/a"])
 def test_where_nothing_can_be_written(name: str, tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
