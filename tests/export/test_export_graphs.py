@@ -301,3 +301,17 @@ def _bytes_of_weights(path: Path) -> int:
     graph = onnx.load(path).graph
     used = {node.input[1] for node in graph.node if node.op_type in convolutions}
     return sum(len(constant.raw_data) for constant in graph.initializer if constant.name in used)
+
+
+def test_weights_beside_the_graphs_are_not_replaced_by_others(tmp_path: Path) -> None:
+    ours, theirs = tmp_path / "ours.safetensors", tmp_path / "graphs" / "model.safetensors"
+    theirs.parent.mkdir()
+    ours.write_bytes(b"ours")
+    theirs.write_bytes(b"the only copy of a training")
+    with pytest.raises(InputError, match=r"model\.safetensors exists and holds other weights than .*ours"):
+        exporting._copy(ours, theirs)
+    assert theirs.read_bytes() == b"the only copy of a training"
+    theirs.unlink()
+    for _ in range(2):
+        exporting._copy(ours, theirs)
+    assert theirs.read_bytes() == b"ours"
