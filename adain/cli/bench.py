@@ -11,7 +11,7 @@ import click
 
 from adain.bench.cases import BACKENDS, PRECISIONS, cores, product
 from adain.checks import LARGEST_SIDE, shown
-from adain.cli.inputs import parse_size
+from adain.cli.inputs import OutputFolder, parse_size
 from adain.cli.number_types import FiniteNumber, WholeNumber
 from adain.cli.options import model_name, weights_dir_option
 from adain.cli.progress import item_bar
@@ -110,7 +110,7 @@ def _count(text: str) -> int:
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=OutputFolder(path_type=Path, file_okay=False),
     default=Path("adain-bench"),
     show_default=True,
     help="Directory for bench.json, bench.md and bench.png; an interrupted run continues there.",

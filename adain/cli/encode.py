@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from adain.cli.inputs import PICTURES
+from adain.cli.inputs import DASH, PICTURES_OR_STDIN, with_stdin
 from adain.cli.options import model_options, request_options
+from adain.cli.outputs import check_stdout
 from adain.cli.pictures import reading_options
 from adain.cli.progress import item_bar
 from adain.cli.reporting import counted, ignored, left, say_unreadable
@@ -27,13 +29,14 @@ __all__ = ["encode"]
 
 
 @click.command()
-@click.argument("styles", metavar="STYLE [STYLE ...]", nargs=-1, required=True, type=PICTURES)
+@click.argument("styles", metavar="STYLE [STYLE ...]", nargs=-1, required=True, type=PICTURES_OR_STDIN)
 @click.option(
     "-o",
     "--output",
     required=True,
-    type=click.Path(path_type=Path),
-    help="Folder for one file per style, or one file for all styles: a name that ends in .safetensors.",
+    type=click.Path(path_type=Path, allow_dash=True),
+    help="Folder for one file per style; one file for all styles, with a name that ends in .safetensors; or - for the "
+    "code of one style on standard output.",
 )
 @click.option("--overwrite", is_flag=True, help="Encode styles again, even if their codes exist.")
 @request_options("style_size")
@@ -45,15 +48,18 @@ def encode(
 ) -> None:
     """Write the style codes of STYLEs: small files that `adain stylize` takes in place of the pictures.
 
-    A STYLE is a picture, a folder of pictures, or a pattern in quotes such as 'paintings/*.jpg'. One file with many
-    codes is for `adain.transforms.RandomStyle`. In a folder, codes that exist are skipped, so an interrupted run can be
-    continued.
+    A STYLE is a picture, a folder of pictures, a pattern in quotes such as 'paintings/*.jpg', or - for a picture on
+    standard input. One file with many codes is for `adain.transforms.RandomStyle`. In a folder, codes that exist are
+    skipped, so an interrupted run can be continued.
     """
     from adain.code import is_code_file
     from adain.images.formats import READABLE
     from adain.jobs.sources import find
     from adain.jobs.unique import distinct
 
+    if DASH in (str(output), *styles):
+        _one(styles, output, request, open_stylizer)
+        return
     found = find(styles, READABLE)
     sources = distinct(found.sources)
     as_file = is_code_file(output) and not output.is_dir()
@@ -64,6 +70,27 @@ def encode(
     closed = (f"{path}: {reason}" for path, reason in found.closed)
     say_unreadable(found.unreadable)
     _say(written, existing, found.ignored, [*closed, *encoding.failures])
+
+
+def _one(styles: Sequence[str], output: Path, request: StyleRequest, open_stylizer: Callable[[], Stylizer]) -> None:
+    """Encode one style, from standard input or to standard output."""
+    from adain.code import SUFFIX, is_code_file
+    from adain.images import check_place
+
+    if len(styles) > 1:
+        raise InputError("standard input and output (-) have one style; encode the others in commands of their own")
+    if str(output) == DASH:
+        check_stdout("a style code")
+    elif is_code_file(output):
+        check_place(output)
+    else:
+        raise InputError(f"the code of a picture on standard input needs a file that ends in {SUFFIX}, got {output}")
+    (style,) = with_stdin([Path(styles[0])])
+    (code,) = open_stylizer().codes([style], request)
+    if str(output) == DASH:
+        sys.stdout.buffer.write(code.to_bytes())
+    else:
+        code.save(output)
 
 
 class _Encoding:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from adain.cli.inputs import OutputFolder
 from adain.cli.number_types import WholeNumber
 from adain.cli.options import model_name, weights_dir_option
 from adain.cli.progress import DownloadBars, StepBar
@@ -24,7 +25,7 @@ __all__ = ["export"]
 
 @click.command()
 @click.argument("model", type=model_name)
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Directory to write to.")
+@click.option("-o", "--output", required=True, type=OutputFolder(path_type=Path), help="Directory to write to.")
 @click.option(
     "--precision",
     type=click.Choice(["fp32", "fp16", "int8"]),

@@ -20,7 +20,9 @@ __all__ = [
     "DASH",
     "PICTURE",
     "PICTURES",
+    "PICTURES_OR_STDIN",
     "PICTURE_OR_STDIN",
+    "OutputFolder",
     "contents_and_styles",
     "parse_size",
     "with_stdin",
@@ -40,10 +42,20 @@ class _Pictures(click.Path):
         return value if is_pattern(value) else super().convert(value, param, ctx)
 
 
+class OutputFolder(click.Path):
+    """A folder to write, which standard output is not."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Refuse `-`."""
+        if str(value) == DASH:
+            self.fail("several files are written, which standard output (-) cannot take; name a folder", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 PICTURE = click.Path(exists=True, dir_okay=False, path_type=Path)
 PICTURE_OR_STDIN = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
 PICTURES = _Pictures(exists=True)
-_PICTURES_OR_STDIN = _Pictures(exists=True, allow_dash=True)
+PICTURES_OR_STDIN = _Pictures(exists=True, allow_dash=True)
 
 
 def contents_and_styles(*, stdin: bool = False) -> Callable[[_F], _F]:
@@ -52,7 +64,7 @@ def contents_and_styles(*, stdin: bool = False) -> Callable[[_F], _F]:
     Args:
         stdin: whether CONTENT and STYLE may be `-`.
     """
-    kind = _PICTURES_OR_STDIN if stdin else PICTURES
+    kind = PICTURES_OR_STDIN if stdin else PICTURES
 
     def add(command: _F) -> _F:
         more = "A further CONTENT; repeatable."

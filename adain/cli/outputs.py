@@ -16,7 +16,7 @@ from adain.errors import InputError
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["check_output", "output_option", "write_output"]
+__all__ = ["check_output", "check_stdout", "output_option", "write_output"]
 
 output_option = click.option(
     "-o",
@@ -43,8 +43,14 @@ def check_output(output: Path, inputs: Iterable[object], *, quality: int | None 
         refuse_inputs(output, inputs)
     elif quality is not None:
         raise InputError("standard output (-) gets a PNG, which loses nothing; leave the quality out, or name a file")
-    elif _is_terminal():
-        raise InputError("a picture is not written to a terminal; name a file, or send it to a program: -o - | ...")
+    else:
+        check_stdout("a picture")
+
+
+def check_stdout(what: str) -> None:
+    """Raise an `InputError` if standard output is a terminal. `what` is what would be written."""
+    if _is_terminal():
+        raise InputError(f"{what} is not written to a terminal; name a file, or send it to a program: -o - | ...")
 
 
 def write_output(picture: Image.Image, output: Path, *, quality: int | None = None, strip: bool = False) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from adain.cli.inputs import OutputFolder
 from adain.cli.main import INTERRUPTED
 from adain.cli.progress import clock
 from adain.errors import InputError, OutputError
@@ -30,7 +31,7 @@ _BAR = 24  # characters
 
 @click.command()
 @click.argument("recipe")
-@click.option("-o", "--output", "run_dir", type=click.Path(path_type=Path), required=True, help="Folder of the run.")
+@click.option("-o", "--output", "run_dir", type=OutputFolder(path_type=Path), required=True, help="Folder of the run.")
 @click.option("--data", type=click.Path(path_type=Path), help="Folder that the recipe's data paths are relative to.")
 @click.option(
     "--teachers",

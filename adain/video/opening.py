@@ -103,6 +103,8 @@ def check_output(
     """
     if source is not None and os.path.realpath(path) == os.path.realpath(source):
         raise InputError(f"{path} is read and cannot be written at the same time; name another output")
+    if str(path) == "-":
+        raise InputError("a film is not written to standard output (-); name a file, such as film.mkv")
     refuse_inputs(path, (source, *further))
     suffix = path.suffix.lower()
     is_file = suffix in ANIMATED or suffix in VIDEO_SUFFIXES

@@ -16,6 +16,7 @@ from PIL import Image
 import adain
 from adain import loading
 from adain.cli.main import main
+from adain.code import StyleCode
 
 LINKS = [os.symlink, os.link]
 
@@ -158,6 +159,40 @@ def test_every_command_that_writes_a_picture_takes_a_dash(folder: Path) -> None:
         assert result.exit_code == 0, result.stderr
         with Image.open(io.BytesIO(result.stdout_bytes)) as image:
             assert image.format == "PNG"
+
+
+def test_a_style_code_goes_through_pipes(folder: Path) -> None:
+    picture = (folder / "s.png").read_bytes()
+    assert run("encode", "s.png", "-o", "s.safetensors").exit_code == 0
+    result = run("encode", "-", "-o", "-", stdin=picture)
+    assert result.exit_code == 0, result.stderr
+    assert run("encode", "-", "-o", "new/t.safetensors", stdin=picture).exit_code == 0
+    expected = StyleCode.load("s.safetensors")
+    for code in (StyleCode.from_bytes(result.stdout_bytes), StyleCode.load("new/t.safetensors")):
+        assert code.maker == expected.maker
+        assert all(np.array_equal(code.arrays[name], expected.arrays[name]) for name in expected.arrays)
+
+
+@pytest.mark.usefixtures("no_work")
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        ("encode s.png t.png -o -", 1),
+        ("encode - -o codes", 1),
+        ("video s.gif t.png -o -", 1),
+        ("export adain-slim -o -", 2),
+        ("train adain-slim -o -", 2),
+        ("bench -o -", 2),
+    ],
+)
+def test_no_folder_is_called_dash(command: str, code: int, folder: Path) -> None:
+    Image.fromarray(painting()).save("s.gif")
+    before = a_folder(folder)
+    result = run(*command.split())
+    assert result.exit_code == code, result.output
+    assert "standard" in result.stderr
+    assert a_folder(folder) == before
+    assert not (folder / "-").exists()
 
 
 @pytest.mark.usefixtures("no_work")
