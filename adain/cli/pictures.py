@@ -8,7 +8,11 @@ from typing import Any, TypeVar
 
 import click
 
+from adain.cli.number_types import WholeNumber
+
 __all__ = ["quality_option", "reading_options", "strip_option"]
+
+_MOST_PIXELS = 10**12  # more is a mistake
 
 _F = TypeVar("_F", bound=Callable[..., object])
 _R = TypeVar("_R")
@@ -34,7 +38,7 @@ def quality_option(command: _F) -> _F:
     """Add `--quality`; the command gets a number or None."""
     return click.option(
         "--quality",
-        type=click.IntRange(1, 100),
+        type=WholeNumber(1, 100),
         help="Quality of JPEG, WebP and AVIF files, from 1 to 100.  [default: 95, AVIF 90]",
     )(command)
 
@@ -52,7 +56,7 @@ _READING = (
     ),
     click.option(
         "--max-pixels",
-        type=click.IntRange(1),
+        type=WholeNumber(1, _MOST_PIXELS),
         help="Largest allowed number of pixels of a picture.  [default: 178956970]",
     ),
 )

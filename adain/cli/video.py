@@ -15,6 +15,7 @@ from adain.cli.masks import MaskChoice, mask_options
 from adain.cli.number_list import CommandWithNumbers
 from adain.cli.number_types import FiniteNumber
 from adain.cli.options import model_options
+from adain.cli.pictures import reading_options
 from adain.cli.progress import FrameBar
 from adain.cli.verbosity import verbose_option
 from adain.errors import ImageError
@@ -48,6 +49,7 @@ __all__ = ["video"]
     is_flag=True,
     help="Keep unfinished work in a hidden folder beside the output, and go on from it when the command is repeated.",
 )
+@reading_options
 @model_options
 @verbose_option
 def video(

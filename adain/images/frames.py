@@ -29,5 +29,5 @@ def note_frames(image: Image.Image, name: str) -> None:
     except Exception:  # of damaged frames, decoders raise nearly any type; the first may be whole
         return
     if frames > 1:
-        advice = "" if image.format == "GIF" else "save it as GIF or as a film, and "
+        advice = "save it as WebP or as a film, and " if image.format == "AVIF" else ""
         logger.warning("%s has %d frames: the first is taken; for all, %suse `adain video`", name, frames, advice)

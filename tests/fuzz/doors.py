@@ -15,6 +15,7 @@ from pathlib import Path
 import mutations
 import numpy as np
 from PIL import Image
+from rare_pictures import rare
 from safetensors.numpy import save
 
 from adain import images, masking, model_files, trained
@@ -53,7 +54,7 @@ class Door:
 def doors(folder: Path) -> Iterator[Door]:
     """Yield all doors that the installed extras have. Their seeds are made in the folder."""
     for row in FORMATS:
-        if row.reads and (seeds := list(_pictures(row.pillow))):
+        if row.reads and (seeds := [*rare(row.pillow), *_pictures(row.pillow)]):
             mutate = _png if row.pillow == "PNG" else mutations.mutated
             yield Door(f"picture {row.name}", seeds, mutate, _read_picture)
     yield Door("mask", _masks(), _png, _read_mask)
@@ -132,6 +133,16 @@ def _read_picture(path: Path) -> None:
     assert picture.rgb.shape == (height, width, 3), picture.rgb.shape
     assert min(width, height) >= 1, (width, height)
     assert picture.alpha is None or picture.alpha.shape == (height, width), picture.alpha.shape
+    _write_again(picture)
+
+
+def _write_again(picture: images.Picture) -> None:
+    """A result with the picture's pixels and metadata can be written and read."""
+    data = io.BytesIO()
+    images.write(picture.to_pil(), data, "tiff" if picture.size[0] % 2 else "png")
+    again = images.read(data.getvalue(), keep_hidden=True)
+    assert np.array_equal(again.rgb, picture.rgb), "other pixels"
+    assert again.metadata.exif[6:] or not picture.metadata.exif, "no EXIF data"
 
 
 def _masks() -> Seeds:
