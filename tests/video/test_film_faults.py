@@ -188,9 +188,20 @@ class TestDamage:
         assert frame_times(out)[-1] >= 2.8  # it goes on to the end
 
     def test_a_film_whose_start_is_hidden_is_whole(self, tmp_path: Path, copy: Callable) -> None:
-        """An edit list hides frames that must be decoded for the first one that is shown."""
-        source = make(tmp_path / "in.mp4", Kind(sound=None, options={"g": "30"}))
-        assert not copy(source)[1].damage
+        """An edit list hides frames that are decoded only for the first one that is shown."""
+        source, hidden = make(tmp_path / "in.mp4", Kind(sound=None, options={"g": "30", "bf": "0"})), tmp_path / "b.mp4"
+        negative = {"avoid_negative_ts": "disabled"}
+        with av.open(str(source)) as old, av.open(str(hidden), "w", container_options=negative) as new:
+            stream = new.add_stream_from_template(old.streams.video[0], opaque=True)
+            for packet in old.demux():
+                if packet.dts is not None:
+                    ticks = round(Fraction(3, 10) / packet.time_base)
+                    packet.pts, packet.dts, packet.stream = packet.pts - ticks, packet.dts - ticks, stream
+                    new.mux(packet)
+        out, summary = copy(hidden)
+        assert not summary.damage
+        assert summary.damage.declared == summary.frames == 7
+        assert frame_times(out) == TENTHS[:7]
 
     def test_a_frame_of_a_whole_film_shows_no_damage(self, tmp_path: Path, copy: Callable) -> None:
         for suffix in (".mp4", ".mkv", ".ts", ".mpg", ".flv", ".avi"):
