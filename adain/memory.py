@@ -48,10 +48,14 @@ def required(what: str, needed: float) -> Iterator[None]:
     except (MemoryError, RuntimeError) as error:  # runtimes raise the second
         if isinstance(error, MemoryError) or _SHORT.search(str(error)):
             raise OutOfMemoryError(
-                f"there is not enough memory: {what} takes about {needed / 1e9:.2g} GB; "
+                f"there is not enough memory: {what} takes about {_size(needed)}; "
                 "choose a smaller size, or end other programs"
             ) from error
         raise
+
+
+def _size(count: float) -> str:
+    return f"{count / 1e9:.2g} GB" if count >= 1e8 else f"{count / 1e6:.2g} MB"
 
 
 def _group() -> int | None:

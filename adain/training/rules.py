@@ -16,6 +16,7 @@ __all__ = ["check"]
 
 _MOST_STEPS = 10**9
 _MOST = 1 << 15  # pictures of a batch, or pixels of a side
+_LEAST_SHIPPED = 17  # px; repeated to 24, and reflected by 18
 _SAME_IN_ALL_PHASES = ("network", "adversarial", "distilled_heads", "identity_fraction")
 
 
@@ -54,11 +55,22 @@ def _losses_of_phase(recipe: Recipe, phase: Phase, where: str) -> None:
     losses = recipe.losses_in(phase)
     _losses(losses)
     good = not losses.stability or recipe.strokes.drafts <= 1
+    scale, least = 4 if losses.quarter_size else 2 if losses.half_size else 1, _least_side(losses)
+    rule = f"must be at least {scale * least} for these losses"
+    _require(phase.crop >= scale * least, where.replace("losses", "crop"), rule, phase.crop)
     _require(good, f"{where}.stability", "must be 0 with several drafts (strokes.drafts)", losses.stability)
     for name in _SAME_IN_ALL_PHASES:
         value = getattr(losses, name)
         same = value == getattr(recipe.losses, name)
         _require(same, f"{where}.{name}", "must be the same in all phases: set it under [losses]", value)
+
+
+def _least_side(losses: LossRecipe) -> int:
+    """The smallest picture in pixels that the loss network takes, because it reflects a part of each map."""
+    if losses.network == "shipped":
+        return _LEAST_SHIPPED
+    deepest = max(int(layer[4]) for layer in losses.layers)
+    return 1 << deepest if losses.network == "vgg16" else (1 << deepest - 1) + 1  # vgg19 rounds sides up
 
 
 def _losses(losses: LossRecipe) -> None:

@@ -43,7 +43,7 @@ SHORT = [
 @pytest.mark.parametrize("error", SHORT, ids=str)
 def test_a_picture_says_how_much_it_takes(error: Exception) -> None:
     stylizer = Stylizer(MeanBackend.model, Hungry(error))
-    with pytest.raises(OutOfMemoryError, match=r"stylizing 48 x 36 pixels takes about 0\.\d+ GB") as caught:
+    with pytest.raises(OutOfMemoryError, match=r"stylizing 48 x 36 pixels takes about 0\.\d+ MB") as caught:
         stylizer(photo(), painting())
     assert isinstance(caught.value, MemoryError)
     assert caught.value.__cause__ is error
