@@ -58,7 +58,7 @@ class FilmOptions:
 
     def check(self) -> None:
         """Raise an `InputError` unless the options fit each other and the model."""
-        from adain.video.stylizing import FrameStylizer
+        from adain.video.frame_stylizer import FrameStylizer
 
         FrameStylizer(
             self.stylizer, list(self.styles), self.request, keyframes=self.keyframes or (), smoothing=self.smoothing
