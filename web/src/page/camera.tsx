@@ -1,0 +1,102 @@
+// The camera, stylized live, and its record.
+
+import { useEffect, useRef, useState } from 'preact/hooks';
+import type { Job } from '../worker';
+import { save } from './canvas';
+import { type Engine, message } from './engine';
+import { text } from './strings';
+
+const SIDE = 256; // pixels, shorter side of the live picture
+const RECORDED = ['video/webm;codecs=vp9', 'video/webm'];
+
+interface Props {
+  engine: Engine | null;
+  job: (preview: boolean) => Job;
+  ready: boolean; // whether a style is chosen
+  live: boolean;
+  setLive: (live: boolean) => void;
+  say: (note: string) => void;
+}
+
+export function Camera({ engine, job, ready, live, setLive, say }: Props) {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const [rate, setRate] = useState(0);
+  const [recorder, setRecorder] = useState<MediaRecorder | null>(null);
+  const current = useRef(job);
+  current.current = job;
+
+  useEffect(() => {
+    if (!live || !engine) return;
+    let going = true;
+    let stream: MediaStream | null = null;
+    const show = async () => {
+      stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: 'user', width: 640, height: 480 } });
+      const video = Object.assign(document.createElement('video'), { srcObject: stream, muted: true, playsInline: true });
+      await video.play();
+      let [before, average] = [performance.now(), 0];
+      while (going) {
+        const frame = shrunk(video);
+        const image = await engine.stylize({ ...current.current(false), labels: null }, () => undefined, frame);
+        if (!going || !image) break;
+        Object.assign(canvas.current!, { width: image.width, height: image.height });
+        canvas.current!.getContext('2d')!.putImageData(image, 0, 0);
+        const now = performance.now();
+        average = average ? 0.8 * average + 0.2 * (now - before) : now - before;
+        before = now;
+        setRate(1000 / average);
+      }
+    };
+    show().catch((error) => {
+      say(text('noCamera', { reason: message(error) }));
+      setLive(false);
+    });
+    return () => {
+      going = false;
+      stream?.getTracks().forEach((track) => track.stop());
+    };
+  }, [live, engine]);
+
+  const record = () => {
+    const mimeType = RECORDED.find((type) => MediaRecorder.isTypeSupported(type));
+    const started = new MediaRecorder(canvas.current!.captureStream(), { mimeType });
+    const parts: Blob[] = [];
+    started.ondataavailable = ({ data }) => parts.push(data);
+    started.onstop = () => save(new Blob(parts, { type: 'video/webm' }), 'stylized.webm');
+    started.start();
+    setRecorder(started);
+  };
+  const stop = () => {
+    recorder?.stop();
+    setRecorder(null);
+  };
+  const toggle = () => {
+    stop();
+    setLive(!live);
+  };
+
+  return (
+    <section aria-labelledby="camera">
+      <h2 id="camera">{text('camera')}</h2>
+      <div class="row">
+        <button id="live" type="button" disabled={!engine || !ready} aria-pressed={live} onClick={toggle}>
+          {text(live ? 'stopCamera' : 'startCamera')}
+        </button>
+        {live && (
+          <button id="record" type="button" disabled={!rate} onClick={recorder ? stop : record}>
+            {text(recorder ? 'stopRecording' : 'record')}
+          </button>
+        )}
+        {live && <output id="rate">{text('rate', { rate: rate.toFixed(1) })}</output>}
+      </div>
+      {live && <canvas ref={canvas} class="live" role="img" aria-label={text('live')} />}
+    </section>
+  );
+}
+
+function shrunk(video: HTMLVideoElement): ImageData {
+  const scale = SIDE / Math.min(video.videoWidth, video.videoHeight);
+  const [width, height] = [video.videoWidth, video.videoHeight].map((side) => Math.round(side * scale));
+  const context = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true })!;
+  context.drawImage(video, 0, 0, width, height);
+  return context.getImageData(0, 0, width, height);
+}
