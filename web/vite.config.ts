@@ -50,7 +50,15 @@ export default defineConfig({
   base: './',
   resolve: { conditions },
   worker: { format: 'es' },
-  build: { target: 'es2022', assetsInlineLimit: 0 },
+  build: {
+    target: 'es2022',
+    assetsInlineLimit: 0,
+    rolldownOptions: {
+      input: { index: 'index.html', stylizer: 'src/stylizer.ts' },
+      preserveEntrySignatures: 'exports-only',
+      output: { entryFileNames: ({ name }) => (name === 'stylizer' ? 'stylizer.js' : 'assets/[name]-[hash].js') },
+    },
+  },
   plugins: [policy(), offline()],
   server: { headers: { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' } },
 });

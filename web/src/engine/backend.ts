@@ -22,6 +22,7 @@ export type Maps = Record<string, Ort.Tensor>;
 
 export class Backend {
   private readonly graphs = new Map<Kind, Promise<Graph>>();
+  private failure: Promise<never> | null = null; // rejects when the graphics card fails
 
   private constructor(
     private readonly ort: typeof Ort,
@@ -45,7 +46,7 @@ export class Backend {
   async encodeStyle(style: Planes): Promise<Float32Array> {
     const graph = await this.graph('encode_style');
     const { code } = await this.run(graph, { style: this.picture(fitted(style, graph.info)) });
-    return numbers(code);
+    return code.data as Float32Array;
   }
 
   /** Run the network once on a whole picture. With masks, each code goes where its mask is. */
@@ -56,7 +57,7 @@ export class Backend {
       content: this.picture(picture),
       ...this.style(codes, masks && repeated(masks, picture.height, picture.width), alpha),
     });
-    return repeated(await toPlanes(stylized), content.height, content.width);
+    return repeated(toPlanes(stylized), content.height, content.width);
   }
 
   /** How pictures and tiles are framed, and which maps are fused. */
@@ -71,9 +72,9 @@ export class Backend {
     const outputs = await this.run(graph, { content: this.picture(tile), masks: this.picture(masks) });
     const { moments, ...maps } = outputs;
     const [, regions, length] = moments.dims;
-    const flat = await numbers(moments);
+    const flat = moments.data as Float32Array;
     const parts = Array.from({ length: regions }, (_, i) => flat.subarray(i * length, (i + 1) * length));
-    return { maps: await downloaded(maps), moments: parts.map((part) => split(part, graph.info.stages[0].maps)) };
+    return { maps, moments: parts.map((part) => split(part, graph.info.stages[0].maps)) };
   }
 
   /** The rest of `level` for a tile. With masks, `moments` are of each region, and last of the whole picture. */
@@ -114,8 +115,23 @@ export class Backend {
     return new this.ort.Tensor('float32', values, dims);
   }
 
+  /** Run a graph; its outputs are on the CPU. */
   private async run({ session }: Graph, inputs: Record<string, Ort.Tensor>): Promise<Record<string, Ort.Tensor>> {
-    return (await session.run(inputs)) as Record<string, Ort.Tensor>;
+    const work = session.run(inputs).then(async (outputs) => {
+      await Promise.all(Object.values(outputs).map((tensor) => tensor.getData(true)));
+      return outputs as Record<string, Ort.Tensor>;
+    });
+    return this.failure ? Promise.race([work, this.failure]) : work;
+  }
+
+  /** Notice a lost device, and errors after which onnxruntime goes on with wrong numbers. */
+  private async watch(): Promise<void> {
+    const device = (await this.ort.env.webgpu.device) as GPUDevice;
+    this.failure = new Promise((_, reject) => {
+      device.addEventListener('uncapturederror', ({ error }) => reject(new Error(error.message)));
+      device.lost.then(({ message, reason }) => reject(new Error(message || `device lost: ${reason}`)));
+    });
+    this.failure.catch(() => undefined); // it is for runs that come later
   }
 
   private graph(kind: Kind): Promise<Graph> {
@@ -131,6 +147,7 @@ export class Backend {
       externalData: [{ path: WEIGHTS, data: this.weights }],
       logSeverityLevel: 3,
     });
+    if (this.device === 'webgpu' && !this.failure) await this.watch();
     return { session, info: readMetadata(bytes) };
   }
 }
@@ -140,20 +157,9 @@ function fitted(picture: Planes, { size_multiple, size_minimum }: GraphInfo): Pl
   return repeated(picture, height, width);
 }
 
-async function numbers(tensor: Ort.Tensor): Promise<Float32Array> {
-  const data = (await tensor.getData(true)) as Float32Array;
-  return data;
-}
-
-async function toPlanes(tensor: Ort.Tensor): Promise<Planes> {
+function toPlanes(tensor: Ort.Tensor): Planes {
   const [, channels, height, width] = tensor.dims;
-  return { values: await numbers(tensor), channels, height, width };
-}
-
-/** Maps on the CPU, so that many tiles' do not fill the GPU. */
-async function downloaded(maps: Maps): Promise<Maps> {
-  await Promise.all(Object.values(maps).map((map) => map.getData(true)));
-  return maps;
+  return { values: tensor.data as Float32Array, channels, height, width };
 }
 
 function joined(arrays: Float32Array[]): Float32Array {

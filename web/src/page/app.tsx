@@ -1,10 +1,10 @@
 // The page: its state, and what happens when a part of it changes.
 
 import { useEffect, useRef, useState } from 'preact/hooks';
+import { Stylizer, message } from '../stylizer';
 import type { Job } from '../worker';
 import { Camera } from './camera';
 import { Compare, save } from './canvas';
-import { Engine, message } from './engine';
 import { Mix } from './mix';
 import { type Brush, BrushTools, PaintArea, blank } from './paint';
 import { MOST_STYLES, type Settings, fromLink, sharesAt, toLink } from './settings';
@@ -15,6 +15,12 @@ const PREVIEWED = 400; // pixels; a picture with a shorter side above this gets 
 const SHORT = 250; // milliseconds; changes that follow each other this fast are undone together
 
 type Status = { state: 'busy' | 'done' | 'waiting' | 'error'; said: string };
+
+/** The device that `?device=` asks for. */
+function wantedDevice() {
+  const wanted = new URLSearchParams(location.search).get('device');
+  return wanted === 'wasm' || wanted === 'webgpu' ? wanted : null;
+}
 
 /** Settings with a history to undo. */
 function useSettings() {
@@ -37,7 +43,7 @@ function useSettings() {
 export function App() {
   const { settings, change, undo, canUndo, setSettings } = useSettings();
   const [language, chooseLanguage] = useState<Language>(currentLanguage());
-  const [engine, setEngine] = useState<Engine | null>(null);
+  const [engine, setEngine] = useState<Stylizer | null>(null);
   const [styles, setStyles] = useState<Style[]>([]);
   const [content, setContent] = useState<ImageBitmap | null>(null);
   const [result, setResult] = useState<ImageData | null>(null);
@@ -66,10 +72,10 @@ export function App() {
   });
 
   useEffect(() => {
-    let started: Engine;
+    let started: Stylizer;
     const changed = () => setNote(text('fallback', { reason: started.loaded.fallback ?? '' }));
     const start = async () => {
-      started = await Engine.start(changed);
+      started = await Stylizer.load(document.baseURI, wantedDevice(), changed);
       if (started.loaded.fallback) changed();
       const gallery = await loadGallery((file) => started.api.readCode(file));
       setStyles(gallery);
@@ -138,7 +144,7 @@ export function App() {
       setFull(false);
       for (const preview of previewed ? [true, false] : [false]) {
         setStatus({ state: 'busy', said: text(preview ? 'previewing' : 'working') });
-        const image = await engine.stylize(job(preview), (done) => current && setProgress(done));
+        const image = await engine.stylize(job(preview), undefined, (done) => current && setProgress(done));
         if (!current || !image) return;
         setResult(image);
       }

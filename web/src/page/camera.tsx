@@ -1,16 +1,16 @@
 // The camera, stylized live, and its record.
 
 import { useEffect, useRef, useState } from 'preact/hooks';
+import { type Stylizer, message } from '../stylizer';
 import type { Job } from '../worker';
 import { save } from './canvas';
-import { type Engine, message } from './engine';
 import { text } from './strings';
 
 const SIDE = 256; // pixels, shorter side of the live picture
 const RECORDED = ['video/webm;codecs=vp9', 'video/webm'];
 
 interface Props {
-  engine: Engine | null;
+  engine: Stylizer | null;
   job: (preview: boolean) => Job;
   ready: boolean; // whether a style is chosen
   live: boolean;
@@ -36,7 +36,7 @@ export function Camera({ engine, job, ready, live, setLive, say }: Props) {
       let [before, average] = [performance.now(), 0];
       while (going) {
         const frame = shrunk(video);
-        const image = await engine.stylize({ ...current.current(false), labels: null }, () => undefined, frame);
+        const image = await engine.stylize({ ...current.current(false), labels: null }, frame);
         if (!going || !image) break;
         Object.assign(canvas.current!, { width: image.width, height: image.height });
         canvas.current!.getContext('2d')!.putImageData(image, 0, 0);
