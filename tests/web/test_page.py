@@ -129,6 +129,22 @@ def test_the_camera_is_stylized_and_recorded(visit: Path) -> None:
     assert (visit / "camera.webm").read_bytes()[:4] == b"\x1aE\xdf\xa3", "not WebM"
 
 
+@heavy
+def test_webgpu_gives_pythons_picture_and_wasm_takes_over_when_it_fails(
+    built: Path, stylizer: adain.Stylizer, tmp_path: Path
+) -> None:
+    Image.fromarray(photo(120, 100)).save(tmp_path / "content.png")
+    stylizer.encode_style(painting(128, 128)).save(tmp_path / "style.safetensors")
+    command = [consumers.program("node"), WEB / "test" / "webgpu.mjs", tmp_path]
+    print(consumers.run(command, CHROMIUM=consumers.chromium()))
+    facts = json.loads((tmp_path / "webgpu.json").read_text(encoding="utf-8"))
+    assert "graphics card" in facts["said"]
+    assert "the processor does it: out of memory" in facts["note"]
+    assert "processor" in facts["then"]
+    _assert_same(_saved(tmp_path, "webgpu"), _python(stylizer, tmp_path))
+    _assert_same(_saved(tmp_path, "fallback"), _python(stylizer, tmp_path, alpha=0.7))
+
+
 def test_the_graphs_and_the_gallery_are_of_the_weights_that_ship() -> None:
     model = registry.get("adain-slim")
     advice = "run `python web/prepare.py`"
