@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import av
 import consumers
 import numpy as np
 import pytest
@@ -26,6 +27,7 @@ GRAPHS = WEB / "public" / "graphs"
 
 LEVELS = 1  # of 255; float32 sums in another order may round to the next level
 COLOUR_LEVELS = 2  # of 255; a level of luma moves the chroma of a saturated colour by another
+CODED = 16  # of 255, mean difference that a codec may leave; of another style it is above 40
 FIRST_PICTURE = 8e6  # bytes from the server until the first picture, and all that offline use needs
 
 SETTINGS: dict[str, Any] = {"alpha": 0.7, "strokes": 0.8, "seed": 7}
@@ -59,6 +61,7 @@ def visit(built: Path, stylizer: adain.Stylizer, tmp_path_factory: pytest.TempPa
     folder = tmp_path_factory.mktemp("visit")
     Image.fromarray(_noisy(photo(531, 450))).save(folder / "content.png")
     stylizer.encode_style(painting(128, 128)).save(folder / "style.safetensors")
+    _save_film(folder / "film.webm")
     (folder / "job.json").write_text(json.dumps(_job()), encoding="utf-8")
     print(consumers.run([consumers.program("node"), WEB / "test" / "wasm.mjs", folder], CHROMIUM=consumers.chromium()))
     return folder
@@ -130,6 +133,15 @@ def test_the_camera_is_stylized_and_recorded(visit: Path) -> None:
 
 
 @heavy
+def test_a_film_is_stylized_frame_by_frame(visit: Path, stylizer: adain.Stylizer) -> None:
+    facts = json.loads((visit / "facts.json").read_text(encoding="utf-8"))
+    before, after = _frames(visit / "film.webm"), _frames(visit / facts["film"])
+    assert len(after) == len(before)
+    expected = np.asarray(stylizer(before[0], visit / "mix.safetensors", **SETTINGS))
+    assert np.abs(after[0].astype(int) - expected).mean() < CODED
+
+
+@heavy
 def test_webgpu_gives_pythons_picture_and_wasm_takes_over_when_it_fails(
     built: Path, stylizer: adain.Stylizer, tmp_path: Path
 ) -> None:
@@ -177,6 +189,21 @@ def _job() -> dict[str, Any]:
     rgba = np.dstack([content, np.full((height, width), 255)])
     picture = {"values": rgba.ravel().tolist(), "width": width, "height": height}
     return {**TILED, "picture": picture, "labels": {**picture, "values": labels.ravel().tolist()}}
+
+
+def _save_film(path: Path) -> None:
+    with av.open(path, "w") as film:
+        stream = film.add_stream("libvpx", rate=10)
+        stream.width, stream.height, stream.pix_fmt, stream.bit_rate = 128, 96, "yuv420p", 2_000_000
+        for number in range(6):
+            frame = av.VideoFrame.from_ndarray(np.roll(photo(128, 96), 4 * number, axis=1), format="rgb24")
+            film.mux(stream.encode(frame))
+        film.mux(stream.encode())
+
+
+def _frames(path: Path) -> list[Rgb]:
+    with av.open(path) as film:
+        return [frame.to_ndarray(format="rgb24") for frame in film.decode(video=0)]
 
 
 def _python(stylizer: adain.Stylizer, visit: Path, **settings: Any) -> Rgb:

@@ -7,6 +7,7 @@ import { keepColours } from './engine/colour';
 import { fromLabels, putBack } from './engine/masks';
 import { Bytes } from './engine/planes';
 import { type Device, bestDevice, fetched } from './engine/runtime';
+import { Smoothing } from './engine/smoothing';
 import { type Settings, stylize } from './engine/stylize';
 
 const PREVIEW = 320; // pixels, shorter side
@@ -19,6 +20,7 @@ export interface Job extends Settings {
   labels: { values: Uint8Array; height: number; width: number } | null; // which code goes where, in place of the mix
   keepColours: boolean;
   preview: boolean;
+  time?: number; // seconds, of a film's frame: statistics are smoothed over the frames
 }
 
 export interface Loaded {
@@ -33,6 +35,7 @@ let grain: Int8Array;
 let content: ImageData | null = null;
 let preview: ImageData | null = null;
 let result: ImageData | null = null;
+const smoothing = new Smoothing();
 let latest = 0; // number of the job that is wanted
 let running: Promise<unknown> = Promise.resolve(); // a session takes one run at a time
 
@@ -125,7 +128,9 @@ async function made(picture: ImageData, job: Job, step: (done: number) => Promis
   const { labels, codes } = job;
   const masks = labels && fromLabels(labels, codes.length, picture.height, picture.width);
   const styles = { codes: masks ? codes : [mix(codes, job.shares)], masks };
-  const stylized = await stylize(backend, picture, styles, job, grain, step);
+  if (job.time !== undefined) smoothing.advance(job.time);
+  const follow = job.time === undefined ? undefined : smoothing.follow.bind(smoothing);
+  const stylized = await stylize(backend, picture, styles, job, grain, step, follow);
   if (job.keepColours) keepColours(stylized, picture);
   if (masks) putBack(stylized, picture, masks);
   return stylized;

@@ -108,6 +108,12 @@ await withPage({}, async ({ page, context, seen, address, server }) => {
     facts.rate = await page.locator('#rate').textContent();
     await page.locator('#live').click();
   });
+  await step('film', async () => {
+    await done(page);
+    const [download] = await Promise.all([page.waitForEvent('download'), page.locator('#film').setInputFiles(file('film.webm'))]);
+    facts.film = download.suggestedFilename();
+    await download.saveAs(file(facts.film));
+  });
   await step('offline', async () => {
     server.close();
     server.closeAllConnections();

@@ -38,6 +38,16 @@ export function ofRegion(region: MapMoments[], all: MapMoments[]): MapMoments[] 
   return region.map((each, index) => ({ ...merged(each, { ...all[index], count: PRIOR }), count: all[index].count }));
 }
 
+/** Between two moments: mean and spread are each `(1 - t) * one + t * other`. */
+export function lerp(one: MapMoments[], other: MapMoments[], t: number): MapMoments[] {
+  const between = (a: Float64Array, b: Float64Array) => a.map((value, index) => (1 - t) * value + t * b[index]);
+  return one.map((each, index) => ({
+    count: (1 - t) * each.count + t * other[index].count,
+    mean: between(each.mean, other[index].mean),
+    spread: between(each.spread, other[index].spread),
+  }));
+}
+
 /** The flat array of statistics that `decode` takes. */
 export function statistics(moments: MapMoments[], maps: FusedMap[]): Float32Array {
   const arrays = maps.flatMap((map, index) => {

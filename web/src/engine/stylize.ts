@@ -24,6 +24,9 @@ export interface Settings {
   tile?: number; // side of the tiles in pixels; 0: never; otherwise only for large pictures
 }
 
+/** Replaces a frame's moments by smoothed ones; the key names the copy of the picture and the region. */
+export type Follow = (key: string, moments: MapMoments[]) => MapMoments[];
+
 /** Called between steps with the share that is done; throws to end the call. */
 export type Step = (done: number) => Promise<void>;
 
@@ -35,9 +38,10 @@ export async function stylize(
   settings: Settings,
   grain: Int8Array,
   step: Step,
+  follow?: Follow,
 ): Promise<ImageData> {
   const result = new Bytes(new ImageData(new Uint8ClampedArray(picture.data), picture.width, picture.height));
-  await new Levels(backend, settings, grain, step).run(new Bytes(picture), result, styles);
+  await new Levels(backend, settings, grain, step, follow).run(new Bytes(picture), result, styles);
   return result.image;
 }
 
@@ -50,6 +54,7 @@ class Levels {
     private readonly settings: Settings,
     private readonly grain: Int8Array,
     private readonly step: Step,
+    private readonly follow?: Follow,
   ) {}
 
   /** From the smallest copy of the picture to the picture itself. */
@@ -76,10 +81,10 @@ class Levels {
       }
       const copy = copies[level - 1];
       const draft = new Floats(planes(3, copy.height, copy.width));
-      await this.level(source, draft, every[level]);
+      await this.level(source, draft, every[level], level);
       source = new Composed(content, copy, draft.picture, shares(share, alpha));
     }
-    await this.level(source, target, styles);
+    await this.level(source, target, styles, 0);
   }
 
   private grainy(copy: Planes, share: number): Source {
@@ -87,11 +92,12 @@ class Levels {
     return new Floats(grainy(copy, this.grain, seed, share * alpha));
   }
 
-  private async level(source: Source, target: Target, styles: Styles): Promise<void> {
+  private async level(source: Source, target: Target, styles: Styles, level: number): Promise<void> {
     const pixels = source.height * source.width;
     const { tile } = this.settings;
     const side = tile ?? (pixels > WHOLE ? SIDE : 0);
-    if (side && Math.max(source.height, source.width) > side) return this.tiled(source, target, styles, side);
+    if (side && Math.max(source.height, source.width) > side) return this.tiled(source, target, styles, side, level);
+    if (this.follow) return this.tiled(source, target, styles, Infinity, level);
     const content = source.read([0, 0, source.height, source.width]);
     const stylized = await this.backend.level(content, styles.codes, masksFor(styles, source), this.settings.alpha);
     target.write([0, 0, target.height, target.width], cropped(stylized, [0, 0, target.height, target.width]));
@@ -99,7 +105,7 @@ class Levels {
   }
 
   /** Encode all tiles, merge their moments, and decode each with the merged ones: there are no seams. */
-  private async tiled(source: Source, target: Target, styles: Styles, side: number): Promise<void> {
+  private async tiled(source: Source, target: Target, styles: Styles, side: number, level: number): Promise<void> {
     const { framing } = await this.backend.framing();
     const [height, width] = [source.height, source.width].map((each) => fitting(each, framing.multiple, framing.minimum));
     const parts = tiles(height + 2 * framing.margin, width + 2 * framing.margin, side, framing);
@@ -114,8 +120,10 @@ class Levels {
       if (room >= 0) kept.set(tile, maps);
       await this.advance(pixels);
     }
-    const all = total.pop()!;
-    const statistics = [...total.map((region) => ofRegion(region, all)), all];
+    const { follow } = this;
+    const found = follow ? total.map((each, region) => follow(`${level}.${region}`, each)) : total;
+    const all = found[found.length - 1];
+    const statistics = [...found.slice(0, -1).map((region) => ofRegion(region, all)), all];
     for (const tile of parts) {
       const maps = kept.get(tile) ?? (await this.encode(source, styles, tile, framing)).maps;
       kept.delete(tile);

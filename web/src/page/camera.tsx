@@ -1,13 +1,16 @@
-// The camera, stylized live, and its record.
+// The camera, stylized live, and its record; films.
 
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { type Stylizer, message } from '../stylizer';
 import type { Job } from '../worker';
 import { save } from './canvas';
+import { FileInput } from './files';
 import { text } from './strings';
 
 const SIDE = 256; // pixels, shorter side of the live picture
 const RECORDED = ['video/webm;codecs=vp9', 'video/webm'];
+
+const canMakeFilms = () => 'VideoEncoder' in self && 'VideoDecoder' in self;
 
 interface Props {
   engine: Stylizer | null;
@@ -22,6 +25,7 @@ export function Camera({ engine, job, ready, live, setLive, say }: Props) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const [rate, setRate] = useState(0);
   const [recorder, setRecorder] = useState<MediaRecorder | null>(null);
+  const [filming, setFilming] = useState(false);
   const current = useRef(job);
   current.current = job;
 
@@ -36,7 +40,7 @@ export function Camera({ engine, job, ready, live, setLive, say }: Props) {
       let [before, average] = [performance.now(), 0];
       while (going) {
         const frame = shrunk(video);
-        const image = await engine.stylize({ ...current.current(false), labels: null }, frame);
+        const image = await engine.stylize({ ...current.current(false), labels: null, time: before / 1000 }, frame);
         if (!going || !image) break;
         Object.assign(canvas.current!, { width: image.width, height: image.height });
         canvas.current!.getContext('2d')!.putImageData(image, 0, 0);
@@ -74,6 +78,23 @@ export function Camera({ engine, job, ready, live, setLive, say }: Props) {
     setLive(!live);
   };
 
+  const film = async (file: File) => {
+    const settings = { ...current.current(false), labels: null };
+    setFilming(true);
+    try {
+      const { stylizeFilm } = await import('./films'); // most visitors need no reader of films
+      await stylizeFilm(
+        file,
+        (picture, time) => engine!.stylize({ ...settings, time }, picture),
+        (done) => say(text('filmProgress', { percent: Math.round(done * 100) })),
+      );
+      say(text('filmDone'));
+    } catch (error) {
+      say(text('failed', { reason: message(error) }));
+    }
+    setFilming(false);
+  };
+
   return (
     <section aria-labelledby="camera">
       <h2 id="camera">{text('camera')}</h2>
@@ -88,6 +109,11 @@ export function Camera({ engine, job, ready, live, setLive, say }: Props) {
         )}
         {live && <output id="rate">{text('rate', { rate: rate.toFixed(1) })}</output>}
       </div>
+      {canMakeFilms() ? (
+        <FileInput id="film" said={text('film')} accept="video/*" disabled={!engine || !ready || live || filming} take={film} />
+      ) : (
+        <p class="help">{text('noFilms')}</p>
+      )}
       {live && <canvas ref={canvas} class="live" role="img" aria-label={text('live')} />}
     </section>
   );

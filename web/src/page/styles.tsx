@@ -1,5 +1,6 @@
 // The styles: a gallery that the page brings, and the visitor's own.
 
+import type { ComponentChildren } from 'preact';
 import { MOST_STYLES } from './settings';
 import { type Key, text } from './strings';
 
@@ -29,10 +30,10 @@ interface Props {
   styles: Style[];
   chosen: string[];
   choose: (chosen: string[]) => void;
-  add: (file: File) => void;
+  children: ComponentChildren; // how to add one's own
 }
 
-export function Styles({ styles, chosen, choose, add }: Props) {
+export function Styles({ styles, chosen, choose, children }: Props) {
   const toggle = (name: string) => {
     const without = chosen.filter((each) => each !== name);
     choose(without.length < chosen.length ? without : [...chosen, name].slice(-MOST_STYLES));
@@ -55,18 +56,7 @@ export function Styles({ styles, chosen, choose, add }: Props) {
           </button>
         ))}
       </div>
-      <label class="file">
-        {text('ownStyle')}
-        <input
-          id="own-style"
-          type="file"
-          accept="image/*,.safetensors"
-          onChange={({ currentTarget }) => {
-            if (currentTarget.files?.length) add(currentTarget.files[0]);
-            currentTarget.value = '';
-          }}
-        />
-      </label>
+      {children}
     </section>
   );
 }
