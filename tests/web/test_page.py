@@ -27,7 +27,7 @@ GRAPHS = WEB / "public" / "graphs"
 
 LEVELS = 1  # of 255; float32 sums in another order may round to the next level
 COLOUR_LEVELS = 2  # of 255; a level of luma moves the chroma of a saturated colour by another
-CODED = 16  # of 255, mean difference that a codec may leave; of another style it is above 40
+CODED = 20  # of 255, mean difference that a codec may leave at this size; of another style it is 51
 FIRST_PICTURE = 8e6  # bytes from the server until the first picture, and all that offline use needs
 
 SETTINGS: dict[str, Any] = {"alpha": 0.7, "strokes": 0.8, "seed": 7}

@@ -9,7 +9,7 @@ import {
   MP4,
   Mp4OutputFormat,
   Output,
-  QUALITY_HIGH,
+  QUALITY_VERY_HIGH,
   QTFF,
   type VideoSample,
   WEBM,
@@ -44,7 +44,7 @@ export async function stylizeFilm(
     context.putImageData(stylized, 0, 0);
     return canvas;
   };
-  const video = { width, height, fit: 'fill' as const, quality: QUALITY_HIGH, forceTranscode: true, process };
+  const video = { width, height, fit: 'fill' as const, quality: QUALITY_VERY_HIGH, forceTranscode: true, process };
   const conversion = await Conversion.init({ input, output, video });
   if (!conversion.isValid) throw new Error('a film that this browser cannot decode');
   conversion.onProgress = progress;
