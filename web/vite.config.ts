@@ -37,10 +37,10 @@ function offline(): Plugin {
         .sort();
       const hash = createHash('sha256');
       for (const name of names) hash.update(name).update(readFileSync(path.join('dist', name)));
-      const kept = names.filter((name) => !name.includes('asyncify')); // WebGPU's build: kept once it is used
+      const webgpu = (name: string) => name.includes('asyncify');
       const text = readFileSync('dist/sw.js', 'utf8');
-      const filled = { FILES: kept, VERSION: hash.digest('hex').slice(0, 12), CSP };
-      const result = text.replace(/self\.(FILES|VERSION|CSP)/g, (_, name: keyof typeof filled) => JSON.stringify(filled[name]));
+      const filled = { FILES: names.filter((name) => !webgpu(name)), LATER: names.filter(webgpu), VERSION: hash.digest('hex').slice(0, 12), CSP };
+      const result = text.replace(/self\.(FILES|LATER|VERSION|CSP)/g, (_, name: keyof typeof filled) => JSON.stringify(filled[name]));
       writeFileSync('dist/sw.js', result);
     },
   };

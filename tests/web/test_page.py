@@ -120,6 +120,7 @@ def test_the_page_is_accessible_private_small_and_works_offline(visit: Path) -> 
     assert facts["undone"]
     assert facts["axe"] == []
     assert facts["errors"] == []
+    assert facts["asked"] == ["1", "2"], "the service worker keeps what is not the page's"
     assert facts["others"] == [], "requests to other hosts"
     assert facts["transferred"] <= FIRST_PICTURE
     assert facts["offline"] == ["woodcut", "mosaic"], "the link's settings"

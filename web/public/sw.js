@@ -1,8 +1,10 @@
 // Keeps the page's files, so that it works offline, and sets the headers that WebAssembly needs for threads, which many
 // static hosts cannot. The build fills in the files and the version.
 
-const FILES = self.FILES;
-const CACHE = `adain-${self.VERSION}`;
+const FILES = self.FILES; // kept from the start
+const LATER = self.LATER; // kept once they are used
+const OWN = `adain ${self.registration.scope} `; // how the names of this page's caches begin
+const CACHE = OWN + self.VERSION;
 const HEADERS = {
   'Cross-Origin-Opener-Policy': 'same-origin',
   'Cross-Origin-Embedder-Policy': 'require-corp',
@@ -20,23 +22,31 @@ self.addEventListener('activate', (event) => {
 });
 
 self.addEventListener('fetch', (event) => {
-  const { method, url } = event.request;
-  if (method === 'GET' && url.startsWith(self.registration.scope)) event.respondWith(answer(event.request));
+  const name = nameOf(event.request.url);
+  if (event.request.method === 'GET' && (FILES.includes(name) || LATER.includes(name))) {
+    event.respondWith(answer(event.request, name));
+  }
 });
 
 async function forgetOld() {
-  const old = (await caches.keys()).filter((name) => name.startsWith('adain-') && name !== CACHE);
+  const old = (await caches.keys()).filter((name) => name.startsWith(OWN) && name !== CACHE);
   await Promise.all(old.map((name) => caches.delete(name)));
 }
 
-async function answer(request) {
+/** Which of the page's files an address means; what else the host has below the same address is not ours. */
+function nameOf(url) {
+  const { origin, pathname } = new URL(url);
+  const { scope } = self.registration;
+  if (!(origin + pathname).startsWith(scope)) return null;
+  return decodeURIComponent((origin + pathname).slice(scope.length)) || 'index.html';
+}
+
+async function answer(request, name) {
   const cache = await caches.open(CACHE);
-  const url = new URL(request.url);
-  const key = url.href === self.registration.scope || request.mode === 'navigate' ? 'index.html' : url.pathname;
-  const kept = await cache.match(key, { ignoreSearch: true });
+  const kept = await cache.match(name);
   if (kept) return withHeaders(kept);
   const response = await fetch(request);
-  if (response.ok) await cache.put(key, response.clone());
+  if (response.ok) await cache.put(name, response.clone());
   return withHeaders(response);
 }
 

@@ -15,10 +15,13 @@ const TYPES = {
   '.webmanifest': 'application/manifest+json',
 };
 
+const API = '/v1/models'; // of a host that has more than the page; answers how often it was asked
+
 /** Serve a folder on any free port of this machine; resolves to the server. */
 export function serve(folder, port = 0) {
   const server = createServer(async ({ url }, response) => {
     const name = decodeURIComponent(new URL(url, 'http://localhost').pathname).replace(/\/$/, '/index.html');
+    if (name === API) return response.end(String((server.asked += 1)));
     const file = path.join(folder, path.posix.normalize(name));
     const found = await stat(file).catch(() => null);
     if (!found?.isFile()) return response.writeHead(404).end();
@@ -28,5 +31,6 @@ export function serve(folder, port = 0) {
     createReadStream(file).pipe(response);
   });
   server.sent = 0; // bytes
+  server.asked = 0; // requests to API
   return new Promise((resolve, reject) => server.once('error', reject).listen(port, 'localhost', () => resolve(server)));
 }

@@ -67,6 +67,11 @@ await withPage({}, async ({ page, context, seen, address, server }) => {
   await step('mix', async () => {
     await page.locator('[data-style=woodcut]').click();
     await page.locator('[data-style=mosaic]').click();
+    const { x, y, width, height } = await page.locator('.mix').boundingBox();
+    await page.mouse.move(x + width * 0.9, y + height * 0.9);
+    await page.mouse.down();
+    await page.mouse.move(x + width / 2, y + height / 2);
+    await page.mouse.up();
     await page.locator('.mix').focus();
     await page.keyboard.press('ArrowDown');
     await done(page);
@@ -114,6 +119,8 @@ await withPage({}, async ({ page, context, seen, address, server }) => {
     facts.film = download.suggestedFilename();
     await download.saveAs(file(facts.film));
   });
+  const ask = async () => (await fetch('v1/models')).text();
+  facts.asked = [await page.evaluate(ask), await page.evaluate(ask)];
   await step('offline', async () => {
     server.close();
     server.closeAllConnections();
