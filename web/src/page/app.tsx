@@ -3,7 +3,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { Stylizer } from '../stylizer';
 import type { Job } from '../worker';
-import { Camera } from './camera';
+import { Camera, type Use } from './camera';
 import { Compare, save } from './canvas';
 import { FileInput, useDropped } from './files';
 import { type Brush, PaintArea, blank } from './paint';
@@ -23,7 +23,7 @@ export function App() {
   const [content, setContent] = useState<ImageBitmap | null>(null);
   const [note, setNote] = useState('');
   const [brush, setBrush] = useState<Brush>({ label: 1, radius: 24 });
-  const [live, setLive] = useState(false);
+  const [use, setUse] = useState<Use>(null);
 
   const chosen = settings.chosen.flatMap((name) => styles.find((style) => style.name === name) ?? []);
   const names = chosen.map(styleName);
@@ -39,7 +39,7 @@ export function App() {
     preview,
   });
   const ready = chosen.length > 0;
-  const { result, status, setStatus, progress } = useStylized(engine, content, ready, live, job, [styles, settings]);
+  const { result, full, status, setStatus, progress } = useStylized(engine, content, ready, use !== null, job, [styles, settings]);
   const fail = (error: unknown) => setStatus(failed(error));
   const said = text(status.key, status.values);
   const paint = (painted: typeof labels) => change({ labels: painted });
@@ -124,19 +124,19 @@ export function App() {
           <p id="status" role="status" data-state={status.state}>{said}</p>
           {note && <p id="note" role="status">{note}</p>}
           {status.state === 'busy' && <progress value={progress} max="1" aria-label={said} />}
-          {content && !live && (
+          {content && use !== 'camera' && (
             <div class="stage">
               <Compare before={content} after={result} />
               {labels && <PaintArea labels={labels} brush={brush} change={paint} />}
             </div>
           )}
           <div class="row">
-            <Action id="png" said={text('savePng')} enabled={status.state === 'done'} act={() => savePicture('image/png', 'stylized.png')} />
-            <Action id="jpeg" said={text('saveJpeg')} enabled={status.state === 'done'} act={() => savePicture('image/jpeg', 'stylized.jpg')} />
+            <Action id="png" said={text('savePng')} enabled={full} act={() => savePicture('image/png', 'stylized.png')} />
+            <Action id="jpeg" said={text('saveJpeg')} enabled={full} act={() => savePicture('image/jpeg', 'stylized.jpg')} />
             <Action id="code" said={text('saveCode')} enabled={ready} act={saveCode} />
             <Action id="share" said={text('share')} enabled={engine !== null} act={share} />
           </div>
-          <Camera engine={engine} job={job} ready={ready} live={live} setLive={setLive} say={setNote} />
+          <Camera engine={engine} job={job} ready={ready} use={use} setUse={setUse} say={setNote} />
         </section>
       </main>
     </>

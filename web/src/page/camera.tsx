@@ -12,20 +12,23 @@ const RECORDED = ['video/webm;codecs=vp9', 'video/webm'];
 
 const canMakeFilms = () => 'VideoEncoder' in self && 'VideoDecoder' in self;
 
+/** What else than the picture uses the network. */
+export type Use = 'camera' | 'film' | null;
+
 interface Props {
   engine: Stylizer | null;
   job: (preview: boolean) => Job;
   ready: boolean; // whether a style is chosen
-  live: boolean;
-  setLive: (live: boolean) => void;
+  use: Use;
+  setUse: (use: Use) => void;
   say: (note: string) => void;
 }
 
-export function Camera({ engine, job, ready, live, setLive, say }: Props) {
+export function Camera({ engine, job, ready, use, setUse, say }: Props) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const [rate, setRate] = useState(0);
   const [recorder, setRecorder] = useState<MediaRecorder | null>(null);
-  const [filming, setFilming] = useState(false);
+  const live = use === 'camera';
   const current = useRef(job);
   current.current = job;
 
@@ -52,7 +55,7 @@ export function Camera({ engine, job, ready, live, setLive, say }: Props) {
     };
     show().catch((error) => {
       say(text('noCamera', { reason: message(error) }));
-      setLive(false);
+      setUse(null);
     });
     return () => {
       going = false;
@@ -75,12 +78,12 @@ export function Camera({ engine, job, ready, live, setLive, say }: Props) {
   };
   const toggle = () => {
     stop();
-    setLive(!live);
+    setUse(live ? null : 'camera');
   };
 
   const film = async (file: File) => {
     const settings = { ...current.current(false), labels: null };
-    setFilming(true);
+    setUse('film');
     try {
       const { stylizeFilm } = await import('./films'); // most visitors need no reader of films
       await stylizeFilm(
@@ -92,14 +95,14 @@ export function Camera({ engine, job, ready, live, setLive, say }: Props) {
     } catch (error) {
       say(text('failed', { reason: message(error) }));
     }
-    setFilming(false);
+    setUse(null);
   };
 
   return (
     <section aria-labelledby="camera">
       <h2 id="camera">{text('camera')}</h2>
       <div class="row">
-        <button id="live" type="button" disabled={!engine || !ready} aria-pressed={live} onClick={toggle}>
+        <button id="live" type="button" disabled={!engine || !ready || use === 'film'} aria-pressed={live} onClick={toggle}>
           {text(live ? 'stopCamera' : 'startCamera')}
         </button>
         {live && (
@@ -110,7 +113,7 @@ export function Camera({ engine, job, ready, live, setLive, say }: Props) {
         {live && <output id="rate">{text('rate', { rate: rate.toFixed(1) })}</output>}
       </div>
       {canMakeFilms() ? (
-        <FileInput id="film" said={text('film')} accept="video/*" disabled={!engine || !ready || live || filming} take={film} />
+        <FileInput id="film" said={text('film')} accept="video/*" disabled={!engine || !ready || use !== null} take={film} />
       ) : (
         <p class="help">{text('noFilms')}</p>
       )}

@@ -49,16 +49,18 @@ export function useStylized(
   engine: Stylizer | null,
   content: ImageBitmap | null,
   ready: boolean, // whether a style is chosen
-  paused: boolean, // while the camera uses the network
+  paused: boolean, // while the camera or a film uses the network
   job: (preview: boolean) => Job,
   inputs: unknown[],
 ) {
   const [result, setResult] = useState<ImageData | null>(null);
   const [status, setStatus] = useState<Status>({ state: 'busy', key: 'loading' });
   const [progress, setProgress] = useState(0);
+  const [full, setFull] = useState(false); // whether the result is the full picture, with these settings
 
   useEffect(() => setResult(null), [content]);
   useEffect(() => {
+    setFull(false);
     if (!engine || paused) return;
     if (!content || !ready) return setStatus({ state: 'waiting', key: content ? 'waitStyle' : 'waitPicture' });
     let current = true;
@@ -71,6 +73,7 @@ export function useStylized(
         if (!current || !image) return;
         setResult(image);
       }
+      setFull(true);
       const { device, threads } = engine.loaded;
       const on = device === 'webgpu' ? text('onGpu') : text('onCpu', { threads });
       const seconds = ((performance.now() - start) / 1000).toFixed(1);
@@ -82,5 +85,5 @@ export function useStylized(
     };
   }, [engine, content, ready, paused, ...inputs]);
 
-  return { result, status, setStatus, progress };
+  return { result, full, status, setStatus, progress };
 }
