@@ -96,7 +96,13 @@ const api = {
   async save(type: string): Promise<Blob> {
     if (!result) throw new Error('there is no stylized picture yet');
     const canvas = new OffscreenCanvas(result.width, result.height);
-    canvas.getContext('2d')!.putImageData(result, 0, 0);
+    const context = canvas.getContext('2d')!;
+    context.putImageData(result, 0, 0);
+    if (type === 'image/jpeg') {
+      context.globalCompositeOperation = 'destination-over'; // JPEG has no transparency: white behind it
+      context.fillStyle = 'white';
+      context.fillRect(0, 0, result.width, result.height);
+    }
     return canvas.convertToBlob({ type, quality: 0.95 });
   },
 };

@@ -3,7 +3,7 @@
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
-import { serve } from './serve.mjs';
+import { PATH, serve } from './serve.mjs';
 
 const DIST = fileURLToPath(new URL('../dist', import.meta.url));
 const TIMEOUT = 120_000; // milliseconds
@@ -29,7 +29,7 @@ export async function withPage({ webgpu = false }, use) {
     context.on('request', (request) => seen.requests.push(request.url()));
     page.on('console', (message) => message.type() === 'error' && seen.errors.push(message.text()));
     page.on('pageerror', (error) => seen.errors.push(error.message));
-    const address = `http://localhost:${server.address().port}/`;
+    const address = `http://localhost:${server.address().port}${PATH}/`;
     await use({ page, context, seen, address, server });
   } catch (error) {
     console.error(error.stack);

@@ -15,14 +15,15 @@ const TYPES = {
   '.webmanifest': 'application/manifest+json',
 };
 
-const API = '/v1/models'; // of a host that has more than the page; answers how often it was asked
+export const PATH = '/below'; // where the page lies on the host
+const API = `${PATH}/v1/models`; // of a host that has more than the page; answers how often it was asked
 
 /** Serve a folder on any free port of this machine; resolves to the server. */
 export function serve(folder, port = 0) {
   const server = createServer(async ({ url }, response) => {
     const name = decodeURIComponent(new URL(url, 'http://localhost').pathname).replace(/\/$/, '/index.html');
     if (name === API) return response.end(String((server.asked += 1)));
-    const file = path.join(folder, path.posix.normalize(name));
+    const file = path.join(folder, path.posix.normalize(name.slice(PATH.length)));
     const found = await stat(file).catch(() => null);
     if (!found?.isFile()) return response.writeHead(404).end();
     const type = TYPES[path.extname(file)] ?? 'application/octet-stream';
