@@ -32,6 +32,7 @@ FIRST_PICTURE = 8e6  # bytes from the server until the first picture, and all th
 
 SETTINGS: dict[str, Any] = {"alpha": 0.7, "strokes": 0.8, "seed": 7}
 TILED: dict[str, Any] = {"alpha": 0.9, "strokes": 0.3, "seed": 3, "tile": 256}
+OWN_SIZE = (701, 640)  # px, width and height of a style; larger than the 512 px that styles are scaled down to
 POINT = (0.5, 0.55)  # between three styles, after one press of the arrow key
 
 Rgb = NDArray[np.uint8]
@@ -61,6 +62,7 @@ def visit(built: Path, stylizer: adain.Stylizer, tmp_path_factory: pytest.TempPa
     folder = tmp_path_factory.mktemp("visit")
     Image.fromarray(_noisy(photo(531, 450))).save(folder / "content.png")
     stylizer.encode_style(painting(128, 128)).save(folder / "style.safetensors")
+    Image.fromarray(painting(*OWN_SIZE)).save(folder / "own.png")
     _save_film(folder / "film.webm")
     (folder / "job.json").write_text(json.dumps(_job()), encoding="utf-8")
     print(consumers.run([consumers.program("node"), WEB / "test" / "wasm.mjs", folder], CHROMIUM=consumers.chromium()))
@@ -70,6 +72,14 @@ def visit(built: Path, stylizer: adain.Stylizer, tmp_path_factory: pytest.TempPa
 @heavy
 def test_a_style_code_file_gives_pythons_picture(visit: Path, stylizer: adain.Stylizer) -> None:
     _assert_same(_saved(visit, "plain"), _python(stylizer, visit))
+
+
+@heavy
+def test_an_own_style_has_pythons_code_also_scaled_down(visit: Path, stylizer: adain.Stylizer) -> None:
+    expected = stylizer.encode_style(visit / "own.png").arrays
+    actual = adain.StyleCode.load(visit / "own.safetensors").arrays
+    for name, array in expected.items():
+        assert np.abs(actual[name] - array).max() <= consumers.CODES * np.abs(array).max(), name
 
 
 @heavy

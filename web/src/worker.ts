@@ -6,12 +6,14 @@ import { mix, readCode, writeCode } from './engine/codes';
 import { keepColours } from './engine/colour';
 import { fromLabels, putBack } from './engine/masks';
 import { Bytes } from './engine/planes';
+import { scaledDown } from './engine/resize';
 import { type Device, bestDevice, fetched } from './engine/runtime';
 import { Smoothing } from './engine/smoothing';
 import { type Settings, stylize } from './engine/stylize';
 
 const PREVIEW = 320; // pixels, shorter side
 const STYLE = 512; // pixels, shorter side that a style is scaled down to, as Python does
+const READ = 2048; // pixels, shorter side at which the browser reads a larger style
 
 /** What the page asks for. */
 export interface Job extends Settings {
@@ -56,8 +58,9 @@ const api = {
 
   /** The code of a style picture. */
   async encode(picture: Blob): Promise<Float32Array> {
-    const image = new Bytes(await pixels(picture, STYLE));
-    return alone(() => backend.encodeStyle(image.read([0, 0, image.height, image.width])));
+    const image = new Bytes(await pixels(picture, READ));
+    const style = scaledDown(image.read([0, 0, image.height, image.width]), STYLE);
+    return alone(() => backend.encodeStyle(style));
   },
 
   async readCode(file: Blob): Promise<Float32Array> {

@@ -48,6 +48,14 @@ await withPage({}, async ({ page, context, seen, address, server }) => {
   });
   facts.transferred = server.sent;
   await saved(page, '#png', file('plain.png'));
+  await step('own style', async () => {
+    await page.locator('[data-style="style.safetensors"]').click();
+    await page.locator('#own-style').setInputFiles(file('own.png'));
+    await done(page);
+    await saved(page, '#code', file('own.safetensors'));
+    await page.locator('[data-style="own.png"]').click();
+    await page.locator('[data-style="style.safetensors"]').click();
+  });
   await step('strokes', async () => {
     await page.locator('#strokes').fill('0.8');
     await page.locator('#alpha').fill('0.7');
