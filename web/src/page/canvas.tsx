@@ -5,7 +5,14 @@ import { text } from './strings';
 
 type Picture = ImageData | ImageBitmap;
 
-export function Canvas({ picture, ...rest }: { picture: Picture; class?: string; style?: Record<string, string> }) {
+interface Props {
+  picture: Picture;
+  said?: string; // to a screen reader; without it, the canvas is hidden from one
+  class?: string;
+  style?: Record<string, string>;
+}
+
+export function Canvas({ picture, said, ...rest }: Props) {
   const canvas = useRef<HTMLCanvasElement>(null);
   useEffect(() => {
     const { width, height } = picture;
@@ -14,7 +21,7 @@ export function Canvas({ picture, ...rest }: { picture: Picture; class?: string;
     if (picture instanceof ImageData) context.putImageData(picture, 0, 0);
     else context.drawImage(picture, 0, 0);
   }, [picture]);
-  return <canvas ref={canvas} aria-hidden="true" {...rest} />;
+  return <canvas ref={canvas} {...(said ? { role: 'img', 'aria-label': said } : { 'aria-hidden': 'true' })} {...rest} />;
 }
 
 /** The stylized picture over the content; a slider moves the edge between them. */
@@ -23,7 +30,7 @@ export function Compare({ before, after }: { before: Picture; after: Picture | n
   return (
     <div class="compare" style={{ aspectRatio: `${before.width} / ${before.height}` }}>
       <Canvas picture={before} />
-      {after && <Canvas picture={after} class="after" style={{ clipPath: `inset(0 0 0 ${edge}%)` }} />}
+      {after && <Canvas picture={after} said={text('result')} class="after" style={{ clipPath: `inset(0 0 0 ${edge}%)` }} />}
       {after && (
         <input
           type="range"
