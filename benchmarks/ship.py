@@ -38,6 +38,8 @@ def main(model: str, file: Path | None) -> None:
         ROW.write_text(with_facts(text, model, facts(model, file, content)), encoding="utf-8")
     run("-m", "adain", "export", model, "-o", "weights", "--runtime", "--verify")
     run("tests/data/gallery.py")
+    if model == registry.DEFAULT:
+        run("web/prepare.py")
 
 
 def facts(model: str, file: Path, content: bytes) -> dict[str, str]:
