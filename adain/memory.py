@@ -12,7 +12,7 @@ from pathlib import Path
 
 from adain.errors import OutOfMemoryError
 
-__all__ = ["available", "required"]
+__all__ = ["available", "is_short", "required"]
 
 _SYSTEM = Path("/proc/meminfo")
 _GROUP = Path("/sys/fs/cgroup")  # the container's limit
@@ -46,12 +46,17 @@ def required(what: str, needed: float) -> Iterator[None]:
     except OutOfMemoryError:
         raise
     except (MemoryError, RuntimeError) as error:  # runtimes raise the second
-        if isinstance(error, MemoryError) or _SHORT.search(str(error)):
+        if is_short(error):
             raise OutOfMemoryError(
                 f"there is not enough memory: {what} takes about {_size(needed)}; "
                 "choose a smaller size, or end other programs"
             ) from error
         raise
+
+
+def is_short(error: BaseException) -> bool:
+    """Whether an error says that memory could not be allocated. Runtimes raise it as a RuntimeError."""
+    return isinstance(error, MemoryError) or bool(isinstance(error, RuntimeError) and _SHORT.search(str(error)))
 
 
 def _size(count: float) -> str:

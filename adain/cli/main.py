@@ -21,10 +21,13 @@ from adain.cli.interruption import Interruptions
 from adain.cli.verbosity import verbose_option
 from adain.cli.wording import in_options
 from adain.errors import AdainError
+from adain.memory import is_short
 
 __all__ = ["INTERRUPTED", "main"]
 
-_NO_MEMORY = "there is not enough memory; choose a smaller size, or end other programs"
+_NO_MEMORY = (
+    "there is not enough memory; choose a smaller size (for training, a smaller batch or crop), or end other programs"
+)
 INTERRUPTED = 130  # exit code; 128 + SIGINT, for a run that was stopped and can be resumed
 
 # Subcommand: its line in `adain --help`. Each is a command in the module of the same name.
@@ -69,8 +72,11 @@ class _Commands(click.Group):
         except AdainError as error:
             logger.debug("where it happened:", exc_info=True)
             raise click.ClickException(in_options(str(error))) from error
-        except MemoryError as error:
-            raise click.ClickException(f"{_NO_MEMORY}{f' ({error})' if str(error) else ''}") from error
+        except (MemoryError, RuntimeError) as error:
+            if not is_short(error):
+                raise
+            reason = str(error).strip().partition("\n")[0]
+            raise click.ClickException(f"{_NO_MEMORY}{f' ({reason})' if reason else ''}") from error
         except KeyboardInterrupt:
             click.echo("\nInterrupted.", err=True)
             ctx.exit(interruptions.exit_code)

@@ -60,7 +60,8 @@ def say_failures(failures: Sequence[Failure]) -> None:
 
 def say_written(path: Path, size: tuple[int, int]) -> None:
     """Print on stderr which picture was written, and its width and height."""
-    click.echo("wrote {}, {} x {} pixels".format(path, *size), err=True)
+    place = "the picture to the standard output" if str(path) == "-" else path
+    click.echo("wrote {}, {} x {} pixels".format(place, *size), err=True)
 
 
 def counted(number: int, noun: str) -> str:
