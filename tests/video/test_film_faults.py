@@ -466,6 +466,20 @@ class TestDepth:
         out, _ = copy(source, name, codec=codec)
         assert facts(out).pixels == expected or (codec == "prores" and "422p10" in facts(out).pixels)
 
+    @pytest.mark.parametrize("size", [(38, 22), (2, 2), (1, 1), (100, 3), (33, 35)])
+    @pytest.mark.parametrize("codec", ["h264", "hevc", "vp9", "av1", "prores", "ffv1"])
+    def test_rare_sizes_are_kept_or_refused(
+        self, tmp_path: Path, copy: Callable, size: tuple[int, int], codec: str
+    ) -> None:
+        source = make(tmp_path / "in.mkv", Kind("ffv1", "yuv444p", sound=None, count=3, size=size, options={}))
+        name = {"vp9": "out.webm", "prores": "out.mov", "ffv1": "out.mkv"}.get(codec, "out.mp4")
+        if (codec == "hevc" and min(size) < 32) or (codec == "av1" and min(size) < 4):
+            with pytest.raises(InputError, match=f"{codec} (needs sides|cannot encode).* choose another codec"):
+                copy(source, name, codec=codec)
+            assert not (tmp_path / name).exists()
+            return
+        assert facts(copy(source, name, codec=codec)[0]).size == size
+
     def test_crf_and_preset_reach_the_encoder(self, tmp_path: Path, copy: Callable) -> None:
         source = make(tmp_path / "in.mp4", Kind(sound=None))
         sizes = [copy(source, f"{crf}.mp4", crf=crf)[0].stat().st_size for crf in (10, 30, 50)]
