@@ -8,6 +8,7 @@ equals the one before only makes it longer.
 from __future__ import annotations
 
 import logging
+import struct
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -41,6 +42,7 @@ class _Format:
     Attributes:
         name: Pillow's name.
         tick: seconds that times are whole multiples of.
+        longest: the longest that a frame can be shown, in ticks.
         convert: makes the picture that is saved.
         options: options for Pillow's `save`.
         clear: more options if there are transparent frames.
@@ -48,6 +50,7 @@ class _Format:
 
     name: str
     tick: Fraction
+    longest: int
     convert: Callable[[Frame], Image.Image]
     options: Mapping[str, Any]
     clear: Mapping[str, Any] = field(default_factory=dict)
@@ -201,7 +204,11 @@ class AnimationSink:
     def finish(self) -> None:
         """See `adain.video.clip.Sink`."""
         ends = [*self._starts[1:], self._end]
-        milliseconds = int(1000 * self._format.tick)
+        longest, tick = self._format.longest, self._format.tick
+        shown = [end - start for start, end in zip(self._starts, ends, strict=True)]
+        if max(shown) > longest:
+            logger.warning("a frame is shown for more than %g s, which is the most here", float(longest * tick))
+        durations = [int(1000 * min(ticks, longest) * tick) for ticks in shown]
         options = {**self._format.options, **(self._format.clear if self._clear else {})}
         if self._clip.loop is not None:
             options["loop"] = self._clip.loop
@@ -212,10 +219,10 @@ class AnimationSink:
                     format=self._format.name,
                     save_all=True,
                     append_images=self._frames[1:],
-                    duration=[milliseconds * (end - start) for start, end in zip(self._starts, ends, strict=True)],
+                    duration=durations,
                     **options,
                 )
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, OverflowError, struct.error) as error:
             cause = getattr(error, "strerror", None) or str(error)
             raise OutputError(f"{self._target} cannot be written ({cause}); nothing was left behind") from error
 
@@ -244,11 +251,13 @@ def _with_alpha(frame: Frame) -> Image.Image:
 
 
 _MILLISECOND = Fraction(1, 1000)
-_PNG = _Format("PNG", _MILLISECOND, _with_alpha, {"disposal": 0, "blend": 0})
+_PNG = _Format("PNG", _MILLISECOND, 0xFFFF, _with_alpha, {"disposal": 0, "blend": 0})
 ANIMATED: Mapping[str, _Format] = {
-    ".gif": _Format("GIF", Fraction(1, 100), _with_palette, {"disposal": 0}, {"disposal": 2}),
+    ".gif": _Format("GIF", Fraction(1, 100), 0xFFFF, _with_palette, {"disposal": 0}, {"disposal": 2}),
     ".apng": _PNG,
     ".png": _PNG,
     # With loss, libwebp 1.6 drops the alpha channel of animations.
-    ".webp": _Format("WebP", _MILLISECOND, _with_alpha, {"quality": 95, "minimize_size": False}, {"lossless": True}),
+    ".webp": _Format(
+        "WebP", _MILLISECOND, 0xFFFFFF, _with_alpha, {"quality": 95, "minimize_size": False}, {"lossless": True}
+    ),
 }

@@ -32,6 +32,7 @@ class Codec:
         options: options of the encoder.
         live: update the options for live frames.
         odd: whether it allows odd sides with halved chroma.
+        least: smallest width and height in pixels.
         tags: codec tag by container, where players need another than FFmpeg's default.
     """
 
@@ -44,6 +45,7 @@ class Codec:
     options: Mapping[str, str] = field(default_factory=dict)
     live: Mapping[str, str] = field(default_factory=dict)
     odd: bool = False
+    least: tuple[int, int] = (1, 1)
     tags: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -89,6 +91,7 @@ CODECS: Mapping[str, Codec] = {
             presets=_SPEEDS,
             options={"x265-params": "log-level=none"},
             live=_LIVE,
+            least=(64, 16),  # below a width of 50, x265 corrupts memory
             tags={"mp4": "hvc1", "mov": "hvc1"},  # Apple's players show no hev1
         ),
         Codec(
@@ -111,6 +114,7 @@ CODECS: Mapping[str, Codec] = {
             options={"preset": "8"},
             live={"preset": "12"},
             odd=True,
+            least=(32, 32),  # below, SVT-AV1 corrupts memory
         ),
         Codec(
             "prores",

@@ -176,6 +176,11 @@ class VideoSink:
     def _encoder(self, codec: Codec, options: dict[str, str]) -> av.VideoStream:
         """Add a track whose frames are encoded."""
         clip, (width, height) = self._clip, self._lying_size()
+        if width < codec.least[0] or height < codec.least[1]:
+            raise InputError(
+                f"{codec.name} needs at least {codec.least[0]}x{codec.least[1]} pixels, got {width}x{height}; "
+                "choose another codec"
+            )
         os.environ.setdefault("SVT_LOG", "1")  # else the encoder of AV1 prints its settings
         try:
             stream = self._container.add_stream(codec.encoder, rate=clip.rate, options=options)

@@ -14,8 +14,8 @@ from PIL import Image
 
 from adain import ImageError, InputError
 from adain.video import Summary, stylize
-from adain.video.animation import AnimationSource
-from adain.video.clip import Frame
+from adain.video.animation import AnimationSink, AnimationSource
+from adain.video.clip import Clip, Frame
 
 pytest.importorskip("av", reason="video files need the extra video")
 
@@ -110,6 +110,16 @@ class TestTimeStamps:
                 assert len(packets) == 2 * len(_sound(part))
                 assert min(np.diff(times)) >= 0
                 assert times[-1] == pytest.approx(1, abs=0.05)
+
+    @pytest.mark.parametrize(("suffix", "longest"), [(".gif", 655.35), (".apng", 65.535), (".webp", 700)])
+    def test_a_frame_longer_than_an_animation_can_hold(self, tmp_path: Path, suffix: str, longest: float) -> None:
+        sink = AnimationSink(tmp_path / f"out{suffix}", Clip(8, 8, Fraction(1), Fraction(1)))
+        for number in range(2):
+            sink.write(Frame(np.full((8, 8, 3), 200 * number, np.uint8), Fraction(700 * number), Fraction(1)))
+        sink.finish()
+        source = AnimationSource(tmp_path / f"out{suffix}")
+        assert float(source.clip.rate) == pytest.approx(2 / (longest + 1), rel=1e-3)
+        source.close()
 
     def test_an_avi_with_b_frames_keeps_the_order(self, tmp_path: Path, copy: Callable) -> None:
         source = make(tmp_path / "in.avi", Kind("mpeg4", sound=None, options={"bf": "2"}))
@@ -465,6 +475,23 @@ class TestDepth:
         source = make(tmp_path / "in.mkv", Kind(pixels=pixels, sound=None, count=3))
         out, _ = copy(source, name, codec=codec)
         assert facts(out).pixels == expected or (codec == "prores" and "422p10" in facts(out).pixels)
+
+    @pytest.mark.parametrize("size", [(38, 22), (2, 2), (1, 1), (100, 3), (33, 35), (65, 33)])
+    @pytest.mark.parametrize("codec", ["h264", "hevc", "vp9", "av1", "prores", "ffv1"])
+    def test_rare_sizes_are_kept_or_refused(
+        self, tmp_path: Path, copy: Callable, size: tuple[int, int], codec: str
+    ) -> None:
+        source = make(tmp_path / "in.mkv", Kind("ffv1", "yuv444p", sound=None, count=3, size=size, options={}))
+        name = {"vp9": "out.webm", "prores": "out.mov", "ffv1": "out.mkv"}.get(codec, "out.mp4")
+        least = {"hevc": (64, 16), "av1": (32, 32)}.get(codec, (1, 1))
+        if size[0] < least[0] or size[1] < least[1]:
+            with pytest.raises(
+                InputError, match=f"{codec} needs at least {least[0]}x{least[1]} pixels, got {size[0]}x{size[1]}"
+            ):
+                copy(source, name, codec=codec)
+            assert not (tmp_path / name).exists()
+            return
+        assert facts(copy(source, name, codec=codec)[0]).size == size
 
     def test_crf_and_preset_reach_the_encoder(self, tmp_path: Path, copy: Callable) -> None:
         source = make(tmp_path / "in.mp4", Kind(sound=None))
