@@ -265,7 +265,9 @@ def test_json_of_something_else_is_refused(value: Any, said: str) -> None:
     assert len(str(caught.value)) < 400
 
 
-@pytest.mark.parametrize("data", [b"", b"text", "text", code().to_bytes()[:-1], None], ids=repr)
+@pytest.mark.parametrize(
+    "data", [b"", b"text", "text", code().to_bytes()[:-1], None], ids=["empty", "bytes", "text", "cut off", "None"]
+)
 def test_bytes_of_something_else_are_refused(data: Any) -> None:
     with pytest.raises(InputError, match="style code"):
         StyleCode.from_bytes(data)
