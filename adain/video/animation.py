@@ -8,7 +8,6 @@ equals the one before only makes it longer.
 from __future__ import annotations
 
 import logging
-import struct
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -222,9 +221,10 @@ class AnimationSink:
                     duration=durations,
                     **options,
                 )
-        except (OSError, ValueError, OverflowError, struct.error) as error:
-            cause = getattr(error, "strerror", None) or str(error)
-            raise OutputError(f"{self._target} cannot be written ({cause}); nothing was left behind") from error
+        except MemoryError:
+            raise
+        except Exception as error:  # encoders raise nearly any type, for instance for sides that are too long
+            raise OutputError(f"{self._target} cannot be written ({reason(error)}); nothing was left behind") from error
 
     def discard(self) -> None:
         """See `adain.video.clip.Sink`."""

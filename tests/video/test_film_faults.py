@@ -12,7 +12,7 @@ from mean_backend import mean_stylizer
 from pictures import painting
 from PIL import Image
 
-from adain import ImageError, InputError
+from adain import ImageError, InputError, OutputError
 from adain.video import Summary, stylize
 from adain.video.animation import AnimationSink, AnimationSource
 from adain.video.clip import Clip, Frame
@@ -297,6 +297,12 @@ class TestAlpha:
         Image.new("RGBA", (8, 8), (200, 100, 50, 255)).save(tmp_path / "in.png")
         copy(tmp_path / "in.png")
         assert not caplog.records
+
+    def test_a_side_that_is_too_long_for_a_format_is_an_error(self, tmp_path: Path, copy: Callable) -> None:
+        Image.new("RGB", (17_000, 2)).save(tmp_path / "in.png")
+        with pytest.raises(OutputError, match="nothing was left behind"):
+            copy(tmp_path / "in.png", "out.webp")
+        assert [path.name for path in tmp_path.iterdir()] == ["in.png"]
 
 
 class TestSound:
