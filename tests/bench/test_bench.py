@@ -211,7 +211,7 @@ def test_a_process_that_dies_is_a_failed_case(monkeypatch: pytest.MonkeyPatch) -
         ("--sizes", "12y", "a size is SIDE or WIDTHxHEIGHT"),
         ("--backends", "tvm", "allowed: onnx, torch"),
         ("--precision", "int4", "allowed: bf16, fp16, fp32, int8"),
-        ("--threads", "0", "a whole number from 1 on"),
+        ("--threads", "0", "a whole number from 1 to 1,024"),
         ("--models", "adian", "unknown model"),
     ],
 )

@@ -65,7 +65,8 @@ def test_codes_and_whole_pictures_are_onnxruntimes(model: str, opened: Callable[
         pictures = [
             np.asarray(each(photo(width, height), code)) for each, code in zip((ours, theirs), codes, strict=True)
         ]
-        assert differ(*pictures) <= 1
+        # The covariance of a draft of 3 x 3 pixels is degenerate, and its roots amplify rounding.
+        assert differ(*pictures) <= (1 if min(width, height) > 8 else 8)
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -82,7 +83,7 @@ def test_every_way_through_the_stages_is_onnxruntimes(
         chosen = Styles(codes, np.stack([1 - right, right])) if "regions" in way else Styles(codes[:1])
         tile, follow = 192 if "tiles" in way else 0, (lambda key, own: own) if way == "film" else None
         pictures.append(stylize(stylizer.backend, picture, chosen, 0.8, tile=tile, follow=follow))
-    assert differ(*pictures) <= 1
+    assert differ(*pictures) <= (1 if model == "adain-slim" else 2)  # roots of covariances amplify rounding
 
 
 @pytest.mark.skipif(not has_bf16(), reason="this CPU has no instructions for bf16")
@@ -168,15 +169,17 @@ def test_memory_stays_flat_over_sizes_and_falls_after_a_large_picture() -> None:
     taken = subprocess.run([sys.executable, "-c", _TAKEN], capture_output=True, text=True, check=True)
     first, later, large = map(int, taken.stdout.split())
     assert later < first + 40e3, "kB; with a cache of kernels 60 sizes take 130 MB"
-    assert large < first + 150e3, "kB; a picture of 1.5 megapixels takes 500 MB"
+    assert large < first + 60e3, "kB; a picture of 1.5 megapixels takes 500 MB"
 
 
 _TAKEN = """
+import ctypes
 from pathlib import Path
 import numpy as np
 import adain
 
 def taken():
+    ctypes.CDLL(None).malloc_trim(0)  # the C library keeps some of what was freed
     print(int(Path("/proc/self/status").read_text().split("VmRSS:")[1].split()[0]))
 
 stylizer = adain.load(runtime="openvino")
@@ -187,7 +190,6 @@ for i, (height, width) in enumerate(sizes):
         taken()
     stylizer(np.zeros((height, width, 3), np.uint8), code)
 taken()
-# One pass, because the arrays of drafts are freed, but the C library keeps some of them (malloc_trim returns it).
-stylizer(np.zeros((1200, 1250, 3), np.uint8), code, tile=0, strokes=0)
+stylizer(np.zeros((1200, 1250, 3), np.uint8), code, tile=0)
 taken()
 """

@@ -46,12 +46,8 @@ def test_the_pinned_digest_is_that_of_the_shipped_weights(model: registry.Model)
     assert row.code_digest == model.code_digest
 
 
-def test_the_file_of_wct_slim_was_written_before_the_format() -> None:
-    assert shipped("wct-slim")[1]["format"] == "pt"  # so the next test reads both
-
-
 @each_shipped
-def test_a_shipped_file_is_read_of_either_format(model: registry.Model) -> None:
+def test_a_shipped_file_is_read(model: registry.Model) -> None:
     row = trained.read(weights.find(model)["model"])
     assert row.architecture == model.architecture
     assert (row.name, row.fusion, row.default_alpha) == (model.name, model.fusion, model.default_alpha)

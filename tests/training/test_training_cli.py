@@ -185,7 +185,7 @@ def test_a_missing_loss_network_is_named_at_once_with_all_that_is_needed_to_get_
 def test_fine_tuning_runs_offline(folder, network):
     if network == "vgg16":
         pytest.importorskip("stlpips_pytorch", reason="VGG-16 needs the extra perceptual")
-    phase = ["iterations=3", "batch=4", "crop=48", "content_side=[48, 48]", "style_side=[48, 48]"]
+    phase = ["iterations=3", "batch=4", "crop=128", "content_side=[128, 128]", "style_side=[128, 128]"]
     small = [f"phases.0.{line}" for line in phase] + ["run.workers=0", "run.samples=1", "run.sample_side=32"]
     small += ["optimizer.precision=fp32", "optimizer.loss_precision=fp32"]
     pictures = [f'data.{name}=["{folder / name}"]' for name in ("content", "style")]
