@@ -33,6 +33,7 @@ def text() -> str:
     return README.read_text(encoding="utf-8")
 
 
+@pytest.mark.heavy
 def test_the_python_runs(text: str, exports: Exports, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = exports("small-adain", Options(kinds=("encode_style", "apply", "whole", "level")))
     shutil.copytree(made.directory, tmp_path / "graphs")

@@ -34,7 +34,9 @@ FAMILIES = (
 )
 CASES = (Case((67, 45), (40, 33), batch=2, styles=2, alpha=0.6), Case((33, 64), (40, 33)))
 
-every_family = pytest.mark.parametrize("family", FAMILIES)
+every_family = pytest.mark.parametrize(
+    "family", [pytest.param(each, marks=pytest.mark.heavy) if each == "small-wct" else each for each in FAMILIES]
+)
 
 
 def pixels(height: int, width: int, seed: int = 0) -> NDArray[np.float32]:

@@ -73,6 +73,7 @@ def test_apply_is_the_engines_picture(exports: Exports, name: str) -> None:
         twins.assert_same(photo(*size), None, *call)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", NETWORKS)
 def test_apply_regions_is_the_engines_picture(exports: Exports, name: str) -> None:
     twins = Twins(exports(name, Options(kinds=("apply_regions",))), "apply_regions")
@@ -88,6 +89,7 @@ def test_portable_apply_is_the_engines_picture(exports: Exports, name: str) -> N
         twins.assert_same(photo(*size), None, *call)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", NETWORKS)
 def test_portable_apply_regions_is_the_engines_picture(exports: Exports, name: str) -> None:
     twins = Twins(exports(name, Options(portable=True, kinds=("apply_regions",))), "apply_regions")

@@ -106,7 +106,9 @@ def _skip_without_what_it_needs(text: str) -> None:
             pytest.importorskip(module, reason=f"{name} needs an extra that is not installed")
 
 
-@pytest.mark.parametrize("command", OURS)
+@pytest.mark.parametrize(
+    "command", [pytest.param(each, marks=pytest.mark.heavy) if "export adain-slim" in each else each for each in OURS]
+)
 def test_every_command_runs(surroundings: Path, command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     _prepare(command, surroundings, monkeypatch)
     written = re.search(r"-o (\S+)", command)

@@ -13,6 +13,7 @@ pytest.importorskip("av", reason="video files need the extra video")
 SCRIPT = Path(__file__).parents[2] / "docs" / "films.py"
 
 
+@pytest.mark.heavy
 def test_the_table_of_films_is_what_comes_out() -> None:
     if not SCRIPT.is_file():
         pytest.skip("docs/ is part of the repository only")
