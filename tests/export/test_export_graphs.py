@@ -114,6 +114,7 @@ def test_float16_is_torchs_within_its_limit_in_half_the_bytes(exports: Exports, 
     assert sizes[0] <= 0.55 * sizes[1]
 
 
+@pytest.mark.heavy
 def test_winograds_algorithm_is_torchs_at_every_size(exports: Exports, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exporting, "MANY_CHANNELS", 1)
     made = exports("small-adain", Options(winograd=True, kinds=("level",)))
@@ -277,7 +278,7 @@ def test_the_command_lists_and_verifies_what_it_wrote(stubbed: Export, tmp_path:
     result = CliRunner().invoke(main, ["export", "small-adain", "-o", str(tmp_path), "--verify"])
     assert result.exit_code == 0, result.output
     assert "small-adain.level.onnx  " in result.output
-    assert result.output.count("ok ") == 30
+    assert result.output.count("ok ") == 15
     assert "FAILED" not in result.output
 
 
@@ -288,7 +289,7 @@ def test_the_command_fails_where_a_file_is_wrong(
     monkeypatch.setattr("adain.export.verify.LIMITS", strict)
     result = CliRunner().invoke(main, ["export", "small-adain", "-o", str(tmp_path), "--verify"])
     assert result.exit_code == 1
-    assert "25 comparisons with torch are outside their limits" in result.output
+    assert "10 comparisons with torch are outside their limits" in result.output
 
 
 def test_the_command_wants_pictures_for_int8(stubbed: Export, tmp_path: Path) -> None:

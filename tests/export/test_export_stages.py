@@ -148,6 +148,7 @@ def test_a_missing_graph_is_named_with_the_command_that_writes_it(exports: Expor
         ort.framing(ort.stages[0])
 
 
+@pytest.mark.heavy
 def test_files_of_a_model_of_several_stages_are_named_by_stage(exports: Exports) -> None:
     row = exports("small-wct", Options(kinds=KINDS)).model.row
     assert {"small-wct.encode_content.relu2_1.onnx", "small-wct.decode.relu1_1.onnx"} <= set(names(row).values())
