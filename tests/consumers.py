@@ -13,7 +13,7 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import onnxruntime
@@ -97,17 +97,29 @@ def info(path: Path) -> GraphInfo:
     return GraphInfo.from_metadata({each.key: each.value for each in model.metadata_props}, path.name)
 
 
+KINDS: dict[str, tuple[GraphKind, ...]] = {
+    "adain-slim": get_args(GraphKind),
+    # Its graphs with two levels take up to three minutes to trace; `apply` has their operators.
+    "wct-slim": tuple(kind for kind in get_args(GraphKind) if kind not in ("whole", "apply_regions")),
+}
+EACH = [(model, kind) for model, kinds in KINDS.items() for kind in kinds]
+
+
 def graphs(exports: Exports, model: str, *, portable: bool) -> dict[GraphKind, Path]:
-    """Every kind of graph of a shipped network; those that are not portable are the very files in `weights/`.
+    """The graphs of a shipped network, of its `KINDS`; those that are not portable are the very files in `weights/`.
 
     Of these only the kinds with drafts have to be exported.
     """
     from adain.export.graphs import Options
 
     if portable:
-        return {kind: graph.path for kind, graph in exports(model, Options(portable=True)).graphs.items()}
+        return {
+            kind: graph.path
+            for kind, graph in exports(model, Options(portable=True, kinds=KINDS[model])).graphs.items()
+        }
     shipped = {info(path).graph: path for path in (ROOT / "weights").glob(f"{model}.*.onnx")}
-    drafted = {kind: graph.path for kind, graph in exports(model, Options(kinds=DRAFTED)).graphs.items()}
+    kinds = tuple(kind for kind in KINDS[model] if kind in DRAFTED)
+    drafted = {kind: graph.path for kind, graph in exports(model, Options(kinds=kinds)).graphs.items()}
     return {**drafted, **shipped}
 
 

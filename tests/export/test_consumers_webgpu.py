@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING
 
 import consumers
 import pytest
-from consumers import SHIPPED, Job
+from consumers import EACH, SHIPPED, Job
 
 from adain.runtimes.contract import GraphKind
 
 pytest.importorskip("torch", reason="exporting needs the extra torch")
 
-from adain.export.graphs import Options
 
 if TYPE_CHECKING:
     from small_models import Exports
@@ -35,8 +34,7 @@ def ran(exports: Exports, tmp_path_factory: pytest.TempPathFactory) -> Jobs:
     return jobs
 
 
-@pytest.mark.parametrize("model", SHIPPED)
-@pytest.mark.parametrize("kind", Options(portable=True).graphs)
+@pytest.mark.parametrize(("model", "kind"), EACH)
 def test_every_portable_graph_runs_on_the_gpu_alone(ran: Jobs, model: str, kind: GraphKind) -> None:
     job = ran[model, kind]
     job.assert_same(job.outputs())
