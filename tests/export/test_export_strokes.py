@@ -82,7 +82,7 @@ def test_apply_regions_is_the_engines_picture(exports: Exports, name: str) -> No
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("name", ["adain-slim", "wct-slim"])
+@pytest.mark.parametrize("name", ["adain-slim"])
 def test_portable_apply_is_the_engines_picture(exports: Exports, name: str) -> None:
     twins = Twins(exports(name, Options(portable=True, kinds=("apply",))), "apply")
     for size, call in zip([(448, 640), (192, 320), (512, 384), (128, 128)], CALLS, strict=True):
