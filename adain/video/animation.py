@@ -138,7 +138,7 @@ class AnimationSource:
             size = image.size
         for number in range(declared):
             try:
-                with reading(name):
+                with reading(name, "cannot be read as an animation"):
                     image.seek(self._begin + number)
                     if image.format == "WEBP":
                         image.load()  # before, Pillow does not know how long this frame is

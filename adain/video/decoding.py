@@ -94,8 +94,9 @@ class VideoSource:
             self._shift = frame.pts * self._time_base
         self._size = frame.width, frame.height
         self._orientation = orientation_of(frame)
-        self._alpha = any(component.is_alpha for component in frame.format.components)
-        deep = deep and not self._alpha and Sampling.of(frame.format.name).depth > 8
+        sampling = Sampling.of(frame.format.name)
+        self._alpha = sampling.alpha
+        deep = deep and not self._alpha and sampling.depth > 8
         self._to_rgb: ToRGB | ToneMap
         if tone_map is not None and frame.color_trc in HDR:
             self._alpha = False

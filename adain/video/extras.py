@@ -99,7 +99,7 @@ class Extras:
 
 def named(stream: Stream) -> str:
     """Name a track in a message: "sound track 1 (aac)"."""
-    words = {"audio": "sound", "attachment": "attachment", "video": "video", "subtitle": "subtitle", "data": "data"}
+    words = {"audio": "sound", "video": "video", "subtitle": "subtitle", "data": "data"}
     if stream.type == "attachment":
         return f"the attachment {stream.metadata.get('filename', stream.index)}"
     if int(stream.disposition) & _ATTACHED_PICTURE:

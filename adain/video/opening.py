@@ -92,7 +92,7 @@ def check_output(
         path: a file ending in one of `VIDEO_SUFFIXES` or `ANIMATED`, or a folder, whose name has no suffix.
         source: the file or folder that is read; None for a camera.
         encoding: codec and quality.
-        resume: whether a folder may hold frames of an earlier run.
+        resume: whether unfinished work of an earlier run is gone on with; a folder may then hold frames.
         further: styles and masks; those that are not paths are ignored.
 
     Raises:
@@ -113,6 +113,8 @@ def check_output(
             f"{path}: the suffix must be one of {', '.join((*VIDEO_SUFFIXES, *ANIMATED))}, got {suffix!r}; "
             "a name without a suffix is a folder for the frames"
         )
+    if resume and suffix in ANIMATED and not path.is_dir():
+        raise InputError(f"{suffix} cannot be resumed; allowed are {', '.join(CONTAINERS)} and folders")
     (encoding or Encoding()).check(suffix)
     if is_file:
         images.check_place(path)

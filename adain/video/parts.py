@@ -163,7 +163,6 @@ def _pictures(parts: Sequence[tuple[Part, int]], clip: Clip) -> Iterator[_Timed]
         shown += [ticks[rank] for rank in ranks]  # exact, also where the part counts thousandths
     order = sorted(shown)
     delay = max(n - bisect_left(order, tick) for n, tick in enumerate(shown))
-    delay = max(delay, 0)
     step = max(1, round(1 / (clip.rate * clip.time_base)))
     decoded = [order[0] - step * (delay - n) for n in range(delay)] + order
     numbered = enumerate(packet for part, count in parts for packet in islice(_packets(part), count))

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from adain.errors import InputError
 from adain.video.clip import Clip, Sink, Source
 from adain.video.codecs import CONTAINERS, Encoding
 from adain.video.folder import FolderSink, check_empty
 from adain.video.unfinished import Part, Unfinished
 
-__all__ = ["Done", "Resumption", "check_resumable"]
+__all__ = ["Done", "Resumption"]
 
 
 @dataclass(frozen=True)
@@ -79,8 +78,9 @@ class Resumption:
 
             last, _ = self._parts.pop()
             parts = [*self._parts, (last, whole_frames(last, self._clip))]
-            packets = source.track_packets() if isinstance(source, VideoSource) else iter(())
-            join(self._target, self._clip, self._encoding, parts, packets)
+            if any(count for _, count in parts):  # an interrupt can come before the first frame
+                packets = source.track_packets() if isinstance(source, VideoSource) else iter(())
+                join(self._target, self._clip, self._encoding, parts, packets)
         if complete:
             self._unfinished.remove()
 
@@ -100,10 +100,3 @@ class Resumption:
             check_empty(self._target)
         count = len(list(self._target.glob("*.png"))) if self._target.is_dir() else 0
         return Done(count, max(count - 1, 0) / self._clip.rate)
-
-
-def check_resumable(target: Path) -> None:
-    """Raise an `InputError` unless a film with this output can be resumed."""
-    suffix = target.suffix.lower()
-    if suffix and suffix not in CONTAINERS and not target.is_dir():
-        raise InputError(f"{suffix} cannot be resumed; allowed are {', '.join(CONTAINERS)} and folders")

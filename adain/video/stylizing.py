@@ -25,7 +25,7 @@ from adain.video.frame_stylizer import FrameStylizer
 from adain.video.keyframes import Keyframe
 from adain.video.opening import check_output, open_sink, open_source
 from adain.video.overlap import Background, prefetch
-from adain.video.resuming import Done, Resumption, check_resumable
+from adain.video.resuming import Done, Resumption
 from adain.video.unfinished import digest
 
 __all__ = ["Progress", "Summary", "run", "stylize"]
@@ -82,16 +82,17 @@ def stylize(
 ) -> Summary:
     """Stylize every frame of a clip with one style, or with several styles, mixed or placed by masks.
 
-    The clip's size, time stamps, frame rate, rotation and colour coding are kept, and its sound is copied. Each style
-    is encoded once; with CORAL, once per scene. Ctrl-C completes the file with the frames so far, and then raises
+    The clip's size, time stamps, frame rate, rotation and colour coding are kept, and its sound, subtitles and
+    chapters where the output can hold them; a warning names the rest. Each style is encoded once; with CORAL, once per
+    scene. Ctrl-C completes the file with the frames so far, and then raises
     `KeyboardInterrupt`.
 
     Args:
         stylizer: the model.
-        source: a video file that FFmpeg reads, a GIF, or a folder of numbered pictures of one size.
+        source: a video file that FFmpeg reads, a GIF, APNG or WebP, or a folder of numbered pictures of one size.
         style: one style or a list, as for a `Stylizer`.
-        output: a file ending in .mp4, .m4v, .mov, .mkv, .webm or .gif, or a folder (without a suffix) for a PNG per
-            frame. An existing file is replaced; a folder must be empty.
+        output: a file ending in one of `VIDEO_SUFFIXES` or `ANIMATED` of `adain.video.opening`, or a folder (without
+            a suffix) for a PNG per frame. An existing file is replaced; a folder must be empty.
         alpha: strength in [0, 1], if no keyframe sets it. None: the model's own default.
         weights: shares of the styles, if no keyframe sets them. None: equal.
         masks: see `adain.StyleRequest`. A mask that is a film or folder has one frame for each of the clip's; if it is
@@ -118,7 +119,7 @@ def stylize(
         cancel: ends the call with a `CancelledError`, as for a `Stylizer`; no incomplete file is left.
 
     Raises:
-        InputError: an argument is not allowed, or the output is the source or cannot hold its sound.
+        InputError: an argument is not allowed, or the output is an input.
         ImageError: the clip, a mask or a style cannot be read.
         OutputError: the output cannot be written.
         DeviceError: PyAV is needed but not installed.
@@ -139,10 +140,8 @@ def stylize(
     checks.callback("progress", progress)
     encoding, styles = Encoding(codec, crf, preset), several(style)
     check_tone_map(tone_map)
-    check_output(out, into, encoding, resume=resume, further=(*styles, *(request.masks or ())))
-    if resume:
-        check_resumable(out)
-
+    masks = () if request.masks is None or isinstance(request.masks, str) else request.masks
+    check_output(out, into, encoding, resume=resume, further=(*styles, *masks))
     deep = out.suffix.lower() in CONTAINERS and encoding.check(out.suffix.lower()).deep
 
     def opened() -> Source:

@@ -18,6 +18,7 @@ import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
+from numbers import Number
 from pathlib import Path
 
 import numpy as np
@@ -121,7 +122,7 @@ def digest(*things: object) -> str:
 
 
 def _bytes(thing: object) -> Iterable[bytes]:
-    if thing is None or isinstance(thing, (bool, int, float, bytes)):
+    if thing is None or isinstance(thing, (Number, bytes)):
         yield repr(thing).encode()
     elif isinstance(thing, (str, os.PathLike)):
         yield from _file(os.fspath(thing))

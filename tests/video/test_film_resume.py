@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from pictures import painting
 from adain import InputError
 from adain.stylizer import Stylizer
 from adain.video import Summary, stylize
+from adain.video.unfinished import digest
 
 pytest.importorskip("av", reason="video files need the extra video")
 
@@ -81,6 +83,18 @@ def test_a_film_goes_on_after_ctrl_c(tmp_path: Path, name: str, codec: str | Non
     assert facts(out) == facts(whole)
     assert np.abs(pictures(out) - pictures(whole)).mean() < 3  # of compression
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["in.mkv", whole.name, out.name])
+
+
+def test_ctrl_c_before_the_first_frame_is_no_error_of_its_own(tmp_path: Path) -> None:
+    source, out = make(tmp_path / "in.mp4", Kind(count=3)), tmp_path / "out.mp4"
+    with pytest.raises(KeyboardInterrupt):
+        run(ended(0), source, out)
+    assert not out.exists()
+    assert run(mean_stylizer(), source, out).frames == 3
+
+
+def test_a_fraction_can_be_a_rate_of_a_film_that_is_resumed() -> None:
+    assert digest(Fraction(25)) != digest(Fraction(24))
 
 
 def test_sound_is_that_of_one_run(tmp_path: Path) -> None:

@@ -6,9 +6,10 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from unittest.mock import Mock
 
+import click
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
@@ -326,3 +327,11 @@ def test_a_camera_is_no_gif(painting_file: Path, out: Path, backend: MeanBackend
     result = run("webcam", painting_file, "-o", out.with_suffix(".gif"))
     assert result.exit_code == 1
     assert "or be - for standard output" in result.stderr
+
+
+def test_choices_are_those_of_the_encoders() -> None:
+    from adain.video.codecs import CODECS, ToneMapping
+
+    choices = {each.name: each.type.choices for each in video.params if isinstance(each.type, click.Choice)}
+    assert choices["codec"] == tuple(CODECS)
+    assert choices["tone_map"] == get_args(ToneMapping)
