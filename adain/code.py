@@ -121,12 +121,10 @@ class StyleCode:
             raise InputError(f"{os.fspath(path)} {fault}")
         try:
             file, metadata = code_arrays.open_file(path)
-            _check_metadata(metadata, os.fspath(path))
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  no mapping
-        except InputError:
-            raise
         except ValueError as error:
             raise InputError(f"{os.fspath(path)} is not a style code: {error}") from error
+        _check_metadata(metadata, os.fspath(path))
+        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  no mapping
         return cls(metadata["model"], checked_arrays(arrays, path), digest=metadata.get("digest"))
 
     def to_bytes(self) -> bytes:
@@ -148,11 +146,9 @@ class StyleCode:
             raise InputError(f"a style code must be bytes, got {checks.shown(data)}")
         try:
             arrays, metadata = code_arrays.parsed(bytes(data))
-            _check_metadata(metadata, "the bytes")
-        except InputError:
-            raise
         except ValueError as error:
             raise InputError(f"the bytes are not a style code: {error}") from error
+        _check_metadata(metadata, "the bytes")
         return cls(metadata["model"], checked_arrays(arrays, "the bytes"), digest=metadata.get("digest"))
 
     def to_json(self, dtype: JsonType = "float32") -> dict[str, Any]:

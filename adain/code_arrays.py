@@ -25,16 +25,13 @@ def open_file(path: str | os.PathLike[str]) -> tuple[Any, dict[str, str]]:
     """Open a safetensors file. Return it with its metadata.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is no safetensors file, or an array is not float32.
+        ValueError: it cannot be opened, is no safetensors file, or an array is not float32.
     """
     try:
         file: Any = safe_open(path, framework="numpy")
         for name in file.keys():  # noqa: SIM118  no mapping
             _check_kind(name, file.get_slice(name).get_dtype())
         return file, file.metadata() or {}
-    except FileNotFoundError:
-        raise
     except (SafetensorError, OSError) as error:
         raise ValueError(str(error)) from error
 

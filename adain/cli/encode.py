@@ -140,7 +140,7 @@ def _into_folder(encoding: _Encoding, sources: Sequence[Source], folder: Path, o
 
 def _check_output(sources: Sequence[Source], output: Path, as_file: bool) -> None:
     """Check that the codes can be written, and replace neither a style nor the model."""
-    from adain.files import check_folder, refuse_inputs
+    from adain.files import check_folder, identity, refuse_inputs
     from adain.images import check_place
 
     if as_file:
@@ -148,8 +148,10 @@ def _check_output(sources: Sequence[Source], output: Path, as_file: bool) -> Non
     else:
         check_folder(output, output)
     inputs = (*(source.path for source in sources), click.get_current_context().params["model"])
+    known = {identity(each) for each in inputs} - {None}  # once: there can be many styles
     for target in [output] if as_file else _targets(sources, output).values():
-        refuse_inputs(target, inputs)
+        if identity(target) in known:
+            refuse_inputs(target, inputs)
 
 
 def _targets(sources: Sequence[Source], folder: Path) -> dict[Source, Path]:

@@ -19,7 +19,7 @@ from adain.errors import ImageError
 from adain.images import png
 from adain.images.exif import PREFIX, added_to_tiff
 from adain.images.metadata import Metadata
-from adain.images.tiff import VALUES, decoded_tiff
+from adain.images.tiff import VALUES, tiff_values
 
 __all__ = ["encoded_png", "encoded_tiff", "has_codecs", "to_srgb_16", "turned", "values_16"]
 
@@ -72,7 +72,7 @@ def values_16(image: Image.Image, name: str) -> NDArray[np.uint16] | None:
     file.seek(before)
     try:
         is_tiff = image.format == "TIFF"
-        values = decoded_tiff(io.BytesIO(data), name, "16 bits")[1] if is_tiff else _decoded_png(data, name)
+        values = tiff_values(io.BytesIO(data), name, "16 bits")[0] if is_tiff else _decoded_png(data, name)
     except ImageError:
         return None  # Pillow will tell what is wrong, or can read it
     return values.astype(np.uint16, copy=False) if values.dtype == np.uint16 else None
@@ -102,7 +102,7 @@ def to_srgb_16(colors: NDArray[np.uint16], profile: bytes | None, name: str) -> 
 
         grey = profile[16:20] == b"GRAY"
         try:
-            if grey != (colors.shape[2] == 1) and grey:
+            if grey and colors.shape[2] != 1:
                 raise ValueError("a grey profile in a picture with colours")
             source = colors[..., 0] if grey else np.broadcast_to(colors, (*colors.shape[:2], 3))
             converted: NDArray[np.uint16] = imagecodecs.cms_transform(
@@ -115,6 +115,8 @@ def to_srgb_16(colors: NDArray[np.uint16], profile: bytes | None, name: str) -> 
                 flags=_BLACK_POINT,
             )
             return converted
+        except MemoryError:
+            raise
         except Exception as error:  # of a broken profile, any type
             logger.warning("%s: its colour profile cannot be used (%s); taken as sRGB", name, error)
     return np.repeat(colors, 3, axis=2) if colors.shape[2] == 1 else colors
@@ -197,6 +199,8 @@ def _decoded_png(data: bytes, name: str) -> NDArray[np.generic]:
 
     try:
         values = imagecodecs.png_decode(_essential(data))
+    except MemoryError:
+        raise
     except Exception as error:  # on broken bytes, decoders raise nearly any type
         raise ImageError(f"{name} is damaged or cut off ({error}); get a complete copy of it") from error
     return values if values.ndim == 3 else values[..., None]

@@ -129,7 +129,7 @@ def _opened(file: Path | io.BytesIO, name: str) -> Image.Image:
         raise
     except UnidentifiedImageError as error:
         if is_tiff(start):
-            return decoded_tiff(file, name, "pixels of a rare kind")[0]
+            return decoded_tiff(file, name, "pixels of a rare kind")
         raise ImageError(f"{name} {_reason(error, file)}") from error
     except Exception as error:  # on broken bytes, decoders raise nearly any type
         raise ImageError(f"{name} {_reason(error, file)}") from error
@@ -142,7 +142,7 @@ def _right_tiff(image: Image.Image, file: Path | io.BytesIO, name: str) -> Image
     try:
         to_full_page(image, name)
         kind = misread(image)
-        right = image if kind is None else decoded_tiff(file, name, kind)[0]
+        right = image if kind is None else decoded_tiff(file, name, kind)
     finally:
         if right is not image:
             image.close()

@@ -21,7 +21,7 @@ from adain.images.rules import pixel_limit
 if TYPE_CHECKING:
     import tifffile
 
-__all__ = ["VALUES", "decoded_tiff", "full_pages", "is_tiff", "misread", "to_full_page"]
+__all__ = ["VALUES", "decoded_tiff", "full_pages", "is_tiff", "misread", "tiff_values", "to_full_page"]
 
 logger = logging.getLogger(__name__)
 
@@ -98,8 +98,18 @@ def misread(image: Image.Image) -> str | None:
     return None
 
 
-def decoded_tiff(file: Path | io.BytesIO, name: str, kind: str) -> tuple[Image.Image, NDArray[np.generic]]:
-    """Decode a TIFF with tifffile.
+def decoded_tiff(file: Path | io.BytesIO, name: str, kind: str) -> Image.Image:
+    """Decode a TIFF with tifffile to a PIL image of at most 8 bits per colour; see `tiff_values`."""
+    values, info, orientation = tiff_values(file, name, kind)
+    image = _shown(values)
+    image.info.update(info)
+    image.info[VALUES] = values
+    image.getexif()[_ORIENTATION] = orientation
+    return image
+
+
+def tiff_values(file: Path | io.BytesIO, name: str, kind: str) -> tuple[NDArray[np.generic], dict[str, Any], int]:
+    """Decode the pixels of a TIFF with tifffile.
 
     Args:
         file: the file.
@@ -107,8 +117,8 @@ def decoded_tiff(file: Path | io.BytesIO, name: str, kind: str) -> tuple[Image.I
         kind: why Pillow cannot read it, for the message without tifffile.
 
     Returns:
-        A PIL image of at most 8 bits per colour, and the pixels: (H, W, C) uint8 or uint16, grey or RGB, and perhaps
-        alpha.
+        The pixels, (H, W, C) uint8 or uint16, grey or RGB, and perhaps alpha; entries for the `info` of a PIL image;
+        and the EXIF orientation.
 
     Raises:
         ImageError: tifffile is missing or cannot read it, or it is no grey or RGB picture.
@@ -137,11 +147,7 @@ def decoded_tiff(file: Path | io.BytesIO, name: str, kind: str) -> tuple[Image.I
         raise
     except Exception as error:  # on broken bytes, decoders raise nearly any type
         raise ImageError(f"{name} cannot be read as a TIFF with {kind} ({error}); save it with 8 bits") from error
-    image = _shown(values)
-    image.info.update(info)
-    image.info[VALUES] = values
-    image.getexif()[_ORIENTATION] = orientation
-    return image, values
+    return values, info, orientation
 
 
 def _full_page(tiff: tifffile.TiffFile) -> tifffile.TiffPage:

@@ -14,8 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import photo
-from pictures import save_as
+from pictures import photo, save_as
 from PIL import Image
 
 from adain.errors import ImageError, InputError

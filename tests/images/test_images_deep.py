@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from conftest import painting
 from numpy.typing import NDArray
+from pictures import painting
 from PIL import ExifTags, Image
 
 import adain

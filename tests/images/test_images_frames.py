@@ -7,7 +7,7 @@ import logging
 
 import numpy as np
 import pytest
-from conftest import photo
+from pictures import photo
 from PIL import Image, TiffImagePlugin
 
 from adain.images import read

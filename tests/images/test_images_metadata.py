@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import photo
+from pictures import photo
 from PIL import ExifTags, Image, PngImagePlugin
 
 from adain.errors import InputError

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import painting, photo
 from numpy.typing import NDArray
+from pictures import painting, photo
 from PIL import Image, ImageCms
 
 from adain.errors import ImageError

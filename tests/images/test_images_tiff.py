@@ -9,8 +9,8 @@ from collections.abc import Mapping
 
 import numpy as np
 import pytest
-from conftest import photo
 from numpy.typing import NDArray
+from pictures import photo
 from PIL import Image, TiffImagePlugin
 
 from adain.errors import ImageError

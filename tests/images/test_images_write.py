@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import photo
+from pictures import photo
 from PIL import Image
 
 from adain.errors import InputError, OutputError
