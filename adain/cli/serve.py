@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from adain.cli.number_types import FiniteNumber, WholeNumber
 from adain.cli.options import model_options
 from adain.cli.verbosity import verbose_option
+from adain.runtimes.devices import MOST_THREADS
 
 if TYPE_CHECKING:
     from adain.stylizer import Stylizer
@@ -45,17 +47,17 @@ _GPU_WORKERS = 2  # one reads and writes pictures while the other computes
 )
 @click.option(
     "--workers",
-    type=click.IntRange(1),
+    type=WholeNumber(1),
     help="Pictures that are computed at the same time.  [default: number of cores; 2 on a GPU]",
 )
-@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Cores that one picture may use.")
-@click.option("--queue", type=click.IntRange(0), help="Further requests that wait; more get status 503.  [default: 64]")
-@click.option("--seconds", type=click.FloatRange(0, min_open=True), help="Time limit of a picture.  [default: 60]")
-@click.option("--max-bytes", type=click.IntRange(1), help="Size limit of a request with pictures.  [default: 64 MiB]")
 @click.option(
-    "--max-pixels", type=click.IntRange(1), help="Size limit of each picture and result.  [default: 24 million]"
+    "--threads", type=WholeNumber(1, MOST_THREADS), default=1, show_default=True, help="Cores that one picture may use."
 )
-@click.option("--max-styles", type=click.IntRange(1), help="Limit on the styles of a request.  [default: 8]")
+@click.option("--queue", type=WholeNumber(0), help="Further requests that wait; more get status 503.  [default: 64]")
+@click.option("--seconds", type=FiniteNumber(0, min_open=True), help="Time limit of a picture.  [default: 60]")
+@click.option("--max-bytes", type=WholeNumber(1), help="Size limit of a request with pictures.  [default: 64 MiB]")
+@click.option("--max-pixels", type=WholeNumber(1), help="Size limit of each picture and result.  [default: 24 million]")
+@click.option("--max-styles", type=WholeNumber(1), help="Limit on the styles of a request.  [default: 8]")
 @model_options
 @verbose_option
 def serve(

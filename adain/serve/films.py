@@ -1,7 +1,7 @@
 """Film jobs: computed one at a time in a thread of their own, in a private temporary folder.
 
-A film's files are deleted when its result was fetched, when it is removed, or an hour after it ended. At shutdown all
-are deleted, and the film that runs is stopped, because nobody could fetch it.
+A film's files are deleted when its result was fetched, when it is removed, or `film_kept` after it ended. At shutdown
+all are deleted, and the film that runs is stopped, because nobody could fetch it.
 
 FFmpeg opens a file by its content, and some contents, such as playlists, name other files and addresses. So only files
 that start as MP4, MOV, Matroska, WebM or GIF are opened.
@@ -166,7 +166,9 @@ class Films:
         self.sweep()
         film = self._films.get(id)
         if film is None:
-            raise RefusedError(404, "no such film; it was fetched or removed, or is older than an hour")
+            raise RefusedError(
+                404, f"no such film; it was fetched or removed, or ended more than {self._kept:g} seconds ago"
+            )
         return film
 
     def remove(self, film: Film) -> None:

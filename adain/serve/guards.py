@@ -71,6 +71,7 @@ class Guards:
         self._app = app
         self._settings = settings
         self._metrics = metrics
+        self._hosts = {each.lower() for each in settings.hosts}
         self._token = None if settings.token is None else settings.token.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -131,7 +132,7 @@ class Guards:
 
     def _may_host(self, host: str) -> bool:
         name = _split(f"//{host}").hostname or ""
-        return "*" in self._settings.hosts or name == "localhost" or name in self._settings.hosts or _is_address(name)
+        return "*" in self._hosts or name == "localhost" or name in self._hosts or _is_address(name)
 
     def _may_origin(self, origin: str, host: str) -> bool:
         named = self._settings.origins
