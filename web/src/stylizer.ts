@@ -37,7 +37,7 @@ export class Stylizer {
 
   /** The style code of a picture. */
   encode(picture: Blob): Promise<Float32Array> {
-    return this.api.encode(picture);
+    return this.retried(() => this.api.encode(picture));
   }
 
   /** The style code in a file that `adain encode` or the page wrote. */
@@ -57,7 +57,11 @@ export class Stylizer {
     picture?: ImageData,
     progress: (done: number) => void = () => undefined,
   ): Promise<ImageData | null> {
-    const call = () => this.api.stylize({ ...DEFAULTS, ...request }, proxy(progress), picture);
+    return this.retried(() => this.api.stylize({ ...DEFAULTS, ...request }, proxy(progress), picture));
+  }
+
+  /** Call, and once more in WebAssembly if it fails on the graphics card. */
+  private async retried<T>(call: () => Promise<T>): Promise<T> {
     try {
       return await call();
     } catch (error) {

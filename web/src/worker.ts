@@ -7,7 +7,7 @@ import { keepColours } from './engine/colour';
 import { fromLabels, putBack } from './engine/masks';
 import { Bytes } from './engine/planes';
 import { scaledDown } from './engine/resize';
-import { type Device, bestDevice, fetched } from './engine/runtime';
+import { type Device, bestDevice, fetched, threads } from './engine/runtime';
 import { Smoothing } from './engine/smoothing';
 import { type Settings, stylize } from './engine/stylize';
 
@@ -129,8 +129,7 @@ async function open(device: Device, fallback: string | null = null): Promise<Loa
     if (device === 'wasm') throw error;
     return open('wasm', String(error));
   }
-  const threads = self.crossOriginIsolated ? navigator.hardwareConcurrency : 1;
-  return { device, threads, fallback };
+  return { device, threads: threads(), fallback };
 }
 
 async function made(picture: ImageData, job: Job, step: (done: number) => Promise<void>): Promise<ImageData> {

@@ -3,7 +3,7 @@
 import type * as Ort from 'onnxruntime-web';
 import type { Framing } from './framing';
 import { type FusedMap, type GraphInfo, readMetadata } from './metadata';
-import { type MapMoments, split, statistics } from './moments';
+import { type MapMoments, split } from './moments';
 import { type Planes, fitting, repeated } from './planes';
 import { type Device, fetched, loadRuntime } from './runtime';
 
@@ -77,16 +77,15 @@ export class Backend {
     return { maps, moments: parts.map((part) => split(part, graph.info.stages[0].maps)) };
   }
 
-  /** The rest of `level` for a tile. With masks, `moments` are of each region, and last of the whole picture. */
+  /** The rest of `level` for a tile. `rows` are the statistics, with masks of each region, and last of the whole picture. */
   async decode(
     maps: Maps,
-    moments: MapMoments[][],
+    rows: Float32Array[],
     codes: Float32Array[],
     masks: Planes | null,
     alpha: number,
   ): Promise<Planes> {
     const graph = await this.graph(masks ? 'decode_regions' : 'decode');
-    const rows = moments.map((each) => statistics(each, graph.info.stages[0].maps));
     const dims = masks ? [1, rows.length, rows[0].length] : [1, rows[0].length];
     const { stylized } = await this.run(graph, {
       ...maps,

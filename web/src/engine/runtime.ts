@@ -14,13 +14,18 @@ export async function bestDevice(): Promise<Device> {
   return adapter && !info?.isFallbackAdapter ? 'webgpu' : 'wasm';
 }
 
+/** How many threads WebAssembly gets: one for each core, if the page is isolated. */
+export function threads(): number {
+  return self.crossOriginIsolated ? Math.min(navigator.hardwareConcurrency, MOST_THREADS) : 1;
+}
+
 /** Load the runtime for a device from the folder `ort/` of the page. */
 export async function loadRuntime(device: Device, base: string): Promise<typeof Ort> {
   const ort = await (device === 'webgpu' ? import('onnxruntime-web/webgpu') : import('onnxruntime-web/wasm'));
   const { wasm } = ort.env;
   wasm.wasmPaths = { mjs: new URL(`ort/${BUILDS[device]}.mjs`, base).href };
   wasm.wasmBinary = await unzipped(new URL(`ort/${BUILDS[device]}.wasm.gz`, base));
-  wasm.numThreads = self.crossOriginIsolated ? Math.min(navigator.hardwareConcurrency, MOST_THREADS) : 1;
+  wasm.numThreads = threads();
   return ort;
 }
 

@@ -3,7 +3,7 @@
 import type { Backend, Maps } from './backend';
 import { type Framing, type Tile, place, seen, tiles } from './framing';
 import { shares as sharesOf } from './masks';
-import { type MapMoments, merge, ofRegion } from './moments';
+import { type MapMoments, merge, ofRegion, statistics } from './moments';
 import { type Box, Bytes, Floats, type Planes, type Source, type Target, cropped, fitting, planes, repeated } from './planes';
 import { Composed, FULL_STROKES, broadness, draftCount, grainy, shares, shrunk } from './strokes';
 
@@ -106,7 +106,7 @@ class Levels {
 
   /** Encode all tiles, merge their moments, and decode each with the merged ones: there are no seams. */
   private async tiled(source: Source, target: Target, styles: Styles, side: number, level: number): Promise<void> {
-    const { framing } = await this.backend.framing();
+    const { framing, maps: fused } = await this.backend.framing();
     const [height, width] = [source.height, source.width].map((each) => fitting(each, framing.multiple, framing.minimum));
     const parts = tiles(height + 2 * framing.margin, width + 2 * framing.margin, side, framing);
     const pixels = (source.height * source.width) / (2 * parts.length); // that each half of a tile stands for
@@ -123,12 +123,12 @@ class Levels {
     const { follow } = this;
     const found = follow ? total.map((each, region) => follow(`${level}.${region}`, each)) : total;
     const all = found[found.length - 1];
-    const statistics = [...found.slice(0, -1).map((region) => ofRegion(region, all)), all];
+    const rows = [...found.slice(0, -1).map((region) => ofRegion(region, all)), all].map((each) => statistics(each, fused));
     for (const tile of parts) {
       const maps = kept.get(tile) ?? (await this.encode(source, styles, tile, framing)).maps;
       kept.delete(tile);
       const masks = styles.masks && seen(new Floats(styles.masks), tile, framing, 0);
-      const output = await this.backend.decode(maps, statistics, styles.codes, masks, this.settings.alpha);
+      const output = await this.backend.decode(maps, rows, styles.codes, masks, this.settings.alpha);
       const { part, inside } = place(tile, framing, target.height, target.width);
       target.write(part, cropped(output, inside));
       await this.advance(pixels);

@@ -8,7 +8,7 @@ import { Compare, save } from './canvas';
 import { FileInput, useDropped } from './files';
 import { type Brush, PaintArea, blank } from './paint';
 import { Panel } from './panel';
-import { MOST_STYLES, fromLink, sharesAt, toLink } from './settings';
+import { ORIGINAL, added, fromLink, sharesAt, toLink } from './settings';
 import { failed, useSettings, useStylized } from './state';
 import { LANGUAGES, type Language, currentLanguage, setLanguage, text } from './strings';
 import { type Style, Styles, loadGallery, styleName } from './styles';
@@ -22,11 +22,12 @@ export function App() {
   const [styles, setStyles] = useState<Style[]>([]);
   const [content, setContent] = useState<ImageBitmap | null>(null);
   const [note, setNote] = useState('');
-  const [brush, setBrush] = useState<Brush>({ label: 1, radius: 24 });
+  const [chosenBrush, setBrush] = useState<Brush>({ label: 1, radius: 24 });
   const [use, setUse] = useState<Use>(null);
 
   const chosen = settings.chosen.flatMap((name) => styles.find((style) => style.name === name) ?? []);
   const names = chosen.map(styleName);
+  const brush = chosenBrush.label < names.length ? chosenBrush : { ...chosenBrush, label: ORIGINAL }; // its style may be gone
   const labels = settings.painting && chosen.length && content ? (settings.labels ?? blank(content)) : null;
   const job = (preview: boolean): Job => ({
     codes: chosen.map(({ code }) => code),
@@ -75,7 +76,7 @@ export function App() {
       const code = await (coded ? engine!.readCode(file) : engine!.encode(file));
       const style = { name, code, shown: coded ? null : URL.createObjectURL(file), own: true };
       setStyles((all) => [...all.filter((each) => each.name !== name), style]);
-      change(({ chosen }) => ({ chosen: [...chosen.filter((each) => each !== name), name].slice(-MOST_STYLES) }));
+      change(({ chosen }) => ({ chosen: added(chosen, name), labels: null }));
     } catch (error) {
       fail(error);
     }

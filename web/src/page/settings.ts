@@ -32,6 +32,11 @@ export const START: Settings = {
   labels: null,
 };
 
+/** The chosen styles with one more, the last of four at most. */
+export function added(chosen: string[], name: string): string[] {
+  return [...chosen.filter((each) => each !== name), name].slice(-MOST_STYLES);
+}
+
 /** Share of each style at a point: two lie on a line, three in a triangle with its top in the middle, four in a square. */
 export function sharesAt([x, y]: [number, number], styles: number): number[] {
   if (styles < 2) return [1];

@@ -1,7 +1,7 @@
 // The styles: a gallery that the page brings, and the visitor's own.
 
 import type { ComponentChildren } from 'preact';
-import { MOST_STYLES } from './settings';
+import { added } from './settings';
 import { type Key, text } from './strings';
 
 export interface Style {
@@ -35,8 +35,7 @@ interface Props {
 
 export function Styles({ styles, chosen, choose, children }: Props) {
   const toggle = (name: string) => {
-    const without = chosen.filter((each) => each !== name);
-    choose(without.length < chosen.length ? without : [...chosen, name].slice(-MOST_STYLES));
+    choose(chosen.includes(name) ? chosen.filter((each) => each !== name) : added(chosen, name));
   };
   return (
     <section aria-labelledby="styles">
