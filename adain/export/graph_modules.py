@@ -13,6 +13,7 @@ from adain.engine import fusions
 from adain.engine.framing import Framing
 from adain.engine.fusions import Layout
 from adain.engine.strokes import TILE, fitting_both
+from adain.export.assembly import placeholder
 from adain.export.graph_operators import PortableOperators
 from adain.nn.network import StyleTransfer
 from adain.nn.strokes import DraftAndRevise, Strokes
@@ -62,8 +63,9 @@ class Graph(nn.Module):
         return torch.cat([array.reshape(-1, size) for array, size in arrays], dim=1)
 
     def _drafted(self, strokes: Tensor, grain: Tensor) -> DraftAndRevise:
-        """The network with a draft before each picture."""
-        return DraftAndRevise(self.network, Strokes.of(strokes), grain, self.network.operators)
+        """The network with a draft before each picture; placeholders stand for the network."""
+        size = sum(map(math.prod, self.network.code_shapes.values()))
+        return DraftAndRevise(_Levels(size), Strokes.of(strokes), grain, self.network.operators)
 
     def _mixed(self, codes: Tensor, weights: Tensor) -> dict[str, Tensor]:
         """Mix codes (N, S, D) with weights (N, S) to one code."""
@@ -76,8 +78,8 @@ class Graph(nn.Module):
 
 class _Whole(Graph):
     def compute(self, content: Tensor, style: Tensor, alpha: Tensor, strokes: Tensor, grain: Tensor) -> Tensor:
-        code = self.network.encode_style(self._read(style))
-        return self._write(self._drafted(strokes, grain)(self._read(content), code, alpha))
+        drafted = self._drafted(strokes, grain)
+        return self._write(drafted(self._read(content), drafted.encode_style(self._read(style)), alpha))
 
 
 class _EncodeStyle(Graph):
@@ -88,7 +90,7 @@ class _EncodeStyle(Graph):
 class _Apply(Graph):
     def compute(self, *inputs: Tensor) -> Tensor:
         content, codes, weights, alpha, strokes, grain = inputs
-        code = self._mixed(codes, weights)
+        code = {"codes": codes, "weights": weights}
         return self._write(self._drafted(strokes, grain)(self._read(content), code, alpha))
 
 
@@ -96,7 +98,31 @@ class _ApplyRegions(Graph):
     def compute(self, *inputs: Tensor) -> Tensor:
         content, codes, masks, alpha, strokes, grain = inputs
         drafted = self._drafted(strokes, grain)
-        return self._write(drafted.forward_regions(self._read(content), self._code(codes), masks, alpha))
+        return self._write(drafted.forward_regions(self._read(content), {"codes": codes}, masks, alpha))
+
+
+class _Levels:
+    """The network of each level in a graph with a draft: placeholders for graphs that are traced by themselves.
+
+    Its codes are the graphs' own inputs: `codes` and, without regions, `weights`.
+    """
+
+    def __init__(self, code_size: int) -> None:
+        self._code_size = code_size
+
+    def encode_style(self, style: Tensor) -> dict[str, Tensor]:
+        code = placeholder("encode_style", style, shape=(style.shape[0], self._code_size))
+        return {"codes": code[:, None], "weights": torch.ones_like(code[:, :1])}
+
+    def __call__(self, content: Tensor, code: Mapping[str, Tensor], alpha: float | Tensor) -> Tensor:
+        assert isinstance(alpha, Tensor)
+        return placeholder("level", content, code["codes"], code["weights"], alpha, shape=content.shape)
+
+    def forward_regions(
+        self, content: Tensor, codes: Mapping[str, Tensor], masks: Tensor, alpha: float | Tensor
+    ) -> Tensor:
+        assert isinstance(alpha, Tensor)
+        return placeholder("level_regions", content, codes["codes"], masks, alpha, shape=content.shape)
 
 
 class _Level(Graph):

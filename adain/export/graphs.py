@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,7 +26,7 @@ from adain.export.graph_operators import GraphOperators, PortableOperators
 from adain.export.layers import MANY_CHANNELS, Form
 from adain.export.quantization import quantized
 from adain.export.sharing import share
-from adain.export.tracing import OPSET, trace
+from adain.export.tracing import OPSET, Tracer
 from adain.images import PictureInput
 from adain.nn.network import StyleTransfer
 from adain.registry import Model, Stage
@@ -123,8 +122,9 @@ def export(
         dtype=torch.float16 if options.precision == "fp16" else torch.float32,
         winograd=MANY_CHANNELS if options.winograd else None,
     )
-    compact = exportable(copy.deepcopy(network), replace(form, phases=False)) if options.compact else None
     exported = exportable(network, form)
+    tracer = Tracer(exported, options.opset)
+    compact = Tracer(exportable(network, replace(form, phases=False)), options.opset)
     _make(directory)
     hashes = {role: hashlib.sha256(path.read_bytes()).hexdigest() for role, path in files.items()}
     shared = _beside(model, files, directory) if options.sharing else []
@@ -134,7 +134,7 @@ def export(
         info = _info(model, exported, kind, stage, options, hashes, digest)
         path = directory / file_name(model.name, kind, staged_name(exported.stages, stage))
         progress(path.name)
-        graph = _graph(compact if compact and kind in options.compact else exported, info, options)
+        graph = _graph(compact if kind in options.compact else tracer, exported, info, options)
         if kind in options.sharing:
             for weights in shared:
                 share(graph, weights)
@@ -190,9 +190,9 @@ def _info(
     )
 
 
-def _graph(network: StyleTransfer, info: GraphInfo, options: Options) -> onnx.ModelProto:
+def _graph(tracer: Tracer, network: StyleTransfer, info: GraphInfo, options: Options) -> onnx.ModelProto:
     stage = stage_of(info)
-    model = trace(info.graph, network, info.io, options.opset, stage)
+    model = tracer(info.graph, info.io, stage)
     if info.precision == "int8":
         content = ("content", *(each.name for each in stage.maps))
         model = quantized(model, list(_feeds(network, info, options.calibration)), content)

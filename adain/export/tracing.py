@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import logging
 import warnings
 from collections.abc import Iterator, Mapping
@@ -12,13 +13,14 @@ import onnx
 import torch
 
 from adain.export import passes
+from adain.export.assembly import HELD, assembled, kinds_in
 from adain.export.fans import limit_fans
 from adain.export.graph_modules import Example, examples, graph, output_axes
 from adain.nn.network import StyleTransfer
 from adain.registry import Stage
 from adain.runtimes.contract import GraphKind, Io
 
-__all__ = ["OPSET", "trace"]
+__all__ = ["OPSET", "Tracer"]
 
 OPSET = 18
 """Default ONNX opset, and the oldest that this module can write. Use a newer one only for a runtime that needs it. In
@@ -26,22 +28,39 @@ many releases, onnxruntime's CUDA provider has no kernels for Pad 19 and Resize 
 several operators on shapes from 21 on (#26065, #28368). Such nodes run on the CPU, with copies."""
 
 
-def trace(
-    kind: GraphKind,
-    network: StyleTransfer,
-    io: Io = "float",
-    opset: int = OPSET,
-    stage: Stage | None = None,
-) -> onnx.ModelProto:
-    """One graph of the contract around a network, without metadata.
+class Tracer:
+    """Makes the graphs of a network.
 
     Args:
-        kind: which graph.
-        network: the network in its form.
-        io: the layout of its pictures.
+        network: in the form of the graphs.
         opset: version of ONNX's operators, at least 18.
-        stage: for a graph that is a part of a stage. None: the last stage.
     """
+
+    def __init__(self, network: StyleTransfer, opset: int = OPSET) -> None:
+        self._network, self._opset = network, opset
+        self._made: dict[GraphKind, onnx.ModelProto] = {}  # of float pictures; other graphs hold them
+
+    def __call__(self, kind: GraphKind, io: Io = "float", stage: Stage | None = None) -> onnx.ModelProto:
+        """One graph of the contract, without metadata.
+
+        Args:
+            kind: which graph.
+            io: the layout of its pictures.
+            stage: for a graph that is a part of a stage. None: the last stage.
+        """
+        if kind in HELD and io == "float":
+            return copy.deepcopy(self._held(kind))
+        model = _traced(kind, self._network, io, self._opset, stage)
+        assembled(model, {name: self._held(name) for name in kinds_in(model)})
+        return model
+
+    def _held(self, kind: GraphKind) -> onnx.ModelProto:
+        if kind not in self._made:
+            self._made[kind] = _traced(kind, self._network, "float", self._opset, None)
+        return self._made[kind]
+
+
+def _traced(kind: GraphKind, network: StyleTransfer, io: Io, opset: int, stage: Stage | None) -> onnx.ModelProto:
     stage = network.stages[-1] if stage is None else stage
     inputs, outputs = examples(kind, network, io, stage), output_axes(kind, io, stage)
     with _quiet():
@@ -69,7 +88,8 @@ def trace(
     limit_fans(model)
     passes.merge_constants(model)
     passes.strip(model)
-    model.ir_version = onnx.helper.find_min_ir_version_for(model.opset_import)  # for old runtimes
+    # For old runtimes. Placeholders have an opset of their own until they are replaced.
+    model.ir_version = onnx.helper.find_min_ir_version_for(model.opset_import, ignore_unknown=True)
     axes = {name: example.axes for name, example in inputs.items()} | outputs
     for name in (each.name for each in stage.maps):  # their lengths differ from the picture's
         axes[name] = {

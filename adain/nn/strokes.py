@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
 from adain.engine.strokes import FULL, GRAIN, LOST, SCALE
-from adain.nn.network import StyleTransfer
 from adain.nn.operators import Operators
 
 __all__ = ["DraftAndRevise", "Strokes", "Stylizing", "shares"]
@@ -55,6 +54,16 @@ class Stylizing(Protocol):
 
     def __call__(self, content: Tensor, code: Mapping[str, Tensor], alpha: float | Tensor) -> Tensor:
         """Contents (N, 3, H, W) in [0, 1], a code and alpha to pictures (N, 3, H, W), not clipped."""
+
+
+@runtime_checkable
+class StylizingRegions(Protocol):
+    """A network with a style for each region."""
+
+    def forward_regions(
+        self, content: Tensor, codes: Mapping[str, Tensor], masks: Tensor, alpha: float | Tensor
+    ) -> Tensor:
+        """See `adain.nn.network.StyleTransfer.forward_regions`."""
 
 
 class DraftAndRevise:
@@ -104,7 +113,7 @@ class DraftAndRevise:
     ) -> Tensor:
         """See `adain.nn.network.StyleTransfer.forward_regions`."""
         network = self.network
-        assert isinstance(network, StyleTransfer)
+        assert isinstance(network, StylizingRegions)
         fitting = [masks]
         for _ in range(self.strokes.drafts):
             fitting[-1] = self._fit(fitting[-1])

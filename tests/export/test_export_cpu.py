@@ -120,6 +120,7 @@ def test_graphs_that_ship_have_it() -> None:
     assert any(node.name.endswith("_blocked") for node in model.graph.node)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("options", [{"portable": True}, {"precision": "fp16"}])
 def test_graphs_for_other_runtimes_do_not(exports: Exports, options: dict[str, object]) -> None:
     made = exports("small-slim", Options(kinds=("level",), **options))  # type: ignore[arg-type]

@@ -24,11 +24,6 @@ if TYPE_CHECKING:
 
 Rgb = NDArray[np.uint8]
 
-NETWORKS = [
-    "small-adain",
-    pytest.param("adain-slim", marks=pytest.mark.heavy),
-    pytest.param("wct-slim", marks=pytest.mark.heavy),
-]
 CALLS = [(0.0, 1.0, 0), (0.3, 0.6, 1), (0.5, 1.0, 7), (1.0, 1.0, 123)]  # strokes, alpha, seed; 1 is 0.5 in a graph
 
 
@@ -66,7 +61,8 @@ def halves(rgb: Rgb) -> NDArray[np.float32]:
     return np.stack([1 - right, 0.7 * right])
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.heavy
+@pytest.mark.parametrize("name", ["small-adain", "adain-slim", "wct-slim"])
 def test_apply_is_the_engines_picture(exports: Exports, name: str) -> None:
     twins = Twins(exports(name, Options(kinds=("apply",))), "apply")
     for size, call in zip([(413, 640), (200, 301), (480, 352), (97, 130)], CALLS, strict=True):

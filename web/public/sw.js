@@ -26,7 +26,7 @@ self.addEventListener('activate', (event) => {
 self.addEventListener('fetch', (event) => {
   const name = nameOf(event.request.url);
   if (event.request.method === 'GET' && (FILES.includes(name) || LATER.includes(name))) {
-    event.respondWith(answer(event.request, name));
+    event.respondWith(answer(event, name));
   }
 });
 
@@ -43,12 +43,12 @@ function nameOf(url) {
   return decodeURIComponent((origin + pathname).slice(scope.length)) || 'index.html';
 }
 
-async function answer(request, name) {
+async function answer(event, name) {
   const cache = await caches.open(CACHE);
   const kept = await cache.match(name);
   if (kept) return withHeaders(kept);
-  const response = await fetch(request);
-  if (response.ok) await cache.put(name, response.clone());
+  const response = await fetch(event.request);
+  if (response.ok) event.waitUntil(cache.put(name, response.clone())); // the page does not wait for it
   return withHeaders(response);
 }
 

@@ -49,7 +49,11 @@ export async function open(page, address) {
 /** Wait until the page has finished what changed last. */
 export async function done(page) {
   await page.waitForTimeout(50); // the change itself comes first
-  await page.waitForSelector('#status[data-state=done], #status[data-state=error]');
+  await page.waitForSelector('#status[data-state=done], #status[data-state=error]').catch(async (error) => {
+    const where = await page.locator('#status').textContent();
+    const share = await page.locator('progress').evaluateAll((bars) => bars.map((bar) => bar.value));
+    throw new Error(`the page stays at "${where}", ${share} done`, { cause: error });
+  });
   const status = await page.locator('#status').textContent();
   if ((await page.locator('#status').getAttribute('data-state')) === 'error') throw new Error(status);
   return status;
