@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from adain.cli.inputs import OutputFolder
+from adain.checks import shown
+from adain.cli.inputs import OutputFolder, size
 from adain.cli.number_types import WholeNumber
 from adain.cli.options import model_name, weights_dir_option
 from adain.cli.progress import DownloadBars, StepBar
@@ -18,7 +19,7 @@ from adain.errors import AdainError, DeviceError, InputError
 if TYPE_CHECKING:
     from adain.export.graphs import Written
     from adain.nn.network import StyleTransfer
-    from adain.runtimes.contract import Io, Precision
+    from adain.runtimes.contract import GraphKind, Io, Precision
 
 __all__ = ["export"]
 
@@ -33,7 +34,28 @@ __all__ = ["export"]
     show_default=True,
     help="fp16 halves the file; int8 is for CPUs with VNNI and needs --calibrate.",
 )
-@click.option("--opset", type=WholeNumber(18, 99), default=18, show_default=True, help="Version of ONNX's operators.")
+@click.option("--opset", type=WholeNumber(13, 21), default=18, show_default=True, help="Version of ONNX's operators.")
+@click.option(
+    "--only",
+    "kinds",
+    metavar="GRAPH",
+    multiple=True,
+    help="Write only this graph, such as apply; may be given several times.",
+)
+@click.option(
+    "--fixed",
+    metavar="WIDTHxHEIGHT",
+    callback=size,
+    help="Graphs that take pictures of this size only, one at a time, for runtimes that cannot compute sizes: "
+    "OpenCV 4, CoreML, NNAPI. The style has this size, too.",
+)
+@click.option(
+    "--styles",
+    type=WholeNumber(1, 64),
+    default=1,
+    show_default=True,
+    help="With --fixed: how many styles a mix has, or how many masks.",
+)
 @click.option(
     "--portable",
     is_flag=True,
@@ -71,6 +93,9 @@ def export(
     output: Path,
     precision: Precision,
     opset: int,
+    kinds: tuple[str, ...],
+    fixed: tuple[int, int] | None,
+    styles: int,
     portable: bool,
     io: Io,
     calibrate: Path | None,
@@ -90,6 +115,7 @@ def export(
     export/README.md in this package's repository describes the inputs and outputs of each file.
     """
     from adain.model_files import resolve
+    from adain.runtimes.contract import Fixed
     from adain.runtimes.graph_files import FURTHER, GRAPHS, sharing
 
     try:
@@ -99,6 +125,10 @@ def export(
         if error.name is None or error.name.startswith("adain"):
             raise
         raise DeviceError(f'exporting needs {error.name}; pip install "adain[torch]"') from error
+    if runtime and (kinds or fixed):
+        raise InputError("--runtime names the graphs and needs every size; leave --only and --fixed out")
+    if styles != 1 and fixed is None:
+        raise InputError("--styles is for graphs of one size; give --fixed too")
     source = resolve(model)
     row = source.model
     options = exporting.Options(
@@ -108,7 +138,8 @@ def export(
         io=io,
         winograd=winograd,
         calibration=_pictures(calibrate),
-        kinds=GRAPHS if runtime else None,
+        kinds=GRAPHS if runtime else _kinds(kinds) or None,
+        fixed=None if fixed is None else Fixed(height=fixed[1], width=fixed[0], styles=styles),
         sharing=sharing(row) if runtime else (),
         compact=FURTHER if runtime else (),
     )
@@ -123,6 +154,15 @@ def export(
         click.echo(f"{each.path}  {each.path.stat().st_size / 1e6:.1f} MB")
     if verify:
         _verify(written, load(row, files))
+
+
+def _kinds(names: tuple[str, ...]) -> tuple[GraphKind, ...]:
+    from adain.runtimes.contract import GRAPHS
+
+    kinds = tuple(kind for kind in GRAPHS if kind in names)
+    for name in set(names) - set(kinds):
+        raise InputError(f"there is no graph {shown(name)}; the graphs are {', '.join(GRAPHS)}")
+    return kinds
 
 
 class _GraphBar(StepBar):

@@ -25,6 +25,7 @@ __all__ = [
     "OutputFolder",
     "contents_and_styles",
     "parse_size",
+    "size",
     "with_stdin",
 ]
 
@@ -107,3 +108,11 @@ def parse_size(text: str) -> tuple[int, int]:
             f"{LARGEST_SIDE:,} a side, got {shown(text)}"
         )
     return width, height
+
+
+def size(context: click.Context, parameter: click.Parameter, text: str | None) -> tuple[int, int] | None:
+    """Callback of an option with a size."""
+    try:
+        return None if text is None else parse_size(text)
+    except InputError as error:
+        raise click.BadParameter(str(error)) from error

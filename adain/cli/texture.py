@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from adain.checks import LARGEST_SEED
-from adain.cli.inputs import PICTURE_OR_STDIN, parse_size, with_stdin
+from adain.cli.inputs import PICTURE_OR_STDIN, size, with_stdin
 from adain.cli.number_list import CommandWithNumbers
 from adain.cli.number_types import WholeNumber
 from adain.cli.options import model_options, request_options
@@ -18,7 +18,6 @@ from adain.cli.pictures import quality_option, reading_options
 from adain.cli.progress import StepBar
 from adain.cli.verbosity import verbose_option
 from adain.defaults import TEXTURE_SIDE
-from adain.errors import InputError
 from adain.registry import preferred
 
 if TYPE_CHECKING:
@@ -28,13 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["texture"]
 
 
-def _size(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, int]:
-    try:
-        return parse_size(value)
-    except InputError as error:
-        raise click.BadParameter(str(error)) from error
-
-
 @click.command(cls=CommandWithNumbers, context_settings={"default_map": {"model": preferred("wct")}})
 @click.argument("styles", metavar="STYLE [STYLE ...]", nargs=-1, required=True, type=PICTURE_OR_STDIN)
 @output_option
@@ -42,7 +34,7 @@ def _size(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, 
     "--size",
     default=str(TEXTURE_SIDE),
     show_default=True,
-    callback=_size,
+    callback=size,
     metavar="WIDTHxHEIGHT",
     help="Size of the texture in pixels; one number for a square.",
 )

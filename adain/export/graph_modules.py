@@ -14,13 +14,13 @@ from adain.engine.framing import Framing
 from adain.engine.fusions import Layout
 from adain.engine.strokes import TILE, fitting_both
 from adain.export.assembly import placeholder
-from adain.export.graph_operators import PortableOperators
+from adain.export.graph_operators import FixedOperators, PortableOperators
 from adain.nn.network import StyleTransfer
 from adain.nn.strokes import DraftAndRevise, Strokes
 from adain.registry import Stage
-from adain.runtimes.contract import DRAFTED, GRAPHS, STAGED, GraphKind, Io, Signature
+from adain.runtimes.contract import DRAFTED, GRAPHS, STAGED, Fixed, GraphKind, Io, Signature
 
-__all__ = ["Example", "Graph", "examples", "graph", "output_axes", "sides_of", "signature", "stored"]
+__all__ = ["Example", "Graph", "examples", "fixed_examples", "graph", "output_axes", "sides_of", "signature", "stored"]
 
 _TINY = 1e-12  # avoids division by 0 where all weights are 0
 _TYPES = {"float16": torch.float16, "float32": torch.float32}
@@ -62,10 +62,9 @@ class Graph(nn.Module):
         arrays = ((code[name], math.prod(shape)) for name, shape in self.network.code_shapes.items())
         return torch.cat([array.reshape(-1, size) for array, size in arrays], dim=1)
 
-    def _drafted(self, strokes: Tensor, grain: Tensor) -> DraftAndRevise:
-        """The network with a draft before each picture; placeholders stand for the network."""
-        size = sum(map(math.prod, self.network.code_shapes.values()))
-        return DraftAndRevise(_Levels(size), Strokes.of(strokes), grain, self.network.operators)
+    def _drafted(self, strokes: Tensor, grain: Tensor | None = None) -> DraftAndRevise:
+        """The network with a draft before each picture; without `grain` in a graph of one size."""
+        return DraftAndRevise(_Levels(self.network), Strokes.of(strokes), grain, self.network.operators)
 
     def _mixed(self, codes: Tensor, weights: Tensor) -> dict[str, Tensor]:
         """Mix codes (N, S, D) with weights (N, S) to one code."""
@@ -77,8 +76,9 @@ class Graph(nn.Module):
 
 
 class _Whole(Graph):
-    def compute(self, content: Tensor, style: Tensor, alpha: Tensor, strokes: Tensor, grain: Tensor) -> Tensor:
-        drafted = self._drafted(strokes, grain)
+    def compute(self, *inputs: Tensor) -> Tensor:
+        content, style, alpha, strokes, *grain = inputs
+        drafted = self._drafted(strokes, *grain)
         return self._write(drafted(self._read(content), drafted.encode_style(self._read(style)), alpha))
 
 
@@ -89,40 +89,16 @@ class _EncodeStyle(Graph):
 
 class _Apply(Graph):
     def compute(self, *inputs: Tensor) -> Tensor:
-        content, codes, weights, alpha, strokes, grain = inputs
+        content, codes, weights, alpha, strokes, *grain = inputs
         code = {"codes": codes, "weights": weights}
-        return self._write(self._drafted(strokes, grain)(self._read(content), code, alpha))
+        return self._write(self._drafted(strokes, *grain)(self._read(content), code, alpha))
 
 
 class _ApplyRegions(Graph):
     def compute(self, *inputs: Tensor) -> Tensor:
-        content, codes, masks, alpha, strokes, grain = inputs
-        drafted = self._drafted(strokes, grain)
+        content, codes, masks, alpha, strokes, *grain = inputs
+        drafted = self._drafted(strokes, *grain)
         return self._write(drafted.forward_regions(self._read(content), {"codes": codes}, masks, alpha))
-
-
-class _Levels:
-    """The network of each level in a graph with a draft: placeholders for graphs that are traced by themselves.
-
-    Its codes are the graphs' own inputs: `codes` and, without regions, `weights`.
-    """
-
-    def __init__(self, code_size: int) -> None:
-        self._code_size = code_size
-
-    def encode_style(self, style: Tensor) -> dict[str, Tensor]:
-        code = placeholder("encode_style", style, shape=(style.shape[0], self._code_size))
-        return {"codes": code[:, None], "weights": torch.ones_like(code[:, :1])}
-
-    def __call__(self, content: Tensor, code: Mapping[str, Tensor], alpha: float | Tensor) -> Tensor:
-        assert isinstance(alpha, Tensor)
-        return placeholder("level", content, code["codes"], code["weights"], alpha, shape=content.shape)
-
-    def forward_regions(
-        self, content: Tensor, codes: Mapping[str, Tensor], masks: Tensor, alpha: float | Tensor
-    ) -> Tensor:
-        assert isinstance(alpha, Tensor)
-        return placeholder("level_regions", content, codes["codes"], masks, alpha, shape=content.shape)
 
 
 class _Level(Graph):
@@ -133,6 +109,38 @@ class _Level(Graph):
 class _LevelRegions(Graph):
     def compute(self, content: Tensor, codes: Tensor, masks: Tensor, alpha: Tensor) -> Tensor:
         return self._write(self.network.forward_regions(self._read(content), self._code(codes), masks, alpha))
+
+
+class _Levels:
+    """The network of each level in a graph with a draft: graphs in that graph.
+
+    Graphs of any size are placeholders, which are traced by themselves. Its codes are the graphs' own inputs: `codes`
+    and, without regions, `weights`.
+    """
+
+    def __init__(self, network: StyleTransfer) -> None:
+        self._network = network
+
+    def encode_style(self, style: Tensor) -> dict[str, Tensor]:
+        size = sum(map(math.prod, self._network.code_shapes.values()))
+        code = self._graph("encode_style", style, shape=(style.shape[0], size))
+        return {"codes": code[:, None], "weights": torch.ones_like(code[:, :1])}
+
+    def __call__(self, content: Tensor, code: Mapping[str, Tensor], alpha: float | Tensor) -> Tensor:
+        assert isinstance(alpha, Tensor)
+        return self._graph("level", content, code["codes"], code["weights"], alpha, shape=content.shape)
+
+    def forward_regions(
+        self, content: Tensor, codes: Mapping[str, Tensor], masks: Tensor, alpha: float | Tensor
+    ) -> Tensor:
+        assert isinstance(alpha, Tensor)
+        return self._graph("level_regions", content, codes["codes"], masks, alpha, shape=content.shape)
+
+    def _graph(self, kind: GraphKind, *inputs: Tensor, shape: tuple[int, ...]) -> Tensor:
+        if isinstance(self._network.operators, FixedOperators):
+            result: Tensor = graph(kind, self._network, "float", self._network.stages[-1])(*inputs)
+            return result
+        return placeholder(kind, *inputs, shape=shape)
 
 
 class _EncodeContent(Graph):
@@ -212,6 +220,24 @@ class Example:
     step: int | None = None
     least: int = 1
     beyond: int = 0
+
+
+def fixed_examples(kind: GraphKind, network: StyleTransfer, io: Io, fixed: Fixed) -> dict[str, Example]:
+    """The inputs to trace a graph of one size with, by name."""
+    size = sum(map(math.prod, network.code_shapes.values()))
+    sides = fixed.height, fixed.width
+    picture = torch.zeros((1, *sides, 3), dtype=torch.uint8) if io == "uint8" else torch.rand(1, 3, *sides)
+    every = {
+        "content": picture,
+        "style": picture.clone(),
+        "codes": torch.rand(1, fixed.styles, size),
+        "weights": torch.rand(1, fixed.styles),
+        "masks": torch.rand(1, fixed.styles, *sides),
+        "alpha": torch.rand(1, 1),
+        "strokes": torch.rand(1, 1),
+    }
+    names = GRAPHS[kind].without("grain").inputs
+    return {name: Example(every[name], {}) for name in names}
 
 
 def examples(kind: GraphKind, network: StyleTransfer, io: Io, stage: Stage) -> dict[str, Example]:

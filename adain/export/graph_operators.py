@@ -3,15 +3,18 @@
 `GraphOperators` is for onnxruntime's own providers and for OpenVINO. Pictures of any size are padded and cropped inside
 the graph. `PortableOperators` uses only operators that WebGPU, CoreML and TensorRT have too: no Shape (so sizes cannot
 be computed, and pictures must come in a size that fits), no Pad (reflection is Slice and Concat), no Reshape of a map
-to a shape that depends on a size.
+to a shape that depends on a size. `FixedOperators` is for graphs of one size.
 """
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from adain.engine import strokes
+from adain.engine.framing import fitting
 from adain.engine.moments import VARIANCE_EPS
 from adain.engine.strokes import STEPS, TILE
 from adain.nn.grain import stored_tile
@@ -20,7 +23,7 @@ from adain.nn.operators import Operators
 from adain.nn.padding import int_max, without_edges
 from adain.nn.resizing import resized, weights
 
-__all__ = ["GraphOperators", "PortableOperators"]
+__all__ = ["FixedOperators", "GraphOperators", "PortableOperators"]
 
 _LONGEST = 4096  # px; the largest side of a portable graph's draft, whose picture has 10,922
 
@@ -171,6 +174,63 @@ class PortableOperators(GraphOperators):
     def _count(self, x: Tensor) -> Tensor:
         """The number of pixels as a sum of ones: (N, 1, 1, 1)."""
         return (x[:, :1] * 0 + 1).sum(dim=(2, 3), keepdim=True)
+
+
+class FixedOperators(GraphOperators):
+    """Operations for graphs of one size: no shapes, no Pad, and resizing by a convolution; the least runtimes need."""
+
+    portable = True
+
+    def fit(self, image: Tensor, *, multiple: int = 1, minimum: int = 1) -> Tensor:
+        """See `Operators.fit`; the last row and column are joined as often as needed."""
+        sides = fitting(image.shape[2:], multiple, minimum)
+        below, right = (fit - side for fit, side in zip(sides, image.shape[2:], strict=True))
+        return _extended(_extended(image, 2, 0, below), 3, 0, right)
+
+    def reflect(self, x: Tensor, width: int = 1) -> Tensor:
+        """See `Operators.reflect`; row by row, then column by column, because few runtimes can reverse an axis."""
+        for axis in (2, 3):
+            side = x.shape[axis]
+            before = [x.narrow(axis, place, 1) for place in range(width, 0, -1)]
+            behind = [x.narrow(axis, side - 1 - place, 1) for place in range(1, width + 1)]
+            x = torch.cat([*before, x, *behind], dim=axis)
+        return x
+
+    def repeat(self, x: Tensor) -> Tensor:
+        """See `GraphOperators.repeat`."""
+        return _extended(_extended(x, 2, 1, 1), 3, 1, 1)
+
+    def pool(self, x: Tensor) -> Tensor:
+        """Max pooling by 2; both sides are even."""
+        return F.max_pool2d(x, 2)
+
+    def resize(self, x: Tensor, up: int, down: int) -> Tensor:
+        """See `Operators.resize`; a convolution computes all outputs of a block of pixels as channels."""
+        table = weights(up, down)
+        taps = table.flatten(0, 1)  # (pixels, up)
+        kernels = torch.einsum("kp,lq->pqkl", taps, taps).reshape(up * up, 1, *[taps.shape[0]] * 2)
+        channels = x.shape[1]
+        reach = table.shape[0] // 2 * down
+        around = _extended(_extended(x, 2, reach, reach), 3, reach, reach)
+        phases = F.conv2d(around, kernels.repeat(channels, 1, 1, 1), stride=down, groups=channels)
+        return F.pixel_shuffle(phases, up)
+
+    def grain(self, like: Tensor, offset: Tensor) -> Tensor:
+        """See `Operators.grain`; a constant, so it is that of seed 0 whatever the offset."""
+        row, column = strokes.offset(0)
+        rows = (np.arange(like.shape[2]) + row) % TILE
+        columns = (np.arange(like.shape[3]) + column) % TILE
+        return torch.from_numpy(strokes.tile()[:, rows[:, None], columns])[None]
+
+    def at_least(self, x: Tensor, floor: Tensor) -> Tensor:
+        """See `PortableOperators.at_least`."""
+        return torch.relu(x - floor) + floor
+
+
+def _extended(x: Tensor, axis: int, before: int, behind: int) -> Tensor:
+    """Repeat the first and the last row or column; a graph of one size joins copies."""
+    first, last = x.narrow(axis, 0, 1), x.narrow(axis, x.shape[axis] - 1, 1)
+    return torch.cat([*[first] * before, x, *[last] * behind], dim=axis) if before or behind else x
 
 
 def _where(places: Tensor, cells: Tensor) -> Tensor:

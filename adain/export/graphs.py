@@ -22,15 +22,27 @@ from adain.errors import InputError, OutputError
 from adain.export import cpu
 from adain.export.exported import exportable, stage_of
 from adain.export.graph_modules import sides_of, signature, stored
-from adain.export.graph_operators import GraphOperators, PortableOperators
+from adain.export.graph_operators import FixedOperators, GraphOperators, PortableOperators
 from adain.export.layers import MANY_CHANNELS, Form
+from adain.export.opsets import NEWEST, OLDEST, OPSET
 from adain.export.quantization import quantized
 from adain.export.sharing import share
-from adain.export.tracing import OPSET, Tracer
+from adain.export.tracing import Tracer
 from adain.images import PictureInput
 from adain.nn.network import StyleTransfer
 from adain.registry import Model, Stage
-from adain.runtimes.contract import GRAPHS, STAGED, GraphInfo, GraphKind, Io, Precision, file_name, flatten, staged_name
+from adain.runtimes.contract import (
+    GRAPHS,
+    STAGED,
+    Fixed,
+    GraphInfo,
+    GraphKind,
+    Io,
+    Precision,
+    file_name,
+    flatten,
+    staged_name,
+)
 from adain.trained import code_digest
 
 __all__ = ["Options", "Written", "count", "export"]
@@ -48,13 +60,14 @@ class Options:
 
     Attributes:
         precision: of the convolutions.
-        opset: version of ONNX's operators, at least 18.
+        opset: version of ONNX's operators, from `OLDEST` to `NEWEST`.
         portable: use only operators that WebGPU, CoreML and TensorRT have; pictures must then come in sizes that fit.
         io: the layout of pictures.
         winograd: use Winograd's algorithm for convolutions with many channels; faster on CPUs, float32 only, not with
             `portable`.
         calibration: pictures to find the ranges of activations for int8; each is the content once and the style once.
-        kinds: which graphs. None: all.
+        kinds: which graphs. None: all, but with `fixed` only those of whole pictures.
+        fixed: the only sizes that the graphs take. They then use only operators that still fewer runtimes lack.
         sharing: graphs that read their weights from the model's own file, if that is a safetensors file. It is copied
             beside them.
         compact: graphs that leave the weights as they are in that file; they share all of them, but are slower.
@@ -69,22 +82,34 @@ class Options:
     kinds: tuple[GraphKind, ...] | None = None
     sharing: tuple[GraphKind, ...] = ()
     compact: tuple[GraphKind, ...] = ()
+    fixed: Fixed | None = None
 
     @property
     def graphs(self) -> tuple[GraphKind, ...]:
         """Which graphs to write."""
         if self.kinds is not None:
             return self.kinds
-        return tuple(GRAPHS)
+        return tuple(kind for kind in GRAPHS if self.fixed is None or kind not in STAGED)
+
+    @property
+    def operators(self) -> GraphOperators:
+        """What the graphs are made of."""
+        if self.fixed is not None:
+            return FixedOperators()
+        return PortableOperators() if self.portable else GraphOperators()
 
     def __post_init__(self) -> None:
-        if self.opset < OPSET:
-            raise InputError(f"opset must be at least {OPSET}, got {self.opset}")
+        if not OLDEST <= self.opset <= NEWEST:
+            raise InputError(f"opset must be from {OLDEST} to {NEWEST}, got {self.opset}")
         if self.precision == "int8" and not self.calibration:
             raise InputError(
                 "int8 needs pictures to find the ranges of activations; give a few dozen like those you will stylize"
             )
-        if self.winograd and (self.portable or self.precision != "fp32"):
+        if self.fixed is not None and set(self.graphs) & set(STAGED):
+            raise InputError(
+                f"a graph of one size is for whole pictures, not {' or '.join(STAGED)}; leave these or the size out"
+            )
+        if self.winograd and (self.operators.portable or self.precision != "fp32"):
             raise InputError("winograd is for float32 graphs that run on CPUs; use fp32, and leave portable out")
 
 
@@ -118,12 +143,12 @@ def export(
         OutputError: a file cannot be written.
     """
     form = Form(
-        operators=PortableOperators() if options.portable else GraphOperators(),
+        operators=options.operators,
         dtype=torch.float16 if options.precision == "fp16" else torch.float32,
         winograd=MANY_CHANNELS if options.winograd else None,
     )
     exported = exportable(network, form)
-    tracer = Tracer(exported, options.opset)
+    tracer = Tracer(exported, options.opset, options.fixed)
     compact = Tracer(exportable(network, replace(form, phases=False)), options.opset)
     _make(directory)
     hashes = {role: hashlib.sha256(path.read_bytes()).hexdigest() for role, path in files.items()}
@@ -167,7 +192,7 @@ def _info(
     digest: str,
 ) -> GraphInfo:
     framing = network.framing(stage or network.stages[-1])
-    multiple, minimum = sides_of(kind, framing) if options.portable else (1, 1)
+    multiple, minimum = sides_of(kind, framing) if options.portable and not options.fixed else (1, 1)
     return GraphInfo(
         model=model.name,
         graph=kind,
@@ -175,7 +200,7 @@ def _info(
         stages=network.stages,
         precision="fp32" if kind in _NEVER_INT8 and options.precision == "int8" else options.precision,
         io=options.io,
-        portable=options.portable,
+        portable=options.operators.portable,
         size_multiple=multiple,
         size_minimum=minimum,
         default_alpha=model.default_alpha,
@@ -187,6 +212,7 @@ def _info(
         adain_version=__version__,
         stage=None if stage is None else stage.name,
         framing=None if stage is None else framing,
+        fixed=options.fixed,
     )
 
 
@@ -196,7 +222,7 @@ def _graph(tracer: Tracer, network: StyleTransfer, info: GraphInfo, options: Opt
     if info.precision == "int8":
         content = ("content", *(each.name for each in stage.maps))
         model = quantized(model, list(_feeds(network, info, options.calibration)), content)
-    if info.precision == "fp32" and not options.portable:
+    if info.precision == "fp32" and not info.portable:
         cpu.shuffles_as_convolutions(model)
         cpu.blocked_residuals(model)
     model.graph.name = file_name(info.model, info.graph, info.stage).removesuffix(".onnx")

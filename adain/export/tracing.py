@@ -6,7 +6,7 @@ import contextlib
 import copy
 import logging
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import onnx
@@ -15,17 +15,13 @@ import torch
 from adain.export import passes
 from adain.export.assembly import HELD, assembled, kinds_in
 from adain.export.fans import limit_fans
-from adain.export.graph_modules import Example, examples, graph, output_axes
+from adain.export.graph_modules import Example, Graph, examples, fixed_examples, graph, output_axes
+from adain.export.opsets import OPSET, lower
 from adain.nn.network import StyleTransfer
 from adain.registry import Stage
-from adain.runtimes.contract import GraphKind, Io
+from adain.runtimes.contract import GRAPHS, Fixed, GraphKind, Io
 
-__all__ = ["OPSET", "Tracer"]
-
-OPSET = 18
-"""Default ONNX opset, and the oldest that this module can write. Use a newer one only for a runtime that needs it. In
-many releases, onnxruntime's CUDA provider has no kernels for Pad 19 and Resize 19 (onnxruntime #26393, #27415), nor for
-several operators on shapes from 21 on (#26065, #28368). Such nodes run on the CPU, with copies."""
+__all__ = ["Tracer"]
 
 
 class Tracer:
@@ -33,11 +29,12 @@ class Tracer:
 
     Args:
         network: in the form of the graphs.
-        opset: version of ONNX's operators, at least 18.
+        opset: version of ONNX's operators, at least `OLDEST`.
+        fixed: the only sizes that the graphs take.
     """
 
-    def __init__(self, network: StyleTransfer, opset: int = OPSET) -> None:
-        self._network, self._opset = network, opset
+    def __init__(self, network: StyleTransfer, opset: int = OPSET, fixed: Fixed | None = None) -> None:
+        self._network, self._opset, self._fixed = network, opset, fixed
         self._made: dict[GraphKind, onnx.ModelProto] = {}  # of float pictures; other graphs hold them
 
     def __call__(self, kind: GraphKind, io: Io = "float", stage: Stage | None = None) -> onnx.ModelProto:
@@ -48,24 +45,35 @@ class Tracer:
             io: the layout of its pictures.
             stage: for a graph that is a part of a stage. None: the last stage.
         """
-        if kind in HELD and io == "float":
-            return copy.deepcopy(self._held(kind))
-        model = _traced(kind, self._network, io, self._opset, stage)
+        own = kind in HELD and io == "float"
+        model = copy.deepcopy(self._held(kind)) if own else self._traced(kind, io, stage)
         assembled(model, {name: self._held(name) for name in kinds_in(model)})
+        if self._fixed is not None:
+            passes.for_one_size(model)
+        lower(model, self._opset)
         return model
 
     def _held(self, kind: GraphKind) -> onnx.ModelProto:
         if kind not in self._made:
-            self._made[kind] = _traced(kind, self._network, "float", self._opset, None)
+            self._made[kind] = self._traced(kind, "float", None)
         return self._made[kind]
 
+    def _traced(self, kind: GraphKind, io: Io, stage: Stage | None) -> onnx.ModelProto:
+        stage = self._network.stages[-1] if stage is None else stage
+        module = graph(kind, self._network, io, stage)
+        if self._fixed is not None:
+            fixed = fixed_examples(kind, self._network, io, self._fixed)
+            return _traced(module, fixed, GRAPHS[kind].outputs, self._opset)
+        inputs, outputs = examples(kind, self._network, io, stage), output_axes(kind, io, stage)
+        model = _traced(module, inputs, outputs, self._opset)
+        passes.name_axes(model, _own_axes({name: each.axes for name, each in inputs.items()} | outputs, stage))
+        return model
 
-def _traced(kind: GraphKind, network: StyleTransfer, io: Io, opset: int, stage: Stage | None) -> onnx.ModelProto:
-    stage = network.stages[-1] if stage is None else stage
-    inputs, outputs = examples(kind, network, io, stage), output_axes(kind, io, stage)
+
+def _traced(module: Graph, inputs: Mapping[str, Example], outputs: Iterable[str], opset: int) -> onnx.ModelProto:
     with _quiet():
         traced = torch.export.export(
-            graph(kind, network, io, stage),
+            module,
             tuple(example.tensor for example in inputs.values()),
             dynamic_shapes=(_dynamic_shapes(inputs),),  # a tuple, for the one argument `*inputs`
             strict=False,
@@ -74,7 +82,7 @@ def _traced(kind: GraphKind, network: StyleTransfer, io: Io, opset: int, stage: 
             traced,
             (),
             dynamo=True,
-            opset_version=opset,
+            opset_version=max(opset, OPSET),
             external_data=False,
             input_names=list(inputs),
             output_names=list(outputs),
@@ -90,13 +98,19 @@ def _traced(kind: GraphKind, network: StyleTransfer, io: Io, opset: int, stage: 
     passes.strip(model)
     # For old runtimes. Placeholders have an opset of their own until they are replaced.
     model.ir_version = onnx.helper.find_min_ir_version_for(model.opset_import, ignore_unknown=True)
-    axes = {name: example.axes for name, example in inputs.items()} | outputs
-    for name in (each.name for each in stage.maps):  # their lengths differ from the picture's
-        axes[name] = {
-            index: axis if axis == "batch" else f"{name}_{axis}" for index, axis in axes.get(name, {}).items()
-        }
-    passes.name_axes(model, axes)
     return model
+
+
+def _own_axes(axes: Mapping[str, Mapping[int, str]], stage: Stage) -> dict[str, Mapping[int, str]]:
+    """The names of axes, with names of their own for maps, whose lengths differ from the picture's."""
+    own = {
+        each.name: {
+            index: axis if axis == "batch" else f"{each.name}_{axis}" for index, axis in axes[each.name].items()
+        }
+        for each in stage.maps
+        if each.name in axes
+    }
+    return {**axes, **own}
 
 
 def _dynamic_shapes(inputs: Mapping[str, Example]) -> tuple[dict[int, Any], ...]:

@@ -17,12 +17,12 @@ from adain.engine import fusions
 from adain.engine.framing import fitting
 from adain.engine.fusions import Layout
 from adain.engine.moments import Moments
-from adain.engine.strokes import FULL, TILE
+from adain.engine.strokes import FULL, TILE, offset
 from adain.export.exported import stage_of
 from adain.nn.network import StyleTransfer
 from adain.nn.strokes import DraftAndRevise, Strokes
 from adain.registry import Stage
-from adain.runtimes.contract import DRAFTED, STAGED, GraphInfo, GraphKind, Precision, flatten
+from adain.runtimes.contract import DRAFTED, STAGED, Fixed, GraphInfo, GraphKind, Precision, flatten
 
 __all__ = ["CASES", "LIMITS", "Case", "Comparison", "Limit", "compare", "difference", "feed"]
 
@@ -116,7 +116,8 @@ def compare(path: Path, info: GraphInfo, network: StyleTransfer, cases: Sequence
         path: the file.
         info: its metadata.
         network: the network in torch, float32, with torch's matrix roots.
-        cases: inputs; for a portable file, sizes are rounded up to multiples that it takes.
+        cases: inputs. For a portable file, sizes are rounded up to multiples that it takes. A file of one size gets
+            that size.
 
     Yields:
         One comparison per case.
@@ -129,7 +130,7 @@ def compare(path: Path, info: GraphInfo, network: StyleTransfer, cases: Sequence
     limit = LIMITS[info.fusion, info.precision]
     if any(each.fusion != "adain" for stage in info.stages for each in stage.maps):  # the code has matrix roots
         limit = replace(limit, code=LIMITS["wct", info.precision].code)
-    for case in cases:
+    for case in (_only(case, info.fixed) for case in cases):
         inputs = _inputs(case, info, network)
         expected = _expected(inputs, info, network)
         actual = zip(outputs, session.run(outputs, _fed(inputs, info, types)), strict=True)
@@ -190,6 +191,8 @@ def _inputs(case: Case, info: GraphInfo, network: StyleTransfer) -> dict[str, Te
         "strokes": torch.full((case.batch, 1), case.strokes),
         "grain": torch.from_numpy(generator.integers(TILE, size=(case.batch, 2)).astype(np.float32)),
     }
+    if info.fixed is not None:
+        inputs["grain"] = torch.tensor([offset(0)])
     return inputs | _staged(inputs, info, network) if info.graph in STAGED else inputs
 
 
@@ -264,6 +267,14 @@ def _stylized(inputs: dict[str, Tensor], info: GraphInfo, network: StyleTransfer
         return (network if one_level else drafted).forward_regions(inputs["content"], codes, inputs["masks"], alpha)
     picture: Tensor = (network if one_level else drafted)(inputs["content"], code, alpha)
     return picture
+
+
+def _only(case: Case, fixed: Fixed | None) -> Case:
+    """A case with the only sizes that a file takes."""
+    if fixed is None:
+        return case
+    size = fixed.height, fixed.width
+    return replace(case, content=size, style=size, batch=1, styles=fixed.styles)
 
 
 def _fitting(size: tuple[int, int], info: GraphInfo) -> tuple[int, int]:

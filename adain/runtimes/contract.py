@@ -63,6 +63,7 @@ __all__ = [
     "GRAPHS",
     "MAPS",
     "STAGED",
+    "Fixed",
     "GraphInfo",
     "GraphKind",
     "Io",
@@ -109,6 +110,10 @@ class Signature:
 
         return Signature(of(self.inputs), of(self.outputs))
 
+    def without(self, name: str) -> Signature:
+        """Leave an input out."""
+        return Signature(tuple(each for each in self.inputs if each != name), self.outputs)
+
 
 MAPS: Final = "maps"
 
@@ -142,6 +147,21 @@ def staged_name(stages: Sequence[Stage], stage: Stage | None) -> str | None:
     return stage.name if stage is not None and len(set(stages)) > 1 else None
 
 
+@dataclass(frozen=True)
+class Fixed:
+    """The sizes of a graph that takes no others; its batch is 1.
+
+    Attributes:
+        height: of content, style and masks, in pixels.
+        width: likewise.
+        styles: the number of codes and masks.
+    """
+
+    height: int
+    width: int
+    styles: int = 1
+
+
 @dataclass(frozen=True, kw_only=True)
 class GraphInfo:
     """The metadata of a graph, stored as strings in ONNX's `metadata_props`.
@@ -167,6 +187,7 @@ class GraphInfo:
         code_digest: hash of the weights that compute style codes, 64 hex digits; codes with another digest do not fit.
         stage: name of the stage, for a graph that is a part of one.
         framing: how to frame pictures and tiles, for a graph that is a part of a stage.
+        fixed: the sizes, for a graph that takes no others. It has no input `grain`: its grain is that of seed 0.
         contract: the version of this contract.
     """
 
@@ -187,6 +208,7 @@ class GraphInfo:
     adain_version: str
     stage: str | None = None
     framing: Framing | None = None
+    fixed: Fixed | None = None
     default_strokes: float = 0.0
     contract: int = CONTRACT_VERSION
 
@@ -208,6 +230,7 @@ class GraphInfo:
             "code_layout": [[name, list(shape)] for name, shape in self.code_layout.items()],  # for other programs
             "weights_sha256": dict(self.weights_sha256),
             "framing": None if self.framing is None else asdict(self.framing),
+            "fixed": None if self.fixed is None else asdict(self.fixed),
         }
         return {
             _PREFIX + name: value if isinstance(value, str) else json.dumps(value)
@@ -255,6 +278,7 @@ class GraphInfo:
             stage=text.get("stage"),
             default_strokes=read.number(text.get("default_strokes", "0.0")),
             framing=read.framing(text["framing"]) if "framing" in text else None,
+            fixed=Fixed(**read.sizes(text["fixed"])) if "fixed" in text else None,
         )
         if text["code_layout"] != info.to_metadata()[_PREFIX + "code_layout"]:
             raise ValueError("the layout of style codes is not that of the stages")

@@ -213,6 +213,11 @@ def _check(graph: Graph, kind: GraphKind, model: Model) -> None:
         )
     if info.io != "float":
         raise WeightsError(f"{graph.path} takes uint8 pictures, for other programs; export it with --io float")
+    if info.fixed is not None:
+        raise WeightsError(
+            f"{graph.path} takes pictures of {info.fixed.width} x {info.fixed.height} px only, for other programs; "
+            "export it without --fixed"
+        )
     for file in model.files:
         found = info.weights_sha256.get(file.role)
         if file.sha256 is not None and found != file.sha256:

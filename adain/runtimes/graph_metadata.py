@@ -13,7 +13,7 @@ from adain.engine.framing import Framing
 from adain.engine.fusions import FUSIONS
 from adain.registry import FusedMap, Stage
 
-__all__ = ["framing", "hashes", "number", "one_of", "stages", "switch", "whole"]
+__all__ = ["framing", "hashes", "number", "one_of", "sizes", "stages", "switch", "whole"]
 
 _LARGEST = 1 << 16  # of whole numbers: pixels, channels
 _MOST = 64  # stages, or maps of a stage
@@ -33,6 +33,14 @@ def framing(text: str) -> Framing:
     if set(plain) != names:
         raise ValueError(f"a framing has {', '.join(sorted(names))}")
     return Framing(**{name: _whole(value, name, least.get(name, 0)) for name, value in plain.items()})
+
+
+def sizes(text: str) -> dict[str, int]:
+    """Parse the sizes of a graph that takes no others."""
+    plain = _object(checks.parsed_json(text), "the sizes")
+    if set(plain) != {"height", "width", "styles"}:
+        raise ValueError("the sizes are height, width and styles")
+    return {name: _whole(value, name, 1) for name, value in plain.items()}
 
 
 def hashes(text: str) -> dict[str, str]:

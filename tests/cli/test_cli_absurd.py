@@ -65,7 +65,7 @@ TRAIN = "train adain-slim-finetune -o out --set losses.network=shipped "
         (BENCH + "--seconds nan", "not a finite number"),
         (BENCH + "--sizes LONG", "a size is SIDE"),
         (BENCH + "--runs LONG", "no number of at most"),
-        ("export adain-slim -o out --opset 100", "100 is more than the allowed 99"),
+        ("export adain-slim -o out --opset 100", "100 is more than the allowed 21"),
         ("train NAME -o out", "unknown recipe 'nnn"),
         ("train NAME.toml -o out", "does not exist; check the path"),
         (TRAIN + "--set phases.².batch=4", "'²' must be an index from 0 to"),

@@ -1,0 +1,129 @@
+"""Graphs of one size, and of older opsets: the same pictures, with operators that more runtimes have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import onnx
+import pytest
+import small_models
+from click.testing import CliRunner
+from pictures import painting, photo
+
+pytest.importorskip("torch", reason="exporting needs the extra torch")
+
+import adain
+from adain import images
+from adain.cli.main import main
+from adain.engine.strokes import FULL
+from adain.errors import InputError, WeightsError
+from adain.export.graphs import Options
+from adain.export.verify import compare
+from adain.runtimes.contract import Fixed, GraphInfo, GraphKind
+
+if TYPE_CHECKING:
+    from small_models import Export, Exports
+
+SIZE = Fixed(height=61, width=98, styles=2)
+WHOLE: tuple[GraphKind, ...] = ("whole", "encode_style", "apply", "apply_regions", "level", "level_regions")
+
+# What OpenCV 4, CoreML and NNAPI have.
+FEW_OPERATORS = """
+    Add AveragePool Clip Concat Conv DepthToSpace Div Gemm MatMul Mul Pow ReduceMean ReduceSum Relu Reshape Resize Slice
+    Split Sqrt Sub Transpose
+"""
+
+
+def assert_torch_agrees(made: Export) -> None:
+    for written in made.graphs.values():
+        comparisons = list(compare(written.path, written.info, small_models.network(made.model)))
+        assert [str(comparison) for comparison in comparisons if not comparison.passed] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("small-slim", "apply"), ("small-slim", "level_regions")]
+    + [pytest.param("adain-slim", kind, marks=pytest.mark.heavy) for kind in WHOLE]
+    + [pytest.param("wct-slim", kind, marks=pytest.mark.heavy) for kind in ("apply", "level_regions")],
+)
+def test_a_graph_of_one_size_is_torchs_with_few_operators(exports: Exports, name: str, kind: GraphKind) -> None:
+    made = exports(name, Options(kinds=(kind,), fixed=SIZE, opset=13))
+    assert_torch_agrees(made)
+    graph = onnx.load(made.graphs[kind].path).graph
+    assert {node.op_type for node in graph.node} <= set(FEW_OPERATORS.split())
+    assert all(size.dim_value for value in graph.input for size in value.type.tensor_type.shape.dim)
+    assert "grain" not in {value.name for value in graph.input}
+
+
+def test_a_graph_of_one_size_says_so(exports: Exports) -> None:
+    made = exports("small-slim", Options(kinds=("apply",), fixed=SIZE, opset=13)).graphs["apply"]
+    metadata = {entry.key: entry.value for entry in onnx.load(made.path).metadata_props}
+    assert metadata["adain.fixed"] == '{"height": 61, "width": 98, "styles": 2}'
+    assert GraphInfo.from_metadata(metadata, "file").fixed == SIZE
+    broken = {**metadata, "adain.fixed": '{"height": 61}'}
+    with pytest.raises(WeightsError, match="the sizes are height, width and styles"):
+        GraphInfo.from_metadata(broken, "file")
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("name", ["adain-slim", "wct-slim"])
+def test_opencv_gives_the_picture_of_adain(exports: Exports, name: str) -> None:
+    import cv2
+
+    size = Fixed(height=96, width=128)
+    made = exports(name, Options(kinds=("encode_style", "apply"), fixed=size, opset=13))
+    encode, apply = (cv2.dnn.readNetFromONNX(str(made.graphs[kind].path)) for kind in ("encode_style", "apply"))
+    content, style = photo(128, 96), painting(128, 96)
+    encode.setInput(images.to_tensor(style), "style")
+    one = np.ones((1, 1), np.float32)
+    inputs = {"content": images.to_tensor(content), "codes": encode.forward()[None], "weights": one}
+    for name, values in {**inputs, "alpha": one, "strokes": np.float32(FULL) * one}.items():
+        apply.setInput(values, name)
+    found = apply.forward()[0].transpose(1, 2, 0) * 255
+    wanted = np.asarray(adain.load(made.model.row.name)(content, style, alpha=1.0, strokes=FULL, seed=0))
+    assert wanted.std() > 5
+    assert np.abs(found - wanted).max() <= 1
+
+
+@pytest.mark.parametrize("opset", [13, 17, pytest.param(21, marks=pytest.mark.heavy)])
+def test_other_opsets_are_torchs(exports: Exports, opset: int) -> None:
+    made = exports("small-slim", Options(kinds=("encode_style",), opset=opset))
+    assert_torch_agrees(made)
+    file = onnx.load(made.graphs["encode_style"].path)
+    assert [entry.version for entry in file.opset_import] == [opset]
+
+
+def test_tiles_have_no_graph_of_one_size() -> None:
+    assert Options(fixed=SIZE).graphs == WHOLE
+    with pytest.raises(InputError, match="is for whole pictures, not encode_content or decode"):
+        Options(fixed=SIZE, kinds=("decode",))
+
+
+def test_adain_does_not_run_a_graph_of_one_size(tmp_path: Path) -> None:
+    for kind in ("encode_style", "level"):
+        file = onnx.load(small_models.WEIGHTS / f"adain-slim.{kind}.onnx")
+        entry = file.metadata_props.add()
+        entry.key, entry.value = "adain.fixed", '{"height": 61, "width": 98, "styles": 1}'
+        onnx.save(file, tmp_path / f"adain-slim.{kind}.onnx")
+    with pytest.raises(WeightsError, match="takes pictures of 98 x 61 px only, for other programs"):
+        adain.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--only", "aply"], "there is no graph 'aply'; the graphs are whole, encode_style, apply"),
+        (["--styles", "2"], "--styles is for graphs of one size; give --fixed too"),
+        (["--runtime", "--fixed", "64"], "--runtime names the graphs and needs every size"),
+        (["--fixed", "0x5"], "a size is SIDE or WIDTHxHEIGHT"),
+        (["--opset", "12"], "12 is not in the range x>=13"),
+        (["--fixed", "64", "--only", "decode"], "is for whole pictures"),
+    ],
+)
+def test_wrong_options_are_errors(tmp_path: Path, options: list[str], message: str) -> None:
+    result = CliRunner().invoke(main, ["export", "adain-slim", "-o", str(tmp_path / "out"), *options])
+    assert result.exit_code != 0
+    assert message in " ".join(result.output.split())
+    assert not (tmp_path / "out").exists()
