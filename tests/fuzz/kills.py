@@ -267,7 +267,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--job", action="append", choices=JOBS, help="repeatable; default: all")
     options = parser.parse_args()
-    print("| job | kills | left a temporary file | half or lost files | left after the last run |\n|---|---|---|---|---|")
+    print("| job | kills | left a temporary file | half or lost files | left at the end |\n|---|---|---|---|---|")
     for name in options.job or JOBS:
         if any(find_spec(module) is None for module in JOBS[name].imports):
             continue
