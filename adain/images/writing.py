@@ -189,22 +189,15 @@ def _encoded(image: Image.Image, kind: Format, name: str, metadata: Metadata, qu
             f"{name}: {kind.name} allows at most {kind.max_side:,} pixels a side, got {image.width}x{image.height}; "
             f"write {others} instead"
         )
-    if kind.deep and (colors := _colors_16(image)) is not None:
-        encode = deep.encoded_png if kind.name == "PNG" else deep.encoded_tiff
-        alpha = np.array(image.getchannel("A")) if image.mode == "RGBA" else None
-        try:
-            return encode(colors, alpha, {key: getattr(metadata, key) for key in kind.keeps})
-        except MemoryError:
-            raise
-        except Exception as error:  # encoders raise any type
-            raise OutputError(f"{name} cannot be written ({error}); nothing was left behind") from error
-    suited = _suited(image, kind)
     options = {**kind.options, **_metadata_options(metadata, kind, name)}
     if quality is not None:
         options["quality"] = quality
-    data = io.BytesIO()
     try:
-        suited.save(data, format=kind.pillow, **options)
+        if kind.deep and (colors := _colors_16(image)) is not None:
+            encode = deep.encoded_png if kind.name == "PNG" else deep.encoded_tiff
+            return encode(colors, np.array(image.getchannel("A")) if image.mode == "RGBA" else None, metadata)
+        data = io.BytesIO()
+        _suited(image, kind).save(data, format=kind.pillow, **options)
     except MemoryError:
         raise
     except Exception as error:  # encoders raise any type

@@ -113,7 +113,7 @@ class AnimationSource:
             except ImageError as error:
                 if number == 0:
                     raise
-                self.damage.cut, self.damage.reason = True, str(error.__cause__ or error)
+                self.damage.end(_cause(error))
                 return
             self.damage.decoded += 1
             opaque = picture.alpha is None or picture.alpha.min() == 255
@@ -147,7 +147,7 @@ class AnimationSource:
             except ImageError as error:
                 if number == 0:
                     raise
-                self.damage.cut, self.damage.reason = True, str(error.__cause__ or error)
+                self.damage.end(_cause(error))
                 break
             self._durations.append(duration if duration > 0 else _UNTIMED)
         self.damage.declared = declared
@@ -161,12 +161,17 @@ class AnimationSource:
         )
 
 
+def _cause(error: ImageError) -> Exception:
+    """The decoder's own error, if there is one."""
+    return error.__cause__ if isinstance(error.__cause__, Exception) else error
+
+
 def _frames(image: Image.Image, damage: Damage) -> int:
     """Count the frames. Pillow reads a GIF to its end for that, so the count of a damaged one is of its first part."""
     try:
         return int(getattr(image, "n_frames", 1))
     except Exception as error:  # the first frames may be whole
-        damage.cut, damage.reason = True, reason(error)
+        damage.end(error)
         damage.exact = False
         return max(1, image.tell() + 1)
 

@@ -32,6 +32,7 @@ from adain.code import StyleCode
 __all__ = ["JOBS", "Job", "kill"]
 
 SIDE = 500  # px of the contents: a run takes a second or more
+_PARTS, _PAUSE = 5, 0.004  # s; how slowly a file is written
 _SIZES = "[72,72]"  # px, of the training's pictures
 
 
@@ -150,12 +151,23 @@ def _start(job: Job, folder: Path) -> int:
         sys.argv = ["adain", *job.arguments]
         from adain.cli.main import main
 
+        Path.write_bytes = _slowly  # type: ignore[assignment,method-assign]
         main()
         status = 0
     except SystemExit as exit:
         status = exit.code if isinstance(exit.code, int) else int(exit.code is not None)
     finally:
         os._exit(status)
+
+
+def _slowly(path: Path, data: bytes) -> int:
+    """`Path.write_bytes` on a slow disk, so that a kill hits a file that is half written."""
+    part = len(data) // _PARTS + 1
+    with path.open("wb", buffering=0) as file:
+        for start in range(0, len(data), part):
+            file.write(data[start : start + part])
+            time.sleep(_PAUSE)
+    return len(data)
 
 
 def _run(job: Job, folder: Path) -> None:
@@ -166,7 +178,7 @@ def _run(job: Job, folder: Path) -> None:
 def _killed(job: Job, folder: Path, rng: random.Random, usual: float) -> bool:
     """Run the job and kill it: while it writes a file, or at any time. False: it ended before."""
     writing = rng.random() < 0.7
-    delay, file = rng.uniform(0, 0.02), rng.randrange(4)  # after that many files
+    delay, file = rng.uniform(0, _PARTS * _PAUSE), rng.randrange(3)  # after that many files
     limit = time.perf_counter() + usual * rng.uniform(0.1, 1.0)
     seen = _temporary(folder / "out")
     left = len(seen)
