@@ -179,7 +179,7 @@ def _killed(job: Job, folder: Path, rng: random.Random, usual: float) -> bool:
     """Run the job and kill it: while it writes a file, or at any time. False: it ended before."""
     writing = rng.random() < 0.7
     delay, file = rng.uniform(0, _PARTS * _PAUSE), rng.randrange(3)  # after that many files
-    limit = time.perf_counter() + usual * rng.uniform(0.1, 1.0)
+    limit = time.perf_counter() + usual * (10 if writing else rng.uniform(0.1, 1.0))
     seen = _temporary(folder / "out")
     left = len(seen)
     process = _start(job, folder)
