@@ -17,7 +17,7 @@ from PIL import ExifTags, Image
 from adain.errors import ImageError
 from adain.images import png
 from adain.images.exif import PREFIX, added_to_tiff
-from adain.images.metadata import Metadata
+from adain.images.metadata import TIFF_TAGS, Metadata
 from adain.images.tiff import VALUES, tiff_values
 
 __all__ = ["encoded_png", "encoded_tiff", "has_codecs", "to_srgb_16", "turned", "values_16"]
@@ -157,7 +157,9 @@ def encoded_tiff(rgb: NDArray[np.uint16], alpha: NDArray[np.uint8] | None, metad
         extrasamples=None if alpha is None else ["unassalpha"],
         resolution=metadata.dpi,
         resolutionunit="inch" if metadata.dpi else None,
-        extratags=[(700, 1, len(metadata.xmp), metadata.xmp, True)] if metadata.xmp else [],
+        extratags=[
+            (tag, 1, len(data), data, True) for key, tag in TIFF_TAGS.items() if (data := getattr(metadata, key))
+        ],
         metadata=None,
         software=False,
     )

@@ -26,7 +26,7 @@ from adain.serve.workers import Workers
 
 __all__ = ["routes"]
 
-_EXAMPLE = {"id": "mVx9...", "state": "running", "frames": 120, "of": 750, "error": None}
+_EXAMPLE = {"id": "mVx9...", "state": "running", "frames": 120, "of": 750, "error": None, "damage": None}
 _FORM = described.form(
     {
         "film": {**described.FILE, "description": "MP4, MOV, Matroska, WebM or GIF."},
@@ -80,7 +80,10 @@ def routes(studio: Studio, films: Films, intake: Workers, settings: Settings) ->
     # Without `async`, a route runs in a thread: these delete files.
     @router.get("/{id}", summary="Show a film's progress", responses=described.example("Its state.", _EXAMPLE))
     def get(id: str) -> dict[str, object]:
-        """Return the state: `waiting`, `running`, `done` or `failed`, the frames so far, and of how many."""
+        """Return the state: `waiting`, `running`, `done` or `failed`, the frames so far, and of how many.
+
+        `damage` says what could not be read of the film that was sent; the result holds the rest.
+        """
         return films.get(id).describe()
 
     @router.delete("/{id}", status_code=204, summary="Stop and delete a film")
@@ -173,7 +176,7 @@ class _Sending:
             films.start(film, options)
         except AdainError as error:
             films.remove(film)
-            raise RefusedError(422, str(error).replace(str(film.source), "the film")) from error
+            raise RefusedError(422, film.said(error)) from error
         except BaseException:
             films.remove(film)
             raise
