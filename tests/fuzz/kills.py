@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -44,15 +45,39 @@ class Job:
         arguments: of `adain`.
         imports: modules that are imported before the first fork.
         passing: pattern of the results that later ones replace.
+        prepare: called with the folder before the first fork.
     """
 
     arguments: tuple[str, ...]
     imports: tuple[str, ...] = ("onnxruntime",)
     passing: str = ""
+    prepare: Callable[[Path], None] = lambda folder: None
 
 
 def _set(**values: object) -> list[str]:
     return [part for key, value in values.items() for part in ("--set", f"{key.replace('__', '.')}={value}")]
+
+
+def _trace_once(folder: Path) -> None:
+    """Export in this process, and let the forks use its graphs: tracing takes minutes, and writes nothing."""
+    import onnx
+    import torch
+
+    from adain.cli.main import main
+    from adain.export import graphs
+
+    made: dict[tuple[str, str | None], bytes] = {}
+    trace = graphs._graph
+
+    def kept(tracer: Any, network: Any, info: Any, options: Any) -> onnx.ModelProto:
+        key = info.graph, info.stage
+        if key not in made:
+            made[key] = trace(tracer, network, info, options).SerializeToString()
+        return onnx.ModelProto.FromString(made[key])
+
+    torch.set_num_threads(1)  # a fork has no other threads
+    graphs._graph = kept
+    main(["export", "adain-slim", "-o", str(folder / "traced"), "--runtime"], standalone_mode=False)
 
 
 _TORCH = ("torch", "torchvision")
@@ -87,7 +112,11 @@ JOBS = {
         (*_TORCH, "adain.training.session"),
         passing="checkpoints/*.pt",
     ),
-    "export": Job(("export", "adain-slim", "-o", "out", "--runtime"), (*_TORCH, "onnx", "adain.export.graphs")),
+    "export": Job(
+        ("export", "adain-slim", "-o", "out", "--runtime"),
+        (*_TORCH, "onnx", "adain.export.graphs"),
+        prepare=_trace_once,
+    ),
 }
 
 
@@ -103,6 +132,7 @@ def kill(job: Job, kills: int, rng: random.Random, folder: Path) -> dict[str, in
     for module in ("adain.cli.main", *job.imports):
         importlib.import_module(module)
     _pictures(folder)
+    job.prepare(folder)
     out = folder / "out"
     began = time.perf_counter()
     _run(job, folder)
