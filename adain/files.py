@@ -12,7 +12,9 @@ from collections.abc import Iterable
 
 from adain.errors import InputError, OutputError
 
-__all__ = ["check_folder", "identity", "refuse_inputs", "unreadable"]
+__all__ = ["FORBIDDEN", "check_folder", "identity", "refuse_inputs", "unreadable"]
+
+FORBIDDEN = "may not be read by this user; change its permissions"  # follows a path in error messages
 
 
 def unreadable(path: str | os.PathLike[str], what: str) -> str | None:
@@ -25,7 +27,7 @@ def unreadable(path: str | os.PathLike[str], what: str) -> str | None:
     try:
         status = os.stat(path)
     except PermissionError:
-        return "may not be read by this user; change its permissions"
+        return FORBIDDEN
     except (OSError, ValueError):  # also if the name is too long, or has a zero byte
         return "does not exist; check the path"
     if stat.S_ISDIR(status.st_mode):
@@ -34,7 +36,7 @@ def unreadable(path: str | os.PathLike[str], what: str) -> str | None:
         return f"is not a regular file; give the path of one {what}"
     if status.st_size == 0:
         return "is an empty file of 0 bytes; get a complete copy of it"
-    return None if os.access(path, os.R_OK) else "may not be read by this user; change its permissions"
+    return None if os.access(path, os.R_OK) else FORBIDDEN
 
 
 def check_folder(folder: str | os.PathLike[str], output: str | os.PathLike[str]) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -225,7 +226,8 @@ def report(document: dict[str, Any]) -> str:
         "# `adain serve` under load",
         "",
         f"{document['machine']['processor']}, {document['machine']['cores']} cores, which the clients use too. "
-        f"Contents have up to {document['side']} px a side. One in {BROKEN_EACH} requests is broken.",
+        f"Contents have up to {document['side']} px a side. One in {BROKEN_EACH} requests is broken."
+        f"{_busy(document['load'], document['machine']['cores'])}",
         "",
         "| workers x threads | pictures a second, 4 clients: median of the rounds | rounds |",
         "|---|---|---|",
@@ -255,6 +257,21 @@ def report(document: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _busy(load: Sequence[float], cores: int) -> str:
+    """Say it if other programs ran: if more waited for a core before the test than there are cores."""
+    if not load or load[0] <= cores:
+        return ""
+    return (
+        f" **The machine was busy with other programs**: its load was {load[0]:.0f} before the test and {load[-1]:.0f} "
+        "at the end, so these times are several times as long as on a free machine."
+    )
+
+
+def _load() -> list[float]:
+    """The mean number of programs that wanted a core in the last minute; empty where the system does not say."""
+    return [os.getloadavg()[0]] if hasattr(os, "getloadavg") else []
+
+
 def _pair(text: str) -> tuple[int, int]:
     workers, _, threads = text.partition("x")
     return int(workers), int(threads)
@@ -273,6 +290,7 @@ def main(setups: str, setup: str, rounds: int, clients: str, count: int, flat: i
     """Measure the server under load; writes serve.json and serve.md."""
     requests = Requests(side)
     document: dict[str, Any] = {"format": FORMAT, "machine": describe(), "side": side, "setup": setup, "clients": {}}
+    document["load"] = _load()
     document["setups"] = compare([_pair(each) for each in setups.split(",") if each], requests, count // 2, rounds)
     with served(*_pair(setup)) as server:
         asyncio.run(load(server, requests, 4, 12))
@@ -284,6 +302,7 @@ def main(setups: str, setup: str, rounds: int, clients: str, count: int, flat: i
         with served(*_pair(setup)) as server:
             outcome = asyncio.run(load(server, requests, 16, flat))
         document["flat"] = {"requests": flat, **outcome.row(), "memory": outcome.memory}
+    document["load"] += _load()
     output.mkdir(parents=True, exist_ok=True)
     write_text(output / "serve.json", json.dumps(document, indent=1) + "\n")
     write_text(output / "serve.md", report(document))

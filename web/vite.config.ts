@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { type Plugin, defineConfig } from 'vite';
 
@@ -25,6 +25,43 @@ function policy(): Plugin {
   return { name: 'policy', apply: 'build', transformIndexHtml: () => [{ tag: 'meta', attrs: content, injectTo: 'head-prepend' }] };
 }
 
+const LICENSES = 'third-party-licenses.txt';
+const bundled = new Set<string>(); // names of packages
+
+/** Notes which packages are bundled, also by the worker. */
+function packages(): Plugin {
+  return {
+    name: 'packages',
+    apply: 'build',
+    generateBundle(_, files) {
+      for (const file of Object.values(files)) {
+        for (const id of file.type === 'chunk' ? file.moduleIds : []) {
+          const name = /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(id)?.[1];
+          if (name) bundled.add(name);
+        }
+      }
+    },
+  };
+}
+
+/** Adds onnxruntime to Vite's licences, which are of the page's bundle only. Its packages hold no texts. */
+function licenses(): Plugin {
+  return {
+    name: 'licenses',
+    apply: 'build',
+    closeBundle() {
+      const text = readFileSync('licenses/onnxruntime.txt', 'utf8');
+      const names = [...bundled].filter((name) => name.startsWith('onnxruntime-')).sort();
+      const version = (name: string) => JSON.parse(readFileSync(`node_modules/${name}/package.json`, 'utf8')).version;
+      const head = names.map((name) => `## ${name} - ${version(name)} (MIT)\n`).join('');
+      appendFileSync(`dist/${LICENSES}`, `\n${head}\n${text}\nThe sources of all these packages are on https://www.npmjs.com.\n`);
+      const written = readFileSync(`dist/${LICENSES}`, 'utf8');
+      const missing = [...bundled].filter((name) => !written.includes(`\n## ${name} - `));
+      if (missing.length) throw new Error(`${missing.join(', ')}: no licence in ${LICENSES}`);
+    },
+  };
+}
+
 /** Writes the list of files and their hash into the service worker, which keeps them for offline use. */
 function offline(): Plugin {
   return {
@@ -32,7 +69,7 @@ function offline(): Plugin {
     apply: 'build',
     closeBundle() {
       const names = readdirSync('dist', { recursive: true, withFileTypes: true })
-        .filter((entry) => entry.isFile() && entry.name !== 'sw.js')
+        .filter((entry) => entry.isFile() && entry.name !== 'sw.js' && entry.name !== LICENSES)
         .map((entry) => path.posix.join(path.relative('dist', entry.parentPath).replaceAll('\\', '/'), entry.name))
         .sort();
       const hash = createHash('sha256');
@@ -49,16 +86,17 @@ function offline(): Plugin {
 export default defineConfig({
   base: './',
   resolve: { conditions },
-  worker: { format: 'es' },
+  worker: { format: 'es', plugins: () => [packages()] },
   build: {
     target: 'es2022',
     assetsInlineLimit: 0,
+    license: { fileName: LICENSES },
     rolldownOptions: {
       input: { index: 'index.html', stylizer: 'src/stylizer.ts' },
       preserveEntrySignatures: 'exports-only',
       output: { entryFileNames: ({ name }) => (name === 'stylizer' ? 'stylizer.js' : 'assets/[name]-[hash].js') },
     },
   },
-  plugins: [policy(), offline()],
+  plugins: [policy(), packages(), licenses(), offline()],
   server: { headers: { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' } },
 });

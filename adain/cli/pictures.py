@@ -46,7 +46,9 @@ def quality_option(command: _F) -> _F:
 def strip_option(command: _F) -> _F:
     """Add `--strip`; the command gets whether it was given."""
     return click.option(
-        "--strip", is_flag=True, help="Leave out the content's EXIF and XMP data (date, camera, copyright, place)."
+        "--strip",
+        is_flag=True,
+        help="Leave out the content's EXIF, XMP and IPTC data (date, camera, copyright, place).",
     )(command)
 
 

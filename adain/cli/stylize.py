@@ -113,6 +113,7 @@ def stylize(
             compare=compare,
             quality=quality,
             strip=strip,
+            inputs=choose_masks.files,
             progress=bar,
         )
     say(report)

@@ -10,13 +10,14 @@ from typing import TypeVar
 
 import click
 
+from adain.cli.quiet import QuietLibraries
 from adain.cli.wording import in_options
 
 __all__ = ["verbose_option"]
 
 _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
 _SILENT = ("py.warnings", "PIL", "pillow_heif", "tifffile", "imagecodecs")  # loggers
-_COUNT = "adain.verbosity"  # key in the contexts' common `meta`
+_COUNT, _LINES = "adain.verbosity", "adain.libraries"  # keys in the contexts' common `meta`
 
 _F = TypeVar("_F", bound=Callable[..., object])
 
@@ -38,8 +39,12 @@ def _count(ctx: click.Context, param: click.Parameter, count: int) -> None:
     if ctx.resilient_parsing:
         return
     if _COUNT not in ctx.meta:
-        ctx.find_root().with_resource(_log_on_stderr())
+        root = ctx.find_root()
+        root.with_resource(_log_on_stderr())
+        ctx.meta[_LINES] = root.with_resource(QuietLibraries())
     ctx.meta[_COUNT] = ctx.meta.get(_COUNT, 0) + count
+    if ctx.meta[_COUNT]:
+        ctx.meta[_LINES].restore()
     logging.getLogger("adain").setLevel(_LEVELS[min(ctx.meta[_COUNT], len(_LEVELS) - 1)])
 
 

@@ -65,11 +65,12 @@ def webcam(
     Frames are dropped if they come faster than the network runs. To watch: adain webcam STYLE -o - | ffplay -
     """
     from adain.video import opening
+    from adain.video.codecs import CONTAINERS
 
     if output != _STDOUT:
         opening.check_output(output, None, further=(*styles, *choose_masks.files))
-        if output.suffix.lower() not in opening.VIDEO_SUFFIXES:
-            allowed = ", ".join(opening.VIDEO_SUFFIXES)
+        if output.suffix.lower() not in CONTAINERS:
+            allowed = ", ".join(CONTAINERS)
             raise InputError(f"{output}: the output must end in one of {allowed}, or be - for standard output")
     opening.require_av()
     from adain.video.camera import open_camera

@@ -9,7 +9,6 @@ import io
 import logging
 import struct
 import zlib
-from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +17,7 @@ from PIL import ExifTags, Image
 from adain.errors import ImageError
 from adain.images import png
 from adain.images.exif import PREFIX, added_to_tiff
-from adain.images.metadata import Metadata
+from adain.images.metadata import TIFF_TAGS, Metadata
 from adain.images.tiff import VALUES, tiff_values
 
 __all__ = ["encoded_png", "encoded_tiff", "has_codecs", "to_srgb_16", "turned", "values_16"]
@@ -122,34 +121,33 @@ def to_srgb_16(colors: NDArray[np.uint16], profile: bytes | None, name: str) -> 
     return np.repeat(colors, 3, axis=2) if colors.shape[2] == 1 else colors
 
 
-def encoded_png(rgb: NDArray[np.uint16], alpha: NDArray[np.uint8] | None, metadata: Mapping[str, object]) -> bytes:
+def encoded_png(rgb: NDArray[np.uint16], alpha: NDArray[np.uint8] | None, metadata: Metadata) -> bytes:
     """Encode a PNG of 16 bits.
 
     Args:
         rgb: (H, W, 3).
         alpha: (H, W).
-        metadata: the fields of a `Metadata` to write.
+        metadata: what to write beside the pixels.
     """
     import imagecodecs
 
     data = bytes(imagecodecs.png_encode(_with_alpha(rgb, alpha)))
     chunks = b""
-    found = Metadata(**metadata)  # type: ignore[arg-type]
-    if found.dpi:
-        chunks += _chunk(b"pHYs", struct.pack(">IIB", *(round(each * _INCH) for each in found.dpi), 1))
-    if found.xmp:
-        chunks += _chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + found.xmp)
-    if found.exif:
-        chunks += _chunk(b"eXIf", found.exif.removeprefix(PREFIX))
+    if metadata.dpi:
+        chunks += _chunk(b"pHYs", struct.pack(">IIB", *(round(each * _INCH) for each in metadata.dpi), 1))
+    if metadata.xmp:
+        chunks += _chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + metadata.xmp)
+    if metadata.exif:
+        chunks += _chunk(b"eXIf", metadata.exif.removeprefix(PREFIX))
     header = 8 + 25  # the signature and IHDR
     return data[:header] + chunks + data[header:]
 
 
-def encoded_tiff(rgb: NDArray[np.uint16], alpha: NDArray[np.uint8] | None, metadata: Mapping[str, object]) -> bytes:
+def encoded_tiff(rgb: NDArray[np.uint16], alpha: NDArray[np.uint8] | None, metadata: Metadata) -> bytes:
     """Encode a TIFF of 16 bits, with Deflate; the arguments are those of `encoded_png`."""
     import tifffile
 
-    found, stream = Metadata(**metadata), io.BytesIO()  # type: ignore[arg-type]
+    stream = io.BytesIO()
     tifffile.imwrite(
         stream,
         _with_alpha(rgb, alpha),
@@ -157,13 +155,15 @@ def encoded_tiff(rgb: NDArray[np.uint16], alpha: NDArray[np.uint8] | None, metad
         compression="deflate",
         predictor=True,
         extrasamples=None if alpha is None else ["unassalpha"],
-        resolution=found.dpi,
-        resolutionunit="inch" if found.dpi else None,
-        extratags=[(700, 1, len(found.xmp), found.xmp, True)] if found.xmp else [],
+        resolution=metadata.dpi,
+        resolutionunit="inch" if metadata.dpi else None,
+        extratags=[
+            (tag, 1, len(data), data, True) for key, tag in TIFF_TAGS.items() if (data := getattr(metadata, key))
+        ],
         metadata=None,
         software=False,
     )
-    return added_to_tiff(stream.getvalue(), found.exif) if found.exif else stream.getvalue()
+    return added_to_tiff(stream.getvalue(), metadata.exif) if metadata.exif else stream.getvalue()
 
 
 def _with_alpha(rgb: NDArray[np.uint16], alpha: NDArray[np.uint8] | None) -> NDArray[np.uint16]:

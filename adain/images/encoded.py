@@ -10,9 +10,9 @@ from typing import Protocol, TypeAlias, TypeGuard
 from PIL import Image, UnidentifiedImageError
 
 from adain.errors import ImageError, InputError
-from adain.files import unreadable
+from adain.files import FORBIDDEN, unreadable
 from adain.images.formats import FORMATS, READABLE, listed
-from adain.images.rules import pixel_limit
+from adain.images.rules import RAISE_LIMIT, pixel_limit, too_large
 from adain.images.tiff import decoded_tiff, is_tiff, misread, to_full_page
 
 __all__ = ["Encoded", "drained", "is_encoded", "open_encoded", "stream_name"]
@@ -100,8 +100,7 @@ def _drained(stream: BinaryStream, name: str) -> io.BytesIO:
         if limit is not None and copy.tell() > limit:
             raise ImageError(
                 f"{name} is longer than {limit:,} bytes, more than a picture of the allowed {pixels:,} pixels needs; "
-                "check the stream, or raise the limit if you trust it: --max-pixels, PIL.Image.MAX_IMAGE_PIXELS in "
-                "Python"
+                f"check the stream, or {RAISE_LIMIT}"
             )
     if copy.tell() == 0:
         raise ImageError(f"{name} gives 0 bytes; rewind the stream with seek(0), or get a complete copy of the picture")
@@ -179,12 +178,9 @@ def _reason(error: Exception, file: Path | io.BytesIO) -> str:
             f"{listed(row for row in FORMATS if row.reads)}; convert it, or get a complete copy of it"
         )
     if isinstance(error, Image.DecompressionBombError):
-        return (
-            f"unpacks to more than the allowed {pixel_limit():,} pixels ({error}); "
-            "scale it down, or raise the limit if you trust it: --max-pixels, PIL.Image.MAX_IMAGE_PIXELS in Python"
-        )
+        return too_large(error)
     if isinstance(error, PermissionError):
-        return "may not be read by this user; change its permissions"
+        return FORBIDDEN
     return f"cannot be opened as a picture ({error}); get a complete copy of it"
 
 

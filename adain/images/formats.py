@@ -59,7 +59,8 @@ class Format:
         return "quality" in self.options
 
 
-_ALL = ("exif", "xmp", "dpi")
+_COMMON = ("exif", "xmp", "dpi")
+_ALL = (*_COMMON, "iptc")
 _JPEG_OPTIONS = {"quality": 95, "subsampling": "4:4:4"}
 _AVIF_OPTIONS = {"quality": 90, "subsampling": "4:4:4"}
 FORMATS = (
@@ -72,7 +73,7 @@ FORMATS = (
         keeps=_ALL,
         options=_JPEG_OPTIONS,
     ),
-    Format("PNG", (".png",), read_only=(".apng",), animated=True, deep=True, keeps=_ALL),
+    Format("PNG", (".png",), read_only=(".apng",), animated=True, deep=True, keeps=_COMMON),
     Format("WebP", (".webp",), animated=True, max_side=16_383, keeps=("exif", "xmp"), options={"quality": 95}),
     Format("AVIF", (".avif",), animated=True, max_side=65_536, keeps=("exif", "xmp"), options=_AVIF_OPTIONS),
     Format("TIFF", (".tif", ".tiff"), animated=True, deep=True, keeps=_ALL, options={"compression": "tiff_lzw"}),

@@ -1,4 +1,4 @@
-"""What a picture's file says about it: EXIF, XMP and resolution, made fit for a stylized copy.
+"""What a picture's file says about it: EXIF, XMP, IPTC and resolution, made fit for a stylized copy.
 
 Date, camera, copyright and place are kept. What describes the old file is left out: orientation, size, colour space,
 thumbnails and previews, which show the original, and maker notes.
@@ -14,13 +14,15 @@ from dataclasses import dataclass
 from PIL import Image
 
 from adain.images import exif as exif_data
+from adain.images import iptc as iptc_data
 from adain.images import xmp as xmp_data
 
-__all__ = ["KEYS", "Metadata"]
+__all__ = ["KEYS", "TIFF_TAGS", "Metadata"]
 
 logger = logging.getLogger(__name__)
 
-KEYS = ("exif", "xmp", "dpi")  # in the `info` of PIL images
+KEYS = ("exif", "xmp", "iptc", "dpi")  # in the `info` of PIL images
+TIFF_TAGS = {"xmp": 700, "iptc": iptc_data.TIFF_TAG}  # tags with the bytes of a field
 _DPI = (2, 65_535)  # Pillow reads 1 from TIFF files that state none; JPEG holds 16 bits
 
 
@@ -31,11 +33,13 @@ class Metadata:
     Attributes:
         exif: EXIF data, with its head, without an orientation and a thumbnail; empty if there is none.
         xmp: an XMP packet in UTF-8; empty if there is none.
+        iptc: IPTC data sets, see `adain.images.iptc`; empty if there are none.
         dpi: horizontal and vertical resolution in pixels per inch.
     """
 
     exif: bytes = b""
     xmp: bytes = b""
+    iptc: bytes = b""
     dpi: tuple[float, float] | None = None
 
     @classmethod
@@ -52,6 +56,7 @@ class Metadata:
         return cls(
             _cleaned(exif_data.cleaned, exif, "EXIF", name),
             _cleaned(xmp_data.cleaned, info.get("xmp"), "XMP", name),
+            _cleaned(iptc_data.cleaned, info.get("iptc") or iptc_data.found(image), "IPTC", name),
             _dpi(info.get("dpi")),
         )
 

@@ -9,8 +9,9 @@ from PIL import Image
 
 from adain import checks
 
-__all__ = ["accepts_truncated", "pixel_limit", "reading_rules"]
+__all__ = ["RAISE_LIMIT", "accepts_truncated", "pixel_limit", "reading_rules", "too_large"]
 
+RAISE_LIMIT = "raise the limit if you trust it: --max-pixels, PIL.Image.MAX_IMAGE_PIXELS in Python"  # in messages
 _accepting = [False]  # the innermost block's; a list, because threads of all kinds read it
 
 
@@ -48,3 +49,12 @@ def pixel_limit() -> int | None:
     It is twice `PIL.Image.MAX_IMAGE_PIXELS`, read at each call. Pillow refuses larger pictures as decompression bombs.
     """
     return None if Image.MAX_IMAGE_PIXELS is None else 2 * Image.MAX_IMAGE_PIXELS
+
+
+def too_large(came: object) -> str:
+    """Say that a picture has too many pixels, to follow its name in an error message.
+
+    Args:
+        came: its size, or Pillow's words about it.
+    """
+    return f"unpacks to more than the allowed {pixel_limit():,} pixels ({came}); scale it down, or {RAISE_LIMIT}"

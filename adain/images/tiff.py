@@ -16,7 +16,7 @@ from PIL import Image
 
 from adain.errors import ImageError
 from adain.images.arrays import to_uint8
-from adain.images.rules import pixel_limit
+from adain.images.rules import pixel_limit, too_large
 
 if TYPE_CHECKING:
     import tifffile
@@ -160,10 +160,7 @@ def _full_page(tiff: tifffile.TiffFile) -> tifffile.TiffPage:
 def _check_size(page: tifffile.TiffPage, name: str) -> None:
     limit, pixels = pixel_limit(), page.imagewidth * page.imagelength
     if limit is not None and pixels > limit:
-        raise ImageError(
-            f"{name} unpacks to more than the allowed {limit:,} pixels ({pixels:,}); "
-            "scale it down, or raise the limit if you trust it: --max-pixels, PIL.Image.MAX_IMAGE_PIXELS in Python"
-        )
+        raise ImageError(f"{name} {too_large(f'{pixels:,}')}")
 
 
 def _upright_values(page: tifffile.TiffPage) -> NDArray[np.generic]:

@@ -24,7 +24,8 @@ from adain.images.arrays import to_uint8
 from adain.images.encoded import stream_name
 from adain.images.exif import added_to_tiff
 from adain.images.formats import FORMATS, WRITABLE, Format, listed, named
-from adain.images.metadata import Metadata
+from adain.images.iptc import jpeg_segment
+from adain.images.metadata import TIFF_TAGS, Metadata
 from adain.images.modes import from_pil, upright
 from adain.images.picture import RGB16
 
@@ -32,9 +33,8 @@ __all__ = ["Sink", "check_place", "check_quality", "check_target", "has_quality"
 
 logger = logging.getLogger(__name__)
 
-_JPEG_SEGMENT = 65_504  # bytes of EXIF or XMP that fit besides their head
+_JPEG_SEGMENT = 65_504  # bytes of EXIF, XMP or IPTC that fit besides their head
 _GIF_COLORS = 256
-_XMP_TAG = 700  # of TIFF
 
 
 class Sink(Protocol):
@@ -60,8 +60,8 @@ def write(
     file's mode follows the umask. A stream gets its bytes after the picture is encoded, so a failing encoder writes
     nothing; it stays open.
 
-    EXIF, XMP and resolution in the image's `info` are written where the format has a place for them: date, camera,
-    copyright and place, but no thumbnail and no orientation, see `adain.images.metadata`. The array `rgb16` in
+    EXIF, XMP, IPTC and resolution in the image's `info` are written where the format has a place for them: date,
+    camera, copyright and place, but no thumbnail and no orientation, see `adain.images.metadata`. The array `rgb16` in
     the `info`, of a picture of 16 bits, is written to PNG and TIFF (extra: tiff), unless the image has been changed.
 
     Args:
@@ -70,7 +70,7 @@ def write(
         format: "png", ".png" or "PNG", and so on for the suffixes in `adain.images.formats`. None: the suffix of the
             path; a stream needs a format.
         quality: from 1 to 100, for the formats that have one (`has_quality`). None: the quality above.
-        strip: leave EXIF, XMP and resolution out.
+        strip: leave EXIF, XMP, IPTC and resolution out.
 
     Raises:
         InputError: an argument has another type, the format is missing, unknown or cannot be written, or the quality
@@ -189,22 +189,15 @@ def _encoded(image: Image.Image, kind: Format, name: str, metadata: Metadata, qu
             f"{name}: {kind.name} allows at most {kind.max_side:,} pixels a side, got {image.width}x{image.height}; "
             f"write {others} instead"
         )
-    if kind.deep and (colors := _colors_16(image)) is not None:
-        encode = deep.encoded_png if kind.name == "PNG" else deep.encoded_tiff
-        alpha = np.array(image.getchannel("A")) if image.mode == "RGBA" else None
-        try:
-            return encode(colors, alpha, {key: getattr(metadata, key) for key in kind.keeps})
-        except MemoryError:
-            raise
-        except Exception as error:  # encoders raise any type
-            raise OutputError(f"{name} cannot be written ({error}); nothing was left behind") from error
-    suited = _suited(image, kind)
     options = {**kind.options, **_metadata_options(metadata, kind, name)}
     if quality is not None:
         options["quality"] = quality
-    data = io.BytesIO()
     try:
-        suited.save(data, format=kind.pillow, **options)
+        if kind.deep and (colors := _colors_16(image)) is not None:
+            encode = deep.encoded_png if kind.name == "PNG" else deep.encoded_tiff
+            return encode(colors, np.array(image.getchannel("A")) if image.mode == "RGBA" else None, metadata)
+        data = io.BytesIO()
+        _suited(image, kind).save(data, format=kind.pillow, **options)
     except MemoryError:
         raise
     except Exception as error:  # encoders raise any type
@@ -252,17 +245,20 @@ def _metadata_options(metadata: Metadata, kind: Format, name: str) -> dict[str, 
     """Return the options of Pillow's `save` that write metadata."""
     found = {key: value for key in kind.keeps if (value := getattr(metadata, key))}
     if kind.name == "JPEG":
-        for key in ("exif", "xmp"):
+        for key in ("exif", "xmp", "iptc"):
             if len(found.get(key, b"")) > _JPEG_SEGMENT:
                 logger.warning("%s: its %s data is too long for JPEG and is left out", name, key.upper())
                 del found[key]
+        if iptc := found.pop("iptc", b""):
+            found["extra"] = jpeg_segment(iptc)
     if kind.name == "PNG" and "xmp" in found:
         found["pnginfo"] = PngImagePlugin.PngInfo()
         found["pnginfo"].add_itxt("XML:com.adobe.xmp", found.pop("xmp").decode())
     if kind.name == "TIFF":
         found.pop("exif", None)  # see `added_to_tiff`
-        if xmp := found.pop("xmp", b""):
-            found["tiffinfo"] = TiffImagePlugin.ImageFileDirectory_v2()
-            found["tiffinfo"][_XMP_TAG] = xmp
-            found["tiffinfo"].tagtype[_XMP_TAG] = TiffTags.BYTE
+        found["tiffinfo"] = TiffImagePlugin.ImageFileDirectory_v2()
+        for key, tag in TIFF_TAGS.items():
+            if value := found.pop(key, b""):
+                found["tiffinfo"][tag] = value
+                found["tiffinfo"].tagtype[tag] = TiffTags.BYTE
     return found

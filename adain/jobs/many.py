@@ -74,6 +74,7 @@ def stylize_many(
     compare: bool = False,
     quality: int | None = None,
     strip: bool = False,
+    inputs: Sequence[str | os.PathLike[str]] = (),
     progress: Progress | None = None,
     cancel: CancelInput | None = None,
 ) -> Report:
@@ -106,6 +107,7 @@ def stylize_many(
         compare: write content, style and result side by side instead of the result alone.
         quality: of JPEG, WebP and AVIF files, see `adain.images.write`.
         strip: see `adain.images.write`.
+        inputs: more files that no result may replace, such as the one that the masks were made from.
         progress: called with the number of finished or failed results and the number of all results to make; first
             with 0.
         cancel: ends the run with a `CancelledError`, as for a `Stylizer`; written results stay.
@@ -139,7 +141,7 @@ def stylize_many(
     stylizer.check(request, len(found[1].sources) if request.together else 1)
     all_looks = looks(found[1].sources, mixed=request.together)
     tasks = plan(found[0].sources, all_looks, strengths, template, output, stylizer.model.name)
-    check_apart(tasks, found, output, () if request.masks is None else request.masks)
+    check_apart(tasks, found, output, (*(request.masks or ()), *inputs))
     left = tasks if overwrite else unmade(tasks)
     stylizing = Stylizing(stylizer, request, keep_pictures=compare, cancel=cancel)
     return _run(_Folder(stylizing, compare=compare, quality=quality, strip=strip), tasks, left, found, progress)

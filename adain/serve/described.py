@@ -8,7 +8,7 @@ from typing import Any
 from adain.request import spec
 from adain.serve import fields
 
-__all__ = ["FILE", "Json", "binary", "example", "form", "masks", "refusals", "several"]
+__all__ = ["FILE", "Json", "binary", "example", "form", "masks", "names", "refusals", "several"]
 
 Json = dict[str, Any]
 
@@ -27,19 +27,26 @@ _REFUSALS = {
 }
 
 
-def form(files: Mapping[str, Json], required: Sequence[str], names: Sequence[str], more: Mapping[str, Json]) -> Json:
+_FORM_DATA = "multipart/form-data"
+
+
+def form(files: Mapping[str, Json], required: Sequence[str], texts: Sequence[str], more: Mapping[str, Json]) -> Json:
     """Return the `openapi_extra` of a route that takes a form.
 
     Args:
         files: schemas of its files, by name.
         required: names of the files that must be sent.
-        names: names of its fields of a `StyleRequest`.
+        texts: names of its fields of a `StyleRequest`.
         more: schemas of its other text fields, by name.
     """
-    texts = {name: {**fields.schema(name), **_example(name)} for name in names}
-    properties = {**files, **texts, **more}
-    content = {"multipart/form-data": {"schema": {"type": "object", "required": [*required], "properties": properties}}}
+    properties = {**files, **{name: {**fields.schema(name), **_example(name)} for name in texts}, **more}
+    content = {_FORM_DATA: {"schema": {"type": "object", "required": [*required], "properties": properties}}}
     return {"requestBody": {"required": True, "content": content}}
+
+
+def names(described: Json) -> tuple[str, ...]:
+    """Return the names of all fields of a `form`."""
+    return tuple(described["requestBody"]["content"][_FORM_DATA]["schema"]["properties"])
 
 
 def several(description: str) -> Json:

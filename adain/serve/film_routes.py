@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import partial
 
 from fastapi import APIRouter, Request, Response
@@ -26,7 +26,7 @@ from adain.serve.workers import Workers
 
 __all__ = ["routes"]
 
-_EXAMPLE = {"id": "mVx9...", "state": "running", "frames": 120, "of": 750, "error": None}
+_EXAMPLE = {"id": "mVx9...", "state": "running", "frames": 120, "of": 750, "error": None, "damage": None}
 _FORM = described.form(
     {
         "film": {**described.FILE, "description": "MP4, MOV, Matroska, WebM or GIF."},
@@ -77,13 +77,17 @@ def routes(studio: Studio, films: Films, intake: Workers, settings: Settings) ->
     _add_post(router, studio, films, intake, settings)
     _add_result(router, films)
 
+    # Without `async`, a route runs in a thread: these delete files.
     @router.get("/{id}", summary="Show a film's progress", responses=described.example("Its state.", _EXAMPLE))
-    async def get(id: str) -> dict[str, object]:
-        """Return the state: `waiting`, `running`, `done` or `failed`, the frames so far, and of how many."""
+    def get(id: str) -> dict[str, object]:
+        """Return the state: `waiting`, `running`, `done` or `failed`, the frames so far, and of how many.
+
+        `damage` says what could not be read of the film that was sent; the result holds the rest.
+        """
         return films.get(id).describe()
 
     @router.delete("/{id}", status_code=204, summary="Stop and delete a film")
-    async def delete(id: str) -> None:
+    def delete(id: str) -> None:
         """Stop a film and delete its files."""
         films.remove(films.get(id))
 
@@ -91,7 +95,7 @@ def routes(studio: Studio, films: Films, intake: Workers, settings: Settings) ->
 
 
 def _add_post(router: APIRouter, studio: Studio, films: Films, intake: Workers, settings: Settings) -> None:
-    names = ("film", "style", "masks", *fields.FILM, "format", "keyframes", "smoothing")
+    names = described.names(_FORM)
     limits = FormLimits(settings.film_bytes, 1 + 2 * settings.max_styles, settings.upload_seconds)
 
     @router.post(
@@ -106,7 +110,7 @@ def _add_post(router: APIRouter, studio: Studio, films: Films, intake: Workers, 
         },
     )
     async def post(request: Request) -> Response:
-        films.sweep()
+        await asyncio.to_thread(films.sweep)
         films.check_room()
         with intake.place():
             async with received(request, names, limits) as sent:
@@ -122,7 +126,7 @@ def _add_result(router: APIRouter, films: Films) -> None:
         response_class=Response,
         responses={200: described.binary("The stylized film.", *MEDIA_TYPES.values())},
     )
-    async def result(id: str) -> Response:
+    def result(id: str) -> Response:
         """Return the stylized film, and delete it. Before it is done, the answer is 409."""
         film = films.get(id)
         if film.state != "done":
@@ -161,9 +165,7 @@ class _Sending:
 
     def queue(self, studio: Studio, films: Films, cancel: CancelToken) -> Film:
         """In a worker thread: check everything, encode the styles, and queue the film."""
-        request = self.request
-        if self.masks:
-            request = replace(request, masks=tuple(studio.picture(mask) for mask in self.masks))
+        request = studio.with_masks(self.request, self.masks)
         options = FilmOptions(
             studio.stylizer, studio.styles(self.styles, request, cancel), request, self.keyframes, self.smoothing
         )
@@ -174,7 +176,7 @@ class _Sending:
             films.start(film, options)
         except AdainError as error:
             films.remove(film)
-            raise RefusedError(422, str(error).replace(str(film.source), "the film")) from error
+            raise RefusedError(422, film.said(error)) from error
         except BaseException:
             films.remove(film)
             raise

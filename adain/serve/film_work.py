@@ -44,7 +44,7 @@ class FilmOptions:
         """
         from adain.video.stylizing import stylize
 
-        stylize(
+        summary = stylize(
             self.stylizer,
             film.source,
             list(self.styles),
@@ -55,6 +55,8 @@ class FilmOptions:
             progress=film.progress,
             cancel=film.token,
         )
+        if summary.damage:
+            film.damage = film.said(summary.damage)
 
     def check(self) -> None:
         """Raise an `InputError` unless the options fit each other and the model."""

@@ -57,6 +57,7 @@ class Film:
         frames: number of finished frames.
         of: number of all frames; None if unknown.
         error: the reason of a failure.
+        damage: what could not be read of the uploaded film, as a sentence; None if it is whole.
         ended: time of the end, of `time.monotonic`.
     """
 
@@ -69,6 +70,7 @@ class Film:
     frames: int = 0
     of: int | None = None
     error: str | None = None
+    damage: str | None = None
     ended: float | None = None
 
     @property
@@ -87,7 +89,12 @@ class Film:
 
     def describe(self) -> dict[str, object]:
         """Return what the API says about the film."""
-        return {"id": self.id, "state": self.state, "frames": self.frames, "of": self.of, "error": self.error}
+        names = ("id", "state", "frames", "of", "error", "damage")
+        return {name: getattr(self, name) for name in names}
+
+    def said(self, text: object) -> str:
+        """Return a sentence for the sender, without the path on this machine."""
+        return str(text).replace(str(self.source), "the film")
 
 
 class Films:
@@ -215,7 +222,7 @@ class Films:
         except CancelledError:
             film.error = f"the film took longer than {self._seconds:g} seconds; send a shorter or smaller one"
         except (AdainError, MemoryError) as error:
-            film.error = of_error(error).message.replace(str(film.source), "the film")
+            film.error = film.said(of_error(error).message)
         except Exception as error:
             logger.error("a film failed with %s", type(error).__name__)
             film.error = "the film could not be computed"

@@ -64,7 +64,7 @@ def routes(studio: Studio, workers: Workers, settings: Settings) -> APIRouter:
 
 
 def _add_stylize(router: APIRouter, studio: Studio, workers: Workers, settings: Settings) -> None:
-    names = ("content", "style", "masks", *fields.PICTURE, "format")
+    names = described.names(_STYLIZE)
     limits = FormLimits(settings.max_bytes, 1 + 2 * settings.max_styles, settings.upload_seconds)
 
     @router.post(
@@ -90,6 +90,7 @@ def _add_stylize(router: APIRouter, studio: Studio, workers: Workers, settings: 
 
 
 def _add_encode(router: APIRouter, studio: Studio, workers: Workers, settings: Settings) -> None:
+    names = described.names(_ENCODE)
     limits = FormLimits(settings.max_bytes, 1, settings.upload_seconds)
 
     @router.post(
@@ -102,7 +103,7 @@ def _add_encode(router: APIRouter, studio: Studio, workers: Workers, settings: S
     )
     async def encode(request: Request) -> Response:
         with workers.place():
-            async with received(request, ("style", "style_size"), limits) as sent:
+            async with received(request, names, limits) as sent:
                 work = partial(studio.encode, sent.file("style"), StyleRequest(**fields.parsed(sent, ("style_size",))))
                 return _answered(await workers.run(lambda token: work(cancel=token), gone(request)))
 

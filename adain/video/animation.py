@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
+from PIL.GifImagePlugin import GifImageFile
 
 from adain import images
 from adain.atomic import replacing
@@ -83,10 +84,10 @@ def moves(path: Path) -> bool:
 class AnimationSource:
     """Reads the frames of an animation. A `Source`.
 
-    If a frame is damaged, the animation ends before it.
+    A damaged frame of a GIF is shown as far as it can be decoded. Other animations end before it.
 
     Raises:
-        ImageError: no frame can be read, or the picture is too large.
+        ImageError: no frame is whole, or the picture is too large.
     """
 
     def __init__(self, path: Path, *, keep_hidden: bool = False) -> None:
@@ -107,15 +108,14 @@ class AnimationSource:
         for number, duration in enumerate(self._durations):
             try:
                 with reading(str(self._path), f"is damaged in frame {number + 1}"):
-                    self._image.seek(self._begin + number)
+                    fault = self._load(number)
                     image = self._image if self._image.mode.startswith("I") else self._image.convert("RGBA")
                     picture = images.read(image, keep_hidden=self._keep_hidden)
             except ImageError as error:
-                if number == 0:
-                    raise
-                self.damage.cut, self.damage.reason = True, str(error.__cause__ or error)
+                self.damage.end(_cause(error))
                 return
             self.damage.decoded += 1
+            self._note(fault)
             opaque = picture.alpha is None or picture.alpha.min() == 255
             yield Frame(picture.rgb, time, duration, None if opaque else picture.alpha)
             time += duration
@@ -124,12 +124,39 @@ class AnimationSource:
         """See `adain.video.clip.Source`."""
         self._image.close()
 
+    def _load(self, number: int) -> Exception | None:
+        """Decode a frame. Returns the fault of a damaged frame of a GIF, which is decoded as far as possible.
+
+        Raises:
+            Exception: the frame cannot be decoded.
+        """
+        image = self._image
+        image.seek(self._begin + number)
+        try:
+            image.load()
+        except OSError as error:
+            if not isinstance(image, GifImageFile):
+                raise
+            if image.tile:  # cut short; after other faults, Pillow has done this itself
+                image.tile = []
+                image.load_end()
+            return error
+        return None
+
+    def _note(self, fault: Exception | None) -> None:
+        """Count a frame that shows damage."""
+        if fault is not None:
+            self.damage.corrupt += 1
+            self.damage.reason = self.damage.reason or reason(fault)
+
     def _scan(self) -> None:
         """Read the times of all frames, and make the clip."""
         image, name = self._image, str(self._path)
         tick = Fraction(1, 100) if image.format == "GIF" else Fraction(1, 1000)
         self._durations: list[Fraction] = []
         clear = False
+        fault: Exception | None = None
+        whole = 0
         with reading(name, "is a damaged animation"):
             loop = image.info.get("loop")
             # The first picture of an APNG may be for programs that show no animations.
@@ -139,17 +166,19 @@ class AnimationSource:
         for number in range(declared):
             try:
                 with reading(name, "cannot be read as an animation"):
-                    image.seek(self._begin + number)
-                    if image.format == "WEBP":
-                        image.load()  # before, Pillow does not know how long this frame is
+                    found = self._load(number)  # before, Pillow does not know how long a frame of WebP is
+                    fault, whole = fault or found, whole + (found is None)
                     duration = round(Fraction(image.info.get("duration", 0)) / 1000 / tick) * tick
                     clear = clear or image.mode in ("RGBA", "LA") or "transparency" in image.info
             except ImageError as error:
                 if number == 0:
                     raise
-                self.damage.cut, self.damage.reason = True, str(error.__cause__ or error)
+                self.damage.end(_cause(error))
                 break
             self._durations.append(duration if duration > 0 else _UNTIMED)
+        if not whole and fault is not None:
+            with reading(name, "is damaged in frame 1"):
+                raise fault
         self.damage.declared = declared
         self.clip = Clip(
             *size,
@@ -161,12 +190,17 @@ class AnimationSource:
         )
 
 
+def _cause(error: ImageError) -> Exception:
+    """The decoder's own error, if there is one."""
+    return error.__cause__ if isinstance(error.__cause__, Exception) else error
+
+
 def _frames(image: Image.Image, damage: Damage) -> int:
     """Count the frames. Pillow reads a GIF to its end for that, so the count of a damaged one is of its first part."""
     try:
         return int(getattr(image, "n_frames", 1))
     except Exception as error:  # the first frames may be whole
-        damage.cut, damage.reason = True, reason(error)
+        damage.end(error)
         damage.exact = False
         return max(1, image.tell() + 1)
 

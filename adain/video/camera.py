@@ -8,6 +8,7 @@ import av
 
 from adain.errors import DeviceError, ImageError
 from adain.video.decoding import VideoSource
+from adain.video.reading import reason
 
 __all__ = ["open_camera"]
 
@@ -41,8 +42,7 @@ def open_camera(name: str | None = None) -> VideoSource:
     except (av.FFmpegError, ValueError, ImageError) as error:
         if container is not None:
             container.close()
-        reason = getattr(error, "strerror", None) or error
         raise DeviceError(
-            f"the camera {chosen} cannot be used ({reason}); connect one, close other programs that use it, "
+            f"the camera {chosen} cannot be used ({reason(error)}); connect one, close other programs that use it, "
             f"or name another, such as {example}"
         ) from error

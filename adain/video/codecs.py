@@ -162,21 +162,24 @@ class Encoding:
         if self.codec is not None and self.codec not in CODECS:
             raise InputError(f"codec must be one of {', '.join(CODECS)}, got {self.codec!r}")
 
-    def check(self, suffix: str) -> Codec:
-        """Return the codec for a file.
+    def check(self, suffix: str) -> None:
+        """Raise an `InputError` unless a file with this suffix, or a folder without one, allows all values."""
+        if suffix in CONTAINERS:
+            self.codec_in(suffix)
+        elif self != Encoding():
+            allowed = ", ".join(CONTAINERS)
+            raise InputError(f"codec, crf and preset are for {allowed}; leave them out for {suffix or 'a folder'}")
+
+    def codec_in(self, suffix: str) -> Codec:
+        """Return the codec of a video file.
 
         Args:
-            suffix: of the file; any but a key of `CONTAINERS` has frames without a codec.
+            suffix: a key of `CONTAINERS`.
 
         Raises:
             InputError: the format or the codec does not allow a value.
         """
-        container = CONTAINERS.get(suffix)
-        if container is None:
-            if self != Encoding():
-                allowed = ", ".join(CONTAINERS)
-                raise InputError(f"codec, crf and preset are for {allowed}; leave them out for {suffix or 'a folder'}")
-            return CODECS["h264"]
+        container = CONTAINERS[suffix]
         if self.codec is not None and self.codec not in container.codecs:
             raise InputError(f"{suffix} holds {', '.join(container.codecs)}, not {self.codec}; choose one of these")
         codec = CODECS[self.codec or container.codecs[0]]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from adain.video.reading import reason
+
 __all__ = ["Damage"]
 
 
@@ -37,6 +39,11 @@ class Damage:
         """Count places that could not be read."""
         self.broken += places
         self.reason = self.reason or str(reason)
+
+    def end(self, error: Exception) -> None:
+        """Note that the film cannot be read on."""
+        self.cut = True
+        self.reason = self.reason or reason(error)
 
     def __bool__(self) -> bool:
         return self.cut or bool(self.corrupt or self.broken)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from adain.errors import ImageError
 from adain.images.picture import replace_hidden_colors
-from adain.images.rules import pixel_limit
+from adain.images.rules import pixel_limit, too_large
 from adain.video.clip import Clip, Frame, TrackPacket
 from adain.video.codecs import ToneMapping
 from adain.video.colors import HDR, Colors, ToRGB
@@ -211,7 +211,7 @@ class VideoSource:
         width, height = self._size
         limit = pixel_limit()
         if limit is not None and width * height > limit:
-            raise ImageError(f"{self._name} is {width}x{height}, more than the allowed {limit:,} pixels; scale it down")
+            raise ImageError(f"{self._name} {too_large(f'{width}x{height}')}")
         aspect = self._stream.sample_aspect_ratio or Fraction(1)
         if self._orientation is not None and self._orientation.swaps_sides:
             width, height = height, width

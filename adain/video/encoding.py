@@ -27,6 +27,7 @@ from adain.video.codecs import CONTAINERS, Codec, Encoding
 from adain.video.colors import ToYUV, assumed
 from adain.video.matroska import reserved, set_display_size
 from adain.video.pixel_formats import Sampling, choose
+from adain.video.reading import reason
 from adain.video.tracks import Tracks
 
 __all__ = ["VideoSink"]
@@ -72,7 +73,7 @@ class VideoSink:
         template: av.VideoStream | None = None,
     ) -> None:
         encoding = encoding or Encoding()
-        codec = encoding.check(suffix)
+        codec = encoding.codec_in(suffix)
         self._clip = clip
         self._target = Path(os.path.realpath(target)) if isinstance(target, Path) else None
         self._beside: Path | None = None
@@ -210,7 +211,7 @@ class VideoSink:
             width, height = self._lying_size()
             raise InputError(
                 f"{codec.name} cannot encode {self._stream.codec_context.pix_fmt} of {width}x{height} pixels in this "
-                f"format ({error.strerror or error}); choose another codec, or another format"
+                f"format ({reason(error)}); choose another codec, or another format"
             ) from error
 
     def _say(self, suffix: str) -> None:
@@ -250,8 +251,7 @@ class VideoSink:
 
     def _error(self, error: OSError | av.FFmpegError) -> OutputError:
         place = "the stream" if self._target is None else str(self._target)
-        reason = getattr(error, "strerror", None) or error
-        return OutputError(f"{place} cannot be written ({reason}); nothing was left behind")
+        return OutputError(f"{place} cannot be written ({reason(error)}); nothing was left behind")
 
 
 def _fragments(container: str, crash_safe: bool) -> dict[str, str]:

@@ -17,7 +17,8 @@ from adain.images import Picture, PictureInput
 from adain.masking import Masks
 from adain.video.animation import moves
 from adain.video.clip import Frame
-from adain.video.opening import VIDEO_SUFFIXES, open_source
+from adain.video.codecs import CONTAINERS
+from adain.video.opening import open_source
 
 __all__ = ["FilmMasks"]
 
@@ -123,4 +124,4 @@ def _moving(mask: object) -> Path | None:
     if not isinstance(mask, (str, os.PathLike)):
         return None
     path = Path(mask)
-    return path if path.is_dir() or path.suffix.lower() in VIDEO_SUFFIXES or moves(path) else None
+    return path if path.is_dir() or path.suffix.lower() in CONTAINERS or moves(path) else None

@@ -16,9 +16,8 @@ from adain.video.clip import Clip, Sink, Source
 from adain.video.codecs import CONTAINERS, Encoding, ToneMapping
 from adain.video.folder import FolderSink, FolderSource, check_empty
 
-__all__ = ["VIDEO_SUFFIXES", "check_output", "open_sink", "open_source", "require_av"]
+__all__ = ["check_output", "open_sink", "open_source", "require_av"]
 
-VIDEO_SUFFIXES = tuple(CONTAINERS)
 RATE = Fraction(25)  # frames per second, the default for a folder of frames; film is 24, PAL 25
 FASTEST = 1000  # frames per second; more is a mistake
 
@@ -71,7 +70,7 @@ def open_sink(path: Path, clip: Clip, encoding: Encoding | None = None) -> Sink:
     suffix = path.suffix.lower()
     if suffix in ANIMATED:
         return AnimationSink(path, clip)
-    if suffix not in VIDEO_SUFFIXES:
+    if suffix not in CONTAINERS:
         return FolderSink(path, clip)
     from adain.video.encoding import VideoSink
 
@@ -89,7 +88,7 @@ def check_output(
     """Check that a clip can be written to a path, before the clip is made.
 
     Args:
-        path: a file ending in one of `VIDEO_SUFFIXES` or `ANIMATED`, or a folder, whose name has no suffix.
+        path: a file ending in one of `CONTAINERS` or `ANIMATED`, or a folder, whose name has no suffix.
         source: the file or folder that is read; None for a camera.
         encoding: codec and quality.
         resume: whether unfinished work of an earlier run is gone on with; a folder may then hold frames.
@@ -107,10 +106,10 @@ def check_output(
         raise InputError("a film is not written to standard output (-); name a file, such as film.mkv")
     refuse_inputs(path, (source, *further))
     suffix = path.suffix.lower()
-    is_file = suffix in ANIMATED or suffix in VIDEO_SUFFIXES
+    is_file = suffix in ANIMATED or suffix in CONTAINERS
     if suffix and not is_file and not path.is_dir():
         raise InputError(
-            f"{path}: the suffix must be one of {', '.join((*VIDEO_SUFFIXES, *ANIMATED))}, got {suffix!r}; "
+            f"{path}: the suffix must be one of {', '.join((*CONTAINERS, *ANIMATED))}, got {suffix!r}; "
             "a name without a suffix is a folder for the frames"
         )
     if resume and suffix in ANIMATED and not path.is_dir():
@@ -122,7 +121,7 @@ def check_output(
         check_folder(path, path)
     if not is_file and not resume:
         check_empty(path)
-    if suffix in VIDEO_SUFFIXES:
+    if suffix in CONTAINERS:
         require_av()
 
 

@@ -11,6 +11,7 @@ from av.stream import Stream
 
 from adain.video.damage import Damage
 from adain.video.messages import Message, heard
+from adain.video.reading import reason
 from adain.video.time_stamps import TimeStamps
 
 __all__ = ["Packets"]
@@ -81,7 +82,7 @@ class Packets:
                     went_on = went_on or bool(packet.size)
                     yield packet
             except av.FFmpegError as error:
-                self._damage.skip(error.strerror or str(error))
+                self._damage.skip(reason(error))
             else:
                 return
 

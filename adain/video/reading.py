@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from PIL import Image
 
 from adain.errors import AdainError, ImageError
-from adain.images.rules import pixel_limit
+from adain.images.rules import too_large
 
 __all__ = ["reading", "reason"]
 
@@ -28,14 +28,15 @@ def reading(name: str, what: str = "cannot be read as a video") -> Iterator[None
     except MemoryError as error:
         if not getattr(error, "errno", None):  # FFmpeg's own is of a file that states an absurd size
             raise
-        raise ImageError(f"{name} {what} ({reason(error)}); check the path, or get a complete copy of it") from error
+        raise _unreadable(name, what, error) from error
     except Image.DecompressionBombError as error:
-        raise ImageError(
-            f"{name} unpacks to more than the allowed {pixel_limit():,} pixels; scale it down, or raise "
-            "PIL.Image.MAX_IMAGE_PIXELS if you trust it"
-        ) from error
+        raise ImageError(f"{name} {too_large(error)}") from error
     except Exception as error:
-        raise ImageError(f"{name} {what} ({reason(error)}); check the path, or get a complete copy of it") from error
+        raise _unreadable(name, what, error) from error
+
+
+def _unreadable(name: str, what: str, error: Exception) -> ImageError:
+    return ImageError(f"{name} {what} ({reason(error)}); check the path, or get a complete copy of it")
 
 
 def reason(error: Exception) -> str:

@@ -91,8 +91,8 @@ def stylize(
         stylizer: the model.
         source: a video file that FFmpeg reads, a GIF, APNG or WebP, or a folder of numbered pictures of one size.
         style: one style or a list, as for a `Stylizer`.
-        output: a file ending in one of `VIDEO_SUFFIXES` or `ANIMATED` of `adain.video.opening`, or a folder (without
-            a suffix) for a PNG per frame. An existing file is replaced; a folder must be empty.
+        output: a file ending in one of `CONTAINERS` of `adain.video.codecs` or `ANIMATED` of `adain.video.animation`,
+            or a folder (without a suffix) for a PNG per frame. An existing file is replaced; a folder must be empty.
         alpha: strength in [0, 1], if no keyframe sets it. None: the model's own default.
         weights: shares of the styles, if no keyframe sets them. None: equal.
         masks: see `adain.StyleRequest`. A mask that is a film or folder has one frame for each of the clip's; if it is
@@ -142,7 +142,7 @@ def stylize(
     check_tone_map(tone_map)
     masks = () if request.masks is None or isinstance(request.masks, str) else request.masks
     check_output(out, into, encoding, resume=resume, further=(*styles, *masks))
-    deep = out.suffix.lower() in CONTAINERS and encoding.check(out.suffix.lower()).deep
+    deep = out.suffix.lower() in CONTAINERS and encoding.codec_in(out.suffix.lower()).deep
 
     def opened() -> Source:
         hidden = request.masks == "subject"

@@ -68,7 +68,7 @@ class Unfinished:
         self._folder = place.parent / f".{place.name}.adain-unfinished"
         self._suffix = place.suffix.lower()
         try:
-            self._folder.mkdir(exist_ok=True)
+            self._folder.mkdir(parents=True, exist_ok=True)
             self._check(self._folder / "job.json", job)
         except OSError as error:
             raise OutputError(

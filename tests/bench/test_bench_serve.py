@@ -41,12 +41,14 @@ def test_the_report_has_all_parts(serve_load: ModuleType) -> None:
         {
             "machine": describe(),
             "side": 64,
+            "load": [90.0, 80.0],
             "setup": "2x1",
             "setups": {"2x1": [1.0, 3.0, 2.0]},
             "clients": {"4": row},
             "flat": {**row, "requests": 2000, "memory": [100.0, 120.0, 110.0]},
         }
     )
+    assert "its load was 90 before the test and 80 at the end" in report
     assert "| 2x1 | 2.00 | 1.00, 3.00, 2.00 |" in report
     assert "| 4 | 2.00 | 0.25 | 0.40 | 0.40 | 4 | 1 | 2 | 1 |" in report
     assert (

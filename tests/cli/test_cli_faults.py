@@ -10,8 +10,11 @@ import time
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 import adain
+from adain.cli.main import main
+from adain.cli.quiet import QuietLibraries
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(adain.__file__).parents[1])}
 FULL = Path("/dev/full")
@@ -86,3 +89,29 @@ def test_a_reader_that_goes_away_is_no_traceback() -> None:
     assert "Traceback" not in process.stderr.read()
     process.wait(60)
     process.stderr.close()
+
+
+LIBRARY = """
+import os, sys
+from adain.cli.main import main
+from adain.cli.quiet import QuietLibraries
+with QuietLibraries() as libraries:
+    os.write(2, b"of a library, ")  # as libtiff does
+    print("of Python, ", end="", file=sys.stderr)
+    libraries.restore()
+    os.write(2, b"with -v, ")
+print("afterwards", end="", file=sys.stderr)
+"""
+
+
+def test_lines_of_c_libraries_are_not_printed() -> None:
+    done = subprocess.run([sys.executable, "-c", LIBRARY], stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
+    assert done.stderr == "of Python, with -v, afterwards"
+
+
+@pytest.mark.parametrize("verbose", [[], ["-v"]])
+def test_v_lets_libraries_print(verbose: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[bool] = []
+    monkeypatch.setattr(QuietLibraries, "restore", lambda self: shown.append(True))
+    CliRunner().invoke(main, ["models", *verbose])
+    assert len(shown) == 1 + len(verbose)  # also at the end

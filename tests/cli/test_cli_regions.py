@@ -64,6 +64,19 @@ def test_labels_in_rising_order(
     assert np.array_equal(np.asarray(Image.open(out)), expected)
 
 
+@pytest.mark.parametrize("option", ["--labels", "--mask"])
+def test_a_folder_does_not_replace_its_masks(
+    tmp_path: Path, photo_file: Path, styles: list[Path], out: Path, option: str
+) -> None:
+    labels = saved(out.parent, "both.png", np.where(LEFT > 0, 3, 200).astype(np.uint8))
+    before = labels.read_bytes()
+    masks = [option, labels] if option == "--labels" else [option, labels, option, labels]
+    result = run(photo_file, *styles, *masks, "-o", out.parent, "--name", "both.png", "--overwrite")
+    assert result.exit_code == 1
+    assert "both.png is an input and would be replaced" in result.output
+    assert labels.read_bytes() == before
+
+
 def test_subject_and_background(tmp_path: Path, styles: list[Path], out: Path, expected: NDArray[np.uint8]) -> None:
     content = saved(tmp_path, "subject.png", np.dstack([photo(), LEFT]))
     result = run(content, *styles, "--subject", "-o", out)

@@ -22,6 +22,7 @@ from adain import images, masking, model_files, trained
 from adain.code import StyleCode
 from adain.code_files import CodeFile, save_codes
 from adain.errors import AdainError
+from adain.images import iptc
 from adain.images.formats import FORMATS
 from adain.runtimes.contract import GraphInfo
 from adain.weights import places
@@ -100,6 +101,8 @@ def _pictures(pillow: str) -> Iterator[bytes]:
         {"transparency": 1},
         {"exif": _exif()},
         {"icc_profile": _profile()},
+        {"extra": iptc.jpeg_segment(_IPTC)},
+        {"tiffinfo": {iptc.TIFF_TAG: _IPTC}},
     ]
     options += [{"save_all": True, "append_images": [rgba.convert("RGB")]}]
     made = set()
@@ -112,6 +115,9 @@ def _pictures(pillow: str) -> Iterator[bytes]:
                 continue
             made.add(data.getvalue())
     yield from sorted(made)
+
+
+_IPTC = b"\x1c\x02\x78\x00\x05hello\x1c\x02\xca\x00\x07preview"
 
 
 def _exif() -> bytes:
@@ -143,6 +149,7 @@ def _write_again(picture: images.Picture) -> None:
     again = images.read(data.getvalue(), keep_hidden=True)
     assert np.array_equal(again.rgb, picture.rgb), "other pixels"
     assert again.metadata.exif[6:] or not picture.metadata.exif, "no EXIF data"
+    assert again.metadata.iptc == picture.metadata.iptc or not picture.size[0] % 2, "other IPTC data"
 
 
 def _masks() -> Seeds:

@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 from pictures import photo
 from PIL import ExifTags, Image, PngImagePlugin
+from PIL.IptcImagePlugin import getiptcinfo
 
 from adain.errors import InputError
 from adain.images import Picture, check_target, has_quality, read, resize, write
 from adain.images.formats import FORMATS, WRITABLE, Format
+from adain.images.iptc import found, jpeg_segment
 from adain.images.metadata import Metadata
 
 COPYRIGHT = "© Müller"
@@ -109,6 +111,35 @@ def test_a_copy_says_what_the_original_said(source: str, row: Format) -> None:
     xmp = image.info["xmp"].decode()
     assert "<dc:creator>Müller</dc:creator>" in xmp
     assert 'xmp:Rating="4"' in xmp
+
+
+def iptc(*sets: tuple[int, int, bytes]) -> bytes:
+    return b"".join(struct.pack(">BBBH", 0x1C, record, number, len(value)) + value for record, number, value in sets)
+
+
+@pytest.mark.parametrize("source", ["JPEG", "TIFF"])
+@pytest.mark.parametrize("target", ["JPEG", "TIFF", "PNG"])
+def test_iptc_is_kept_without_previews(source: str, target: str) -> None:
+    kept = (1, 90, b"\x1b%G"), (2, 80, "Müller".encode()), (2, 116, b"(c)")
+    data = iptc(*kept, (2, 202, b"preview"), (3, 20, b"\0\x30"))
+    options = {"extra": jpeg_segment(data)} if source == "JPEG" else {"tiffinfo": {33723: data}}
+    stream = io.BytesIO()
+    Image.fromarray(photo()).save(stream, source, **options)
+    result = opened(written(read(stream.getvalue()).to_pil(), target))
+    assert found(result) == (iptc(*kept) if target != "PNG" else b"")
+    if target == "JPEG":
+        assert getiptcinfo(result) == {(record, number): value for record, number, value in kept}
+    assert not found(opened(written(read(stream.getvalue()).to_pil(), target, strip=True)))
+
+
+@pytest.mark.parametrize(
+    "data", [b"\x1c\x02\x50\x00\x09abc", b"\x1c\x02", b"abcdefg", b"\x1c\x02\x50\x80\x04" + b"x" * 9]
+)
+def test_damaged_iptc_is_left_out(data: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    stream = io.BytesIO()
+    Image.fromarray(photo()).save(stream, "JPEG", extra=jpeg_segment(data))
+    assert not found(opened(written(read(stream.getvalue()).to_pil(), "JPEG")))
+    assert "its IPTC data is damaged" in caplog.text
 
 
 @row_of_each

@@ -69,7 +69,8 @@ def film_files(temporary: Path) -> list[Path]:
 
 def test_a_film_is_the_one_of_python(client: httpx.Client, tmp_path: Path, temporary: Path) -> None:
     answer = posted(client, gif(), format="gif", alpha="0.7", smoothing="0.2")
-    assert ended(client, answer) == {"id": answer.json()["id"], "state": "done", "frames": 3, "of": 3, "error": None}
+    state = {"id": answer.json()["id"], "state": "done", "frames": 3, "of": 3, "error": None, "damage": None}
+    assert ended(client, answer) == state
     result = client.get(f"{answer.headers['location']}/result")
     (tmp_path / "film.gif").write_bytes(gif())
     stylize(mean_stylizer(), tmp_path / "film.gif", STYLE, tmp_path / "own.gif", alpha=0.7, smoothing=0.2)
@@ -77,6 +78,15 @@ def test_a_film_is_the_one_of_python(client: httpx.Client, tmp_path: Path, tempo
     assert result.headers["content-type"] == "image/gif"
     assert client.get(answer.headers["location"]).status_code == 404  # it was fetched
     assert not film_files(temporary)
+
+
+def test_the_damage_of_a_film_is_told(client: httpx.Client) -> None:
+    film = gif()
+    answer = posted(client, film[: len(film) - 20], format="gif")
+    state = ended(client, answer)
+    assert (state["state"], state["frames"]) == ("done", 3)
+    assert state["damage"].startswith("the film is damaged: 3 of 3 declared frames could be decoded, 1 frame with ")
+    assert client.get(f"{answer.headers['location']}/result").status_code == 200
 
 
 def test_a_video_file(client: httpx.Client, tmp_path: Path) -> None:

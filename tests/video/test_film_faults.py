@@ -197,6 +197,23 @@ class TestDamage:
         assert summary.damage.broken + summary.damage.corrupt >= 1
         assert frame_times(out)[-1] >= 2.8  # it goes on to the end
 
+    @pytest.mark.parametrize("cut", [False, True])
+    def test_a_damaged_frame_of_a_gif_is_passed_over_and_counted(
+        self, tmp_path: Path, copy: Callable, cut: bool
+    ) -> None:
+        noise = np.random.default_rng(0).integers(0, 256, (10, 32, 40, 3), np.uint8)
+        first, *others = map(Image.fromarray, noise)
+        first.save(tmp_path / "in.gif", save_all=True, append_images=others, duration=100)
+        data = bytearray((tmp_path / "in.gif").read_bytes())
+        block = data.index(b"\x21\xf9\x04", data.index(b"\x21\xf9\x04") + 1) + 8 + 10 + 3 * 256 + 1
+        assert data[block] == 255  # bytes that follow
+        data[block + 100 : block + 200] = b"\xff" * 100  # codes that are not in the table
+        (tmp_path / "in.gif").write_bytes(data[:-200] if cut else data)
+        out, summary = copy(tmp_path / "in.gif")
+        assert summary.frames == len(frame_times(out)) == 10
+        assert summary.damage.corrupt == 1 + cut
+        assert not summary.damage.cut
+
     def test_a_film_whose_start_is_hidden_is_whole(self, tmp_path: Path, copy: Callable) -> None:
         """An edit list hides frames that are decoded only for the first one that is shown."""
         source, hidden = make(tmp_path / "in.mp4", Kind(sound=None, options={"g": "30", "bf": "0"})), tmp_path / "b.mp4"

@@ -138,6 +138,12 @@ def test_work_of_another_job_is_an_error(tmp_path: Path) -> None:
         run(mean_stylizer(), make(tmp_path / "in2.mp4", Kind(count=COUNT)), out)
 
 
+def test_a_film_to_resume_makes_its_folder(tmp_path: Path) -> None:
+    out = tmp_path / "new" / "films" / "out.mkv"
+    run(mean_stylizer(), make(tmp_path / "in.mp4", Kind(count=3)), out)
+    assert [path.name for path in out.parent.iterdir()] == ["out.mkv"]
+
+
 def test_an_animation_cannot_be_resumed(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"\.gif cannot be resumed; allowed are \.mp4"):
         run(mean_stylizer(), make(tmp_path / "in.mp4"), tmp_path / "out.gif")

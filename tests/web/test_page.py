@@ -70,6 +70,16 @@ def visit(built: Path, stylizer: adain.Stylizer, tmp_path_factory: pytest.TempPa
 
 
 @heavy
+def test_the_licences_of_all_that_is_bundled_go_along(built: Path) -> None:
+    text = (built / "third-party-licenses.txt").read_text(encoding="utf-8")
+    for package in json.loads((WEB / "package.json").read_text(encoding="utf-8"))["dependencies"]:
+        assert f"\n## {package} - " in text
+    assert "MPL-2.0" in text
+    assert "Copyright (c) Microsoft Corporation" in text
+    assert "third-party" not in (built / "sw.js").read_text(encoding="utf-8")  # not needed offline
+
+
+@heavy
 def test_a_style_code_file_gives_pythons_picture(visit: Path, stylizer: adain.Stylizer) -> None:
     _assert_same(_saved(visit, "plain"), _python(stylizer, visit))
 

@@ -140,6 +140,7 @@ export function App() {
           <Camera engine={engine} job={job} ready={ready} use={use} setUse={setUse} say={setNote} />
         </section>
       </main>
+      <footer><a href="./third-party-licenses.txt">{text('licences')}</a></footer>
     </>
   );
 }

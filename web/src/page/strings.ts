@@ -58,6 +58,7 @@ const en = {
   watercolour: 'Watercolour',
   mosaic: 'Mosaic',
   marbling: 'Marbling',
+  licences: 'Licences of what this page is made of',
 };
 
 export type Key = keyof typeof en;
@@ -120,6 +121,7 @@ const zh: Record<Key, string> = {
   watercolour: '水彩',
   mosaic: '马赛克',
   marbling: '大理石纹',
+  licences: '本页面所用软件的许可证',
 };
 
 export const LANGUAGES = { en: 'English', zh: '中文' };
