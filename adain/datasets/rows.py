@@ -277,8 +277,8 @@ def _read(network: Stylizing, value: Any) -> images.Picture:
     return network.read(bytes(data))
 
 
-# The networks and styles, by the process that loaded them: a fork copies sessions without their threads, and even freeing
-# such a copy would wait for ever. So the entries of a parent process are kept and not used.
+# The networks and styles, by the process that loaded them. A fork copies sessions without their threads, and even
+# freeing such a copy would wait for ever. So the entries of a parent process are kept and not used.
 _networks: dict[tuple[object, ...], Any] = {}
 _lock = threading.RLock()
 

@@ -197,10 +197,12 @@ class FolderSteps:
         self.prepare = stylizing.prepare
 
     def stylize(self, content: Picture, result: Result) -> tuple[Image.Image, list[sheets.Cell]]:
+        """See `adain.jobs.running.Steps`."""
         stylized = self._stylizing.stylize(content, result.look, result.alpha)
         return stylized, self._stylizing.originals(result.look) if self._compare else []
 
     def finish(self, content: Picture, made: tuple[Image.Image, list[sheets.Cell]], result: Result) -> None:
+        """See `adain.jobs.running.Steps`."""
         picture, styles = made
         if self._compare:
             picture = sheets.compare(content.to_pil(), styles, picture, result.labels)
@@ -225,10 +227,12 @@ class Tally:
         self._add(0)
 
     def done(self, result: Result) -> None:
+        """See `adain.jobs.running.Sink`."""
         self.written.append(result.target)
         self._add(1)
 
     def failed(self, failure: Failure) -> None:
+        """See `adain.jobs.running.Sink`."""
         self.failures.append(failure)
         self._add(failure.results)
 

@@ -87,7 +87,9 @@ def test_order_process_and_listing_change_nothing(paintings: Path) -> None:
     assert [adain.Stylize(files, seed=1)(row)["sha256"] for row in rows] == [
         adain.Stylize(sorted(files), seed=1)(row)["sha256"] for row in rows
     ]
-    code = "import sys, pickle; f, rows = pickle.load(sys.stdin.buffer); sys.stdout.buffer.write(pickle.dumps([*map(f, rows)]))"
+    code = (
+        "import sys, pickle; f, rows = pickle.load(sys.stdin.buffer); pickle.dump([*map(f, rows)], sys.stdout.buffer)"
+    )
     pickled = pickle.dumps((stylize, rows))
     output = subprocess.run(
         [sys.executable, "-c", code], input=pickled, capture_output=True, check=True, cwd="/"
