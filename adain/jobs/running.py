@@ -54,13 +54,13 @@ class Failure:
         path: the content, the style, or the result to write.
         reason: the error message.
         results: number of results that are missing because of it.
-        targets: these results.
+        missing: these results.
     """
 
     path: Path
     reason: str
     results: int = 1
-    targets: tuple[Path, ...] = field(default=(), repr=False)
+    missing: tuple[Result, ...] = field(default=(), repr=False, compare=False)
 
     def __str__(self) -> str:
         return self.reason if str(self.path) in self.reason else f"{self.path}: {self.reason}"
@@ -113,8 +113,7 @@ def run(tasks: Iterable[Task], steps: Steps[_T], sink: Sink) -> None:
         try:
             for task, read in _ahead(reading, steps.read, tasks):
                 if (problem := _problem(read)) is not None:
-                    targets = tuple(result.target for result in task.results)
-                    sink.failed(Failure(task.content.path, reason(problem), len(targets), targets))
+                    sink.failed(Failure(task.content.path, reason(problem), len(task.results), task.results))
                     continue
                 content = read.result()
                 for result in task.results:
@@ -122,7 +121,7 @@ def run(tasks: Iterable[Task], steps: Steps[_T], sink: Sink) -> None:
                         try:
                             writes.add(content, steps.stylize(content, result), result)
                         except PROBLEMS as error:
-                            sink.failed(Failure(task.content.path, reason(error), targets=(result.target,)))
+                            sink.failed(Failure(task.content.path, reason(error), missing=(result,)))
             writes.collect()
         finally:
             for failure in broken.values():
@@ -155,7 +154,7 @@ class _Writes(Generic[_T]):
         if problem is None:
             self._sink.done(result)
             return True
-        self._sink.failed(Failure(result.target, reason(problem), targets=(result.target,)))
+        self._sink.failed(Failure(result.target, reason(problem), missing=(result,)))
         return not _no_room(problem)
 
 
@@ -164,12 +163,12 @@ def _prepared(steps: Steps[_T], result: Result, broken: dict[Look, Failure]) -> 
     look = result.look
     if look in broken:
         lost = broken[look]
-        broken[look] = replace(lost, results=lost.results + 1, targets=(*lost.targets, result.target))
+        broken[look] = replace(lost, results=lost.results + 1, missing=(*lost.missing, result))
         return False
     try:
         steps.prepare(look)
     except PROBLEMS as error:
-        broken[look] = Failure(look.styles[0].path, reason(error), targets=(result.target,))
+        broken[look] = Failure(look.styles[0].path, reason(error), missing=(result,))
         return False
     return True
 
