@@ -102,12 +102,9 @@ def stylize_folder(
     left = record.left(tasks)
     stylizing = Stylizing(stylizer, request, cancel=cancel)
     steps = _RecordedSteps(stylizing, compare=False, quality=quality, strip=strip)
-    log = record.open()
-    try:
+    with record.open() as log:
         tally = _RecordedTally(sum(len(task.results) for task in left), progress, steps, record, log)
         return run_folder(steps, tasks, left, found, progress, tally)
-    finally:
-        log.close()
 
 
 def _id(source: Source) -> str:

@@ -146,7 +146,7 @@ class Log:
     def __init__(self, path: Path, header: Header, kept: Iterable[Entry] = ()) -> None:
         self.path, self.run = path, len(header.runs) - 1
         atomic.write_lines(path, (header.line(), *(entry.line() for entry in kept)))
-        self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115  closed by `close`
+        self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115  closed by `__exit__`
 
     def add(self, entry: Entry) -> None:
         """Append an entry.
@@ -160,12 +160,13 @@ class Log:
         except OSError as error:
             raise OutputError(f"cannot write {self.path}: {error.strerror or error}") from error
 
-    def close(self) -> None:
+    def __enter__(self) -> Log:
+        return self
+
+    def __exit__(self, *error: object) -> None:
         """Bring the file to the disk and close it."""
-        try:
+        with self._file:
             os.fsync(self._file.fileno())
-        finally:
-            self._file.close()
 
 
 def join(folder: Path) -> Manifest:

@@ -11,6 +11,7 @@ import io
 import os
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import PurePosixPath
 from typing import Any, TypeAlias
@@ -23,8 +24,9 @@ from adain.datasets import versions
 from adain.datasets.drawing import Drawn
 from adain.datasets.looks import RandomLooks
 from adain.errors import ImageError, InputError
-from adain.images.formats import WRITABLE, named
+from adain.images.formats import READABLE, WRITABLE, named
 from adain.jobs.many import Paths
+from adain.jobs.plan import Look
 from adain.jobs.running import PROBLEMS, reason
 from adain.jobs.steps import Stylizing
 from adain.jobs.style_set import found_styles
@@ -34,12 +36,47 @@ from adain.request import PreserveColor, StyleRequest, given
 from adain.runtimes.devices import parse_device
 from adain.stylizer import Stylizer
 
-__all__ = ["Row", "Stylize", "encoded"]
+__all__ = ["ID_COLUMNS", "Made", "Row", "Stylize", "encoded"]
 
 Row: TypeAlias = dict[str, Any]
 
-_ID_COLUMNS = ("id", "path", "__key__")  # the last is WebDataset's
+ID_COLUMNS = ("id", "path", "__key__")  # the last is WebDataset's
 _FALLBACK = ".png"  # of ids without a suffix that can be written
+
+
+@dataclass(frozen=True)
+class Made:
+    """A result.
+
+    Attributes:
+        id: the picture's id; of several results per picture, with `-` and their number.
+        content: the picture's id.
+        style: the style's name.
+        alpha: its strength.
+        seed: of the data set.
+        suffix: of the format, such as `.jpg`.
+        data: the encoded picture; empty if it could not be made.
+        error: why, or empty.
+    """
+
+    id: str
+    content: str
+    style: str
+    alpha: float
+    seed: int
+    suffix: str
+    data: bytes
+    error: str
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of the encoded picture; empty if there is none."""
+        return "" if self.error else hashlib.sha256(self.data).hexdigest()
+
+    def facts(self) -> dict[str, Any]:
+        """The columns that say what was made of what."""
+        names = ("id", "content", "style", "alpha", "seed", "sha256", "error")
+        return {name: getattr(self, name) for name in names}
 
 
 class Stylize:
@@ -86,6 +123,10 @@ class Stylize:
         threads: see `adain.load`; 1 in processes that share the cores, such as a DataLoader's workers.
         cache: number of encoded styles that each process keeps.
 
+    Attributes:
+        column: `picture`.
+        looks: the styles and their draw.
+
     Raises:
         InputError: styles are missing or too few, an option is not allowed, or codes are of another model; when
             called: the row has no picture column or no id.
@@ -131,7 +172,7 @@ class Stylize:
         )
         images.check_quality(quality)
         self._suffix = None if format is None else named(format).suffixes[0]
-        self._picture, self._id = picture, id
+        self.column, self._id = picture, id
         self._quality, self._strip = quality, strip
         self._cache = checks.whole("cache", cache, 1)
         self._load = partial(
@@ -163,16 +204,31 @@ class Stylize:
 
     def copies(self, row: Mapping[str, Any], index: int | None = None) -> list[Row]:
         """Return all results of a row, as `flat_map` takes them. Raises the same as a call."""
-        value, id = self._value(row), self._row_id(row, index)
+        value = self._value(row)
+        return [self._result(row, made) for made in self.make(value, self._row_id(row, index))]
+
+    def make(self, value: Any, id: str) -> list[Made]:
+        """Return all results of a picture.
+
+        Args:
+            value: as in a row.
+            id: the picture's id.
+
+        Raises:
+            WeightsError, DeviceError: the network cannot be loaded.
+        """
         network = self._network  # outside of `try`: without it, every row would fail
-        drawn = self.looks.draw(id)
         content = _attempt(partial(_read, network, value))
-        return [self._result(row, id, number, each, content) for number, each in enumerate(drawn)]
+        return [self._made(id, number, each, content) for number, each in enumerate(self.looks.draw(id))]
 
     @property
     def stylizer(self) -> Stylizer:
         """The loaded model of this process."""
         return _stylizer(self._load)
+
+    def options(self) -> dict[str, Any]:
+        """All that the results depend on besides the pictures and the versions, for a manifest."""
+        return {**self.looks.facts(), "format": self._suffix, "quality": self._quality, "strip": self._strip}
 
     def versions(self) -> dict[str, str]:
         """The model, runtime and packages that make the results, for a manifest. Loads the model."""
@@ -191,17 +247,17 @@ class Stylize:
         return repr(self._load), repr(self.looks.request), self._cache, self.looks.digest
 
     def _value(self, row: Mapping[str, Any]) -> Any:
-        if self._picture not in row:
+        if self.column not in row:
             raise InputError(
-                f"the row has no column {self._picture!r} with a picture, only {', '.join(map(repr, row))}; "
+                f"the row has no column {self.column!r} with a picture, only {', '.join(map(repr, row))}; "
                 "name it with picture=..."
             )
-        return row[self._picture]
+        return row[self.column]
 
     def _row_id(self, row: Mapping[str, Any], index: int | None) -> str:
-        for name in _ID_COLUMNS if self._id is None else (self._id,):
+        for name in ID_COLUMNS if self._id is None else (self._id,):
             if row.get(name) is not None:
-                return str(row[name])
+                return f"{row[name]}{self._member}" if name == "__key__" else str(row[name])
         value = self._value(row)
         if self._id is None and isinstance(value, Mapping) and value.get("path"):
             return str(value["path"])
@@ -212,28 +268,32 @@ class Stylize:
             )
         return str(index)
 
-    def _result(self, row: Mapping[str, Any], id: str, number: int, drawn: Drawn, content: Any) -> Row:
+    @property
+    def _member(self) -> str:
+        """What WebDataset cut off the file's name."""
+        return f".{self.column}" if f".{self.column}" in READABLE else ""
+
+    def _result(self, row: Mapping[str, Any], made: Made) -> Row:
+        plain = isinstance(row[self.column], (bytes, bytearray, memoryview, type(None)))
+        return {**row, self.column: made.data if plain else {"bytes": made.data, "path": None}, **made.facts()}
+
+    def _made(self, id: str, number: int, drawn: Drawn, content: images.Picture | str) -> Made:
         look = self.looks.looks[drawn.style]
         suffix = self._suffix or _suffix(id)
-        data, error = b"", content if isinstance(content, str) else ""
-        if not error:
-            made = _attempt(partial(self._made, content, look, drawn.alpha, suffix))
-            data, error = (b"", made) if isinstance(made, str) else (made, "")
-        several = self.looks.per_picture > 1
-        plain = isinstance(row[self._picture], (bytes, bytearray, memoryview, type(None)))
-        return {
-            **row,
-            self._picture: data if plain else {"bytes": data, "path": None},
-            "id": f"{id}-{number}" if several else id,
-            "content": id,
-            "style": look.styles[0].name,
-            "alpha": drawn.alpha,
-            "seed": self.looks.seed,
-            "sha256": "" if error else hashlib.sha256(data).hexdigest(),
-            "error": error,
-        }
+        data = (
+            content if isinstance(content, str) else _attempt(partial(self._data, content, look, drawn.alpha, suffix))
+        )
+        return Made(
+            f"{id}-{number}" if self.looks.per_picture > 1 else id,
+            id,
+            look.styles[0].name,
+            drawn.alpha,
+            self.looks.seed,
+            suffix,
+            *((b"", data) if isinstance(data, str) else (data, "")),
+        )
 
-    def _made(self, content: images.Picture, look: Any, alpha: float, suffix: str) -> bytes:
+    def _data(self, content: images.Picture, look: Look, alpha: float, suffix: str) -> bytes:
         network = self._network
         with _lock:  # threads share the network and its styles
             network.prepare(look)
