@@ -13,9 +13,8 @@ resumed run make the same pictures.
     folders     a folder of pictures into a folder of results
     shards      WebDataset tar files and Parquet files into files of the same kind, also in object stores
     on_ray      Ray Data
-    on_torch    torch's DataLoader
 
-Only `on_ray`, `on_torch` and the formats of `shards` need further packages (extras: ray, datasets).
+Only `on_ray` and `shards` need further packages (extras: ray, datasets).
 """
 
 from __future__ import annotations
