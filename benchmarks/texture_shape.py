@@ -191,7 +191,7 @@ def report(found: dict[str, dict[str, list[float]]], seeds: int, count: int, epo
         "# Shapes and textures: does RandomStyle help?",
         "",
         f"Accuracy in per cent, mean ± standard deviation over {seeds} seeds; chance is 25. {count:,} pictures, "
-        f"{epochs} epochs, 61,000 parameters. `python benchmarks/texture_shape.py` writes this, and says what it means.",
+        f"{epochs} epochs, 61,000 parameters. `python benchmarks/texture_shape.py` writes this and explains it.",
         "",
         f"| trained with | {' | '.join(names)} |",
         "|---|" + "---|" * len(names),
