@@ -1,7 +1,7 @@
 """Data sets on a cluster, by Ray Data (extra: ray).
 
     start()
-    rows = ray.data.read_parquet("s3://bucket/photos", ray_remote_args=reading())  # columns id, bytes and others
+    rows = ray.data.read_parquet("s3://bucket/photos", **reading())  # columns id, bytes and others
     write_parquet(rows, Stylize("codes.safetensors"), "s3://bucket/stylized", checkpoint="s3://bucket/checkpoint")
 
 A row that fails comes out with its `error`; its block is not lost. With a checkpoint, a job that is started again makes
@@ -84,7 +84,7 @@ def start(**options: Any) -> None:
 
 
 def reading(*, checkpoint: bool = True) -> dict[str, float]:
-    """Return the `ray_remote_args` of a data set's read, so that it fits beside the other steps."""
+    """Return the options of `ray.data.read_parquet` and others, so that reading fits beside the other steps."""
     return {"num_cpus": _sizes(checkpoint=checkpoint).other}
 
 
