@@ -5,9 +5,10 @@
 
 The whole path is `adain.Stylize` on rows: decode a JPEG, stylize, encode a JPEG. The network alone is
 `backend.stylize` on decoded arrays with encoded styles, in the same processes with the same threads, turn by turn. The
-pictures are the photographs of 256 px in ../shared/data. The peer, https://github.com/bethgelab/stylize-datasets at
-71def61, runs its own networks, transforms and `style_transfer` from a checkout, as its loop does, with random weights
-of the exact shapes: its files are not on this machine, and time does not depend on them.
+pictures are the photographs of 256 px in ../shared/data, or in the folder that ADAIN_PICTURES names. The peer,
+https://github.com/bethgelab/stylize-datasets at 71def61, runs its own networks, transforms and `style_transfer` from a
+checkout, as its loop does, with random weights of the exact shapes: its files are not on this machine, and time does
+not depend on them.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 import io
 import itertools
 import multiprocessing
+import os
 import random
 import resource
 import sys
@@ -25,7 +27,7 @@ from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 import numpy as np
@@ -38,17 +40,17 @@ from adain.bench.machine import describe
 from adain.bench.statistics import percentile
 from adain.code_files import save_codes
 
-SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
-PICTURES, STYLES = 24, 16  # of a turn of a process; of the data set
+# In the environment, so that all processes see the same.
+SHARED = Path(os.environ.get("ADAIN_PICTURES", Path(__file__).resolve().parents[2] / "shared" / "data"))
+PICTURES, STYLES = 12, 16  # of a turn of a process; of the data set
 CASES = [  # strokes, processes, threads of each, with the peer
     (0.0, 1, 1, True),
-    (0.0, 2, 1, True),
+    (0.0, 2, 1, False),
     (0.0, 4, 1, False),
     (0.0, 1, 2, False),
     (None, 1, 1, False),
-    (None, 2, 1, False),
 ]
-PEER_PICTURES = 2  # of a turn of the peer, which takes seconds for each
+PEER_PICTURES = 1  # of a turn of the peer, which takes seconds for each
 
 
 def members(archive: str, count: int) -> list[bytes]:
@@ -120,7 +122,19 @@ def worker(pipe: Connection, make: Callable[..., dict[str, Callable[[], int]]], 
         turn()
     pipe.send("ready")
     while (name := pipe.recv()) is not None:
-        pipe.send(turns[name]())
+        start = time.process_time()
+        count = turns[name]()
+        pipe.send((count, time.process_time() - start))
+
+
+class Rate(NamedTuple):
+    """Pictures per second of all processes together, and per second of processor time.
+
+    The second holds also on a machine whose cores other programs use at the same time.
+    """
+
+    wall: float
+    cpu: float
 
 
 class Team:
@@ -138,12 +152,14 @@ class Team:
         for pipe in self.pipes:
             pipe.recv()
 
-    def rate(self, name: str) -> float:
-        """Pictures a second of all processes together."""
+    def rate(self, name: str) -> Rate:
+        """Let all processes take a turn."""
         start = time.perf_counter()
         for pipe in self.pipes:
             pipe.send(name)
-        return sum(pipe.recv() for pipe in self.pipes) / (time.perf_counter() - start)
+        turns = [pipe.recv() for pipe in self.pipes]
+        count = sum(each[0] for each in turns)
+        return Rate(count / (time.perf_counter() - start), count / sum(each[1] for each in turns))
 
     def end(self) -> None:
         """End the processes."""
@@ -186,8 +202,12 @@ def speed(rounds: int, peer: Path | None, output: Path | None) -> None:
         f"{machine['processor']}, {multiprocessing.cpu_count()} cores, adain {adain.__version__}, adain-slim in "
         f"onnxruntime fp32, photographs of 256 px, {rounds} rounds turn by turn, median (5 % to 95 %).",
         "",
-        "| strokes | processes x threads | network alone | whole path | path / network | stylize-datasets | times |",
-        "|---|---|---|---|---|---|---|",
+        f"Other programs used the cores ({os.getloadavg()[0]:.0f} were waiting), so pictures per second of processor "
+        "time count; those per second of the clock are what was left.",
+        "",
+        "| strokes | processes x threads | whole path, per second | network, per CPU second "
+        "| whole path, per CPU second | path / network | stylize-datasets, per CPU second | times |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     with tempfile.TemporaryDirectory() as folder:
         codes = codes_file(Path(folder))
@@ -205,12 +225,12 @@ def speed(rounds: int, peer: Path | None, output: Path | None) -> None:
 
 def measure(
     rounds: int, strokes: float | None, processes: int, threads: int, codes: Path, peer: Path | None
-) -> dict[str, list[float]]:
+) -> dict[str, list[Rate]]:
     """Return pictures a second of each contestant in each round."""
     teams = {"network": (team := Team(processes, ours, strokes, threads, codes)), "path": team}
     if peer is not None:
         teams["peer"] = Team(processes, theirs, peer, threads)
-    rates: dict[str, list[float]] = {name: [] for name in teams}
+    rates: dict[str, list[Rate]] = {name: [] for name in teams}
     for _ in range(rounds):
         for name, each in teams.items():
             rates[name].append(each.rate(name))
@@ -219,19 +239,21 @@ def measure(
     return rates
 
 
-def line(strokes: float | None, processes: int, threads: int, rates: dict[str, list[float]]) -> str:
+def line(strokes: float | None, processes: int, threads: int, rates: dict[str, list[Rate]]) -> str:
     """Return a row of the table."""
-    shares = [path / network for network, path in zip(rates["network"], rates["path"], strict=True)]
+    network, path = rates["network"], rates["path"]
     cells = [
         "default" if strokes is None else f"{strokes:g}",
         f"{processes} x {threads}",
-        spread(rates["network"]),
-        spread(rates["path"]),
-        spread(shares, 2),
+        spread([each.wall for each in path]),
+        spread([each.cpu for each in network]),
+        spread([each.cpu for each in path]),
+        spread([ours.cpu / alone.cpu for alone, ours in zip(network, path, strict=True)], 2),
     ]
     if "peer" in rates:
-        times = [path / each for path, each in zip(rates["path"], rates["peer"], strict=True)]
-        cells += [spread(rates["peer"], 2), spread(times, 0)]
+        peer = rates["peer"]
+        times = [each.cpu / other.cpu for each, other in zip(path, peer, strict=True)]
+        cells += [spread([each.cpu for each in peer], 2), spread(times, 0)]
     else:
         cells += ["", ""]
     return f"| {' | '.join(cells)} |"
