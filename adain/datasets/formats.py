@@ -34,6 +34,7 @@ _NEW = {
     "seed": "int64",
     "sha256": "string",
     "error": "string",
+    "made_by": "string",
 }
 
 

@@ -57,6 +57,7 @@ class Made:
         suffix: of the format, such as `.jpg`.
         data: the encoded picture; empty if it could not be made.
         error: why, or empty.
+        made_by: what made it, see `adain.datasets.versions`.
     """
 
     id: str
@@ -67,6 +68,7 @@ class Made:
     suffix: str
     data: bytes
     error: str
+    made_by: str
 
     @cached_property
     def sha256(self) -> str:
@@ -75,7 +77,7 @@ class Made:
 
     def facts(self) -> dict[str, Any]:
         """The columns that say what was made of what."""
-        names = ("id", "content", "style", "alpha", "seed", "sha256", "error")
+        names = ("id", "content", "style", "alpha", "seed", "sha256", "error", "made_by")
         return {name: getattr(self, name) for name in names}
 
 
@@ -96,6 +98,7 @@ class Stylize:
     | `style`, `alpha`, `seed` | what was drawn; the style is empty if it is not known |
     | `sha256` | of the encoded picture |
     | `error` | why there is no picture, or empty. The picture is empty then |
+    | `made_by` | the versions of package, model, runtime and precision that made it |
 
     A picture that cannot be read does not stop a job: its row comes out with its `error`.
 
@@ -239,6 +242,11 @@ class Stylize:
         return {name: value for name, value in self.__dict__.items() if name != "_key"}
 
     @property
+    def _made_by(self) -> str:
+        made_by: str = _once(("made by", repr(self._load)), lambda: versions.text(self.versions()))
+        return made_by
+
+    @property
     def _network(self) -> Stylizing:
         return _stylizing(self._load, self.looks.request, self._cache, self._key)
 
@@ -280,9 +288,10 @@ class Stylize:
     def _made(self, id: str, number: int, drawn: Drawn, content: images.Picture | str) -> Made:
         look = self.looks.looks[drawn.style]
         suffix = self._suffix or _suffix(id)
-        data = (
-            content if isinstance(content, str) else _attempt(partial(self._data, content, look, drawn.alpha, suffix))
-        )
+        made: Any = content
+        if not isinstance(content, str):
+            made = _attempt(partial(self._data, content, look, drawn.alpha, suffix))
+        failed = isinstance(made, str)
         return Made(
             f"{id}-{number}" if self.looks.per_picture > 1 else id,
             id,
@@ -290,12 +299,14 @@ class Stylize:
             drawn.alpha,
             self.looks.seed,
             suffix,
-            *((b"", data) if isinstance(data, str) else (data, "")),
+            b"" if failed else made,
+            made if failed else "",
+            self._made_by,
         )
 
     def _data(self, content: images.Picture, look: Look, alpha: float, suffix: str) -> bytes:
         network = self._network
-        with _lock:  # threads share the network and its styles
+        with _lock():  # threads share the network and its styles
             network.prepare(look)
             picture = network.stylize(content, look, alpha)
         return encoded(picture, suffix, self._quality, self._strip)
@@ -340,12 +351,17 @@ def _read(network: Stylizing, value: Any) -> images.Picture:
 # The networks and styles, by the process that loaded them. A fork copies sessions without their threads, and even
 # freeing such a copy would wait for ever. So the entries of a parent process are kept and not used.
 _networks: dict[tuple[object, ...], Any] = {}
-_lock = threading.RLock()
+_locks: dict[int, threading.RLock] = {}
+
+
+def _lock() -> threading.RLock:
+    """The lock of this process: at a fork, a thread of the parent may hold the parent's for ever."""
+    return _locks.setdefault(os.getpid(), threading.RLock())
 
 
 def _once(key: tuple[object, ...], make: Callable[[], Any]) -> Any:
     key = (os.getpid(), *key)
-    with _lock:
+    with _lock():
         if key not in _networks:
             _networks[key] = make()
         return _networks[key]

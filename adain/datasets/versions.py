@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 
 from adain import __version__
 from adain.stylizer import Stylizer
 
-__all__ = ["SAME", "of"]
+__all__ = ["SAME", "of", "text"]
 
 SAME = ("model", "digest", "runtime", "precision")
 """What must not change within a data set. Results of other packages or devices differ by rounding only."""
@@ -31,6 +32,11 @@ def of(stylizer: Stylizer) -> dict[str, str]:
         **_package(*_PACKAGES.get(stylizer.runtime, ())),
         **_package("pillow"),
     }
+
+
+def text(versions: Mapping[str, str]) -> str:
+    """Return the facts in one line: `adain 0.1.0; model adain-slim; ...`."""
+    return "; ".join(f"{name} {value}" for name, value in versions.items())
 
 
 def _package(*names: str) -> dict[str, str]:
