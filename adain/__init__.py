@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from adain import texture, video
     from adain.cancellation import CancelToken
     from adain.code import StyleCode, mix
+    from adain.datasets import Stylize
     from adain.images import Picture
     from adain.jobs import grid, stylize_many
     from adain.loading import load
@@ -54,6 +55,7 @@ __all__ = [
     "Picture",
     "StyleCode",
     "StyleRequest",
+    "Stylize",
     "Stylizer",
     "WeightsError",
     "__version__",
@@ -73,6 +75,7 @@ _LAZY = {
     "Picture": "adain.images",
     "StyleCode": "adain.code",
     "StyleRequest": "adain.request",
+    "Stylize": "adain.datasets",
     "Stylizer": "adain.stylizer",
     "grid": "adain.jobs",
     "interpolation_grid": "adain.mixing",

@@ -19,13 +19,13 @@ import re
 import secrets
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from adain.errors import OutputError
 
-__all__ = ["beside", "replacing", "write_bytes", "write_text"]
+__all__ = ["beside", "replacing", "write_bytes", "write_lines", "write_text"]
 
 _TEMPORARY = re.compile(r"\.adain-(?:(?P<machine>[0-9a-f]+)-(?P<process>\d+)-)?[0-9a-f]+\.tmp")
 _STALE = 24 * 3600  # seconds since the last change, for files of processes that cannot be seen
@@ -73,6 +73,19 @@ def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
     try:
         with replacing(path) as temporary:
             temporary.write_bytes(content)  # the mode follows the umask; tempfile would use 0600
+    except OSError as error:
+        raise OutputError(f"cannot write {os.fspath(path)}: {error.strerror or error}") from error
+
+
+def write_lines(path: str | os.PathLike[str], lines: Iterable[str]) -> None:
+    """Write lines of text to a file in UTF-8, one after the other; they need not fit into memory.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    try:
+        with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
+            file.writelines(lines)
     except OSError as error:
         raise OutputError(f"cannot write {os.fspath(path)}: {error.strerror or error}") from error
 

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from adain.errors import InputError
 
-__all__ = ["callback", "listed", "number", "parsed_json", "path", "shown", "whole"]
+__all__ = ["callback", "ends", "listed", "number", "parsed_json", "path", "shown", "whole"]
 
 LARGEST = sys.float_info.max
 LARGEST_SEED = (1 << 63) - 1
@@ -33,6 +33,17 @@ def number(name: str, value: Any, low: float = -LARGEST, high: float = LARGEST, 
         return float(value)  # NaN fails the comparison
     allowed = f"in [{low:g}, {high:g}]" if high < LARGEST else _counted("a finite number", unit, low)
     raise InputError(f"{name} must be {allowed}, got {shown(value)}")
+
+
+def ends(name: str, value: Any, low: float, high: float) -> tuple[float, float]:
+    """Check a number, or the two ends of a range of numbers, from `low` to `high`. Returns the ends."""
+    both = isinstance(value, Iterable) and not isinstance(value, (str, bytes, Mapping))
+    found = [number(name, end, low, high) for end in (listed(name, value) if both else [value, value])]
+    if len(found) != 2 or found[0] > found[1]:
+        raise InputError(
+            f"{name} must be in [{low:g}, {high:g}], or a range within it such as (0.5, 1), got {shown(value)}"
+        )
+    return found[0], found[1]
 
 
 def whole(name: str, value: object, low: int = 0, unit: str = "", high: float = math.inf) -> int:

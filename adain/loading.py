@@ -117,4 +117,5 @@ def _open(
     with timed("load"):
         backend = runtime.open(row, files, device, threads, precision)
         logger.info("model: %s on %s, runtime %s", row.name, backend.device, runtime.name)
-        return Stylizer(row, backend)
+        precision = precision or str(getattr(backend, "precision", "fp32"))
+        return Stylizer(row, backend, runtime=runtime.name, precision=precision)

@@ -49,11 +49,15 @@ class Stylizer:
         backend: runs the network.
         loading: function that loads the stylizer again, also in another process. It is pickled in place of the
             stylizer.
+        runtime: name of the runtime, such as `onnx`; empty if the backend was not made by `load`.
+        precision: of the network, such as `fp32`; empty likewise.
     """
 
     model: Model
     backend: Backend
     loading: Callable[[], Stylizer] | None = field(default=None, repr=False, compare=False)
+    runtime: str = field(default="", repr=False, compare=False)
+    precision: str = field(default="", repr=False, compare=False)
 
     def __reduce__(self) -> str | tuple[object, ...]:
         return super().__reduce__() if self.loading is None else (self.loading, ())

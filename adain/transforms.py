@@ -25,11 +25,11 @@ from torchvision import tv_tensors  # type: ignore[import-untyped]
 from torchvision.transforms import v2  # type: ignore[import-untyped]
 
 from adain import checks, registry
-from adain.code import SUFFIX, Maker, StyleCode, is_code_file
+from adain.code import Maker, StyleCode
 from adain.code_files import CodeFile
 from adain.errors import InputError
-from adain.images.formats import READABLE
-from adain.jobs.sources import find
+from adain.jobs.many import Paths
+from adain.jobs.style_set import found_styles, single_styles
 from adain.loading import load
 from adain.model_files import resolve
 from adain.registry import Model
@@ -95,13 +95,12 @@ class RandomStyle(v2.Transform):  # type: ignore[misc]  # torchvision has no typ
     ) -> None:
         super().__init__()
         self.p = checks.number("p", p, 0, 1)
-        self.alpha = _checked_range(alpha)
+        self.alpha = checks.ends("alpha", alpha, 0, 1)
         source = resolve(model)
         self.model = source.model.name
         self.request = StyleRequest(style_size=style_size, strokes=strokes)
         self._loading = {"model": source.given, "device": device, "backend": backend, "weights_dir": weights_dir}
-        listed = [styles] if isinstance(styles, (str, os.PathLike)) else checks.listed("styles", styles)
-        self._styles = _Styles([checks.path("each of styles", each) for each in listed], source.model)
+        self._styles = _Styles(styles, source.model)
         self._cache_size = checks.whole("cache", cache)
         self._codes: OrderedDict[int, StyleCode] = OrderedDict()
         self._model: tuple[int, Stylizer] | None = None  # and the process that loaded it
@@ -166,33 +165,21 @@ class RandomStyle(v2.Transform):  # type: ignore[misc]  # torchvision has no typ
 class _Styles:
     """Pictures and style codes by number."""
 
-    def __init__(self, named: Sequence[str | os.PathLike[str]], model: Model) -> None:
-        self._entries: list[Path | tuple[CodeFile, int]] = []
-        maker = Maker(model.name, model.code_digest)
-        if not named:
-            raise InputError("styles must be at least one picture, file of style codes or folder, got none")
-        for source in find(named, {*READABLE, SUFFIX}).sources:
-            if not is_code_file(source.path):
-                self._entries.append(source.path)
-                continue
-            codes = CodeFile(source.path)
-            if not codes.maker.agrees(maker):
-                raise InputError(
-                    f"{source.path} has style codes of {codes.maker}, the model is {maker}; "
-                    f'give model="{codes.model}", or encode the styles again'
-                )
-            self._entries.extend((codes, index) for index in range(len(codes)))
+    def __init__(self, named: Paths, model: Model) -> None:
+        self._entries = single_styles(found_styles(named), Maker(model.name, model.code_digest))
+        self._files: dict[Path, CodeFile] = {}
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def encode(self, position: int, stylizer: Stylizer, request: StyleRequest) -> StyleCode:
         entry = self._entries[position]
-        if isinstance(entry, Path):
-            (code,) = stylizer.codes([entry], request)
+        if entry.code is None:
+            (code,) = stylizer.codes([entry.path], request)
             return replace(code, picture=None)  # only the code is kept
-        codes, index = entry
-        return codes[index]
+        if entry.path not in self._files:
+            self._files[entry.path] = CodeFile(entry.path)
+        return self._files[entry.path][entry.code]
 
 
 def _is_picture(inpt: Any) -> bool:
@@ -220,11 +207,3 @@ def _check(inpt: Any) -> None:
             f"RandomStyle takes float tensors in [0, 1], got {float(inpt.min()):g} to {float(inpt.max()):g}; "
             "put it before v2.Normalize, or divide by 255 if its values go to 255"
         )
-
-
-def _checked_range(alpha: float | tuple[float, float]) -> tuple[float, float]:
-    both = isinstance(alpha, (Sequence, np.ndarray)) and not isinstance(alpha, str)
-    ends = [checks.number("alpha", end, 0, 1) for end in (checks.listed("alpha", alpha) if both else [alpha, alpha])]
-    if len(ends) != 2 or ends[0] > ends[1]:
-        raise InputError(f"alpha must be in [0, 1], or a range within it such as (0.5, 1), got {alpha}")
-    return ends[0], ends[1]

@@ -17,6 +17,7 @@ from adain.cli.options import alphas_option, model_options, request_options
 from adain.cli.outputs import check_output, write_output
 from adain.cli.pictures import quality_option, reading_options, strip_option
 from adain.cli.progress import ResultBar
+from adain.cli.random_styles import RandomChoice, random_options
 from adain.cli.reporting import say
 from adain.cli.verbosity import verbose_option
 from adain.errors import InputError
@@ -46,7 +47,8 @@ __all__ = ["stylize"]
     "[default: {content}_{style}]",
 )
 @click.option("--overwrite", is_flag=True, help="Make results again that exist in the folder.")
-@alphas_option("a result each")
+@random_options
+@alphas_option("a result each, or with --random the two ends of a range")
 @mask_options()
 @request_options(
     "strokes",
@@ -71,6 +73,7 @@ def stylize(
     output: str,
     name: str | None,
     overwrite: bool,
+    random: RandomChoice | None,
     alpha: tuple[float, ...],
     choose_masks: MaskChoice,
     request: StyleRequest,
@@ -85,8 +88,16 @@ def stylize(
     a folder, every content gets every style. Results that exist are skipped, so an interrupted run can be continued. A
     STYLE may be a style code (.safetensors), which `adain encode` writes. For a single result, one of the pictures may
     be - for standard input.
+
+    With --random, every content gets styles drawn at random: a data set for training, with a manifest.
     """
     contents = content, *more_contents
+    if random is not None:
+        if compare:
+            raise InputError("--compare shows every style of a content; leave it out, or --random")
+        request = replace(request, masks=choose_masks(0))
+        random.run(open_stylizer, contents, styles, output, name, overwrite, alpha, request, quality, strip)
+        return
     request = replace(request, masks=choose_masks(len(_found(styles))))
     if _is_file(output):
         if name is not None:

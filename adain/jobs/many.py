@@ -26,7 +26,18 @@ from adain.masking import Masks
 from adain.request import PreserveColor, StyleRequest, given
 from adain.stylizer import Stylizer
 
-__all__ = ["Paths", "Progress", "Report", "alphas_of", "find_contents", "find_styles", "stylize_many"]
+__all__ = [
+    "FolderSteps",
+    "Paths",
+    "Progress",
+    "Report",
+    "Tally",
+    "alphas_of",
+    "find_contents",
+    "find_styles",
+    "run_folder",
+    "stylize_many",
+]
 
 Paths: TypeAlias = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 Progress: TypeAlias = Callable[[int, int], None]
@@ -144,7 +155,9 @@ def stylize_many(
     check_apart(tasks, found, output, (*(request.masks or ()), *inputs))
     left = tasks if overwrite else unmade(tasks)
     stylizing = Stylizing(stylizer, request, keep_pictures=compare, cancel=cancel)
-    return _run(_Folder(stylizing, compare=compare, quality=quality, strip=strip), tasks, left, found, progress)
+    return run_folder(
+        FolderSteps(stylizing, compare=compare, quality=quality, strip=strip), tasks, left, found, progress
+    )
 
 
 def alphas_of(stylizer: Stylizer, request: StyleRequest, alphas: Sequence[float]) -> list[float]:
@@ -175,29 +188,38 @@ def find_styles(styles: Paths) -> Found:
     return find(_listed(styles), [*READABLE, SUFFIX])
 
 
-class _Folder:
+class FolderSteps:
     """The pipeline steps that write each result to its own file."""
 
     def __init__(self, stylizing: Stylizing, *, compare: bool, quality: int | None, strip: bool) -> None:
         self._stylizing = stylizing
         self._compare = compare
-        self._quality, self._strip = quality, strip
+        self._quality, self.strip = quality, strip
         self.read = stylizing.read
         self.prepare = stylizing.prepare
 
     def stylize(self, content: Picture, result: Result) -> tuple[Image.Image, list[sheets.Cell]]:
+        """See `adain.jobs.running.Steps`."""
         stylized = self._stylizing.stylize(content, result.look, result.alpha)
         return stylized, self._stylizing.originals(result.look) if self._compare else []
 
     def finish(self, content: Picture, made: tuple[Image.Image, list[sheets.Cell]], result: Result) -> None:
+        """See `adain.jobs.running.Steps`."""
         picture, styles = made
         if self._compare:
             picture = sheets.compare(content.to_pil(), styles, picture, result.labels)
-        quality = self._quality if images.has_quality(result.target) else None
-        images.write(picture, result.target, quality=quality, strip=self._strip)
+        self.write(picture, result.target)
+
+    def write(self, picture: Image.Image, target: Path) -> None:
+        """Write a result to its file."""
+        images.write(picture, target, quality=self.quality(target), strip=self.strip)
+
+    def quality(self, target: Path) -> int | None:
+        """The quality of a file, if its format has one."""
+        return self._quality if images.has_quality(target) else None
 
 
-class _Tally:
+class Tally:
     """Counts written and failed results; the sink of a run."""
 
     def __init__(self, total: int, progress: Progress | None) -> None:
@@ -207,10 +229,12 @@ class _Tally:
         self._add(0)
 
     def done(self, result: Result) -> None:
+        """See `adain.jobs.running.Sink`."""
         self.written.append(result.target)
         self._add(1)
 
     def failed(self, failure: Failure) -> None:
+        """See `adain.jobs.running.Sink`."""
         self.failures.append(failure)
         self._add(failure.results)
 
@@ -220,11 +244,26 @@ class _Tally:
             self._progress(self._dealt_with, self._total)
 
 
-def _run(
-    steps: _Folder, tasks: Sequence[Task], left: Sequence[Task], found: Sequence[Found], progress: Progress | None
+def run_folder(
+    steps: FolderSteps,
+    tasks: Sequence[Task],
+    left: Sequence[Task],
+    found: Sequence[Found],
+    progress: Progress | None,
+    tally: Tally | None = None,
 ) -> Report:
+    """Make the results that are left.
+
+    Args:
+        steps: the steps.
+        tasks: the plan.
+        left: the tasks whose results are missing.
+        found: the contents and styles.
+        progress: as for `stylize_many`.
+        tally: replaces the sink that counts.
+    """
     planned, to_make = (sum(len(task.results) for task in some) for some in (tasks, left))
-    tally = _Tally(to_make, progress)
+    tally = Tally(to_make, progress) if tally is None else tally
     for each in found:
         tally.failures += [Failure(path, reason, 0) for path, reason in each.closed]
     stopped = False

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from typing import TypeAlias
 
 from adain.errors import InputError
 from adain.files import identity
@@ -15,11 +16,14 @@ from adain.jobs.naming import Template
 from adain.jobs.sources import Found, Place, Source
 from adain.jobs.unique import longer
 
-__all__ = ["LOOKS_AT_ONCE", "Look", "Result", "Task", "check_apart", "looks", "plan", "unmade"]
+__all__ = ["LOOKS_AT_ONCE", "Draws", "Look", "Result", "Task", "check_apart", "looks", "plan", "unmade"]
 
 # Number of looks whose style codes are kept in memory: 0.2 GB for the largest codes, of five-level WCT. Each content
 # is read again for each group of this many looks.
 LOOKS_AT_ONCE = 100
+
+Draws: TypeAlias = Mapping[Path, Sequence[tuple[int, float]]]
+"""What was drawn for each content, by its path: positions of looks, with their strengths."""
 
 _ROUNDS = 10  # of longer names, until names differ; one is enough unless a longer name is another's name
 
@@ -75,9 +79,15 @@ def looks(styles: Sequence[Source], *, mixed: bool) -> list[Look]:
 
 
 def plan(
-    contents: Sequence[Source], looks: Sequence[Look], alphas: Sequence[float], name: Template, output: Path, model: str
+    contents: Sequence[Source],
+    looks: Sequence[Look],
+    alphas: Sequence[float],
+    name: Template,
+    output: Path,
+    model: str,
+    draws: Draws | None = None,
 ) -> list[Task]:
-    """Plan all combinations, in the order with the fewest reads and encodings.
+    """Plan all combinations, or those that were drawn, in the order with the fewest reads and encodings.
 
     If two results would have the same name, their contents or styles get longer names, see `adain.jobs.unique`.
 
@@ -86,7 +96,10 @@ def plan(
             output folder.
     """
     for _ in range(_ROUNDS):
-        tasks = _tasks(contents, looks, alphas, name, output, model)
+        if draws is None:
+            tasks = _tasks(contents, looks, alphas, name, output, model)
+        else:
+            tasks = _drawn(contents, looks, draws, name, output, model)
         clashes = _clashes(tasks)
         if not clashes:
             return tasks
@@ -116,6 +129,27 @@ def _tasks(
         for some in _chunks(looks, LOOKS_AT_ONCE)
         for content in contents
     ]
+
+
+def _drawn(
+    contents: Sequence[Source], looks: Sequence[Look], draws: Draws, name: Template, output: Path, model: str
+) -> list[Task]:
+    """Plan the drawn results: content by content if all style codes fit into memory, else style by style."""
+    tasks = [
+        Task(
+            content,
+            tuple(
+                Result(looks[style], alpha, output / name.fill(_values(content, looks[style], alpha, model)))
+                for style, alpha in draws[content.path]
+            ),
+        )
+        for content in contents
+    ]
+    if len(looks) <= LOOKS_AT_ONCE:
+        return tasks
+    order = {look: position for position, look in enumerate(looks)}
+    single = [Task(task.content, (result,)) for task in tasks for result in task.results]
+    return sorted(single, key=lambda task: order[task.results[0].look])
 
 
 def check_apart(tasks: Sequence[Task], found: Sequence[Found], output: Path, further: Iterable[object] = ()) -> None:

@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -54,11 +54,13 @@ class Failure:
         path: the content, the style, or the result to write.
         reason: the error message.
         results: number of results that are missing because of it.
+        missing: these results.
     """
 
     path: Path
     reason: str
     results: int = 1
+    missing: tuple[Result, ...] = field(default=(), repr=False, compare=False)
 
     def __str__(self) -> str:
         return self.reason if str(self.path) in self.reason else f"{self.path}: {self.reason}"
@@ -111,15 +113,15 @@ def run(tasks: Iterable[Task], steps: Steps[_T], sink: Sink) -> None:
         try:
             for task, read in _ahead(reading, steps.read, tasks):
                 if (problem := _problem(read)) is not None:
-                    sink.failed(Failure(task.content.path, reason(problem), len(task.results)))
+                    sink.failed(Failure(task.content.path, reason(problem), len(task.results), task.results))
                     continue
                 content = read.result()
                 for result in task.results:
-                    if _prepared(steps, result.look, broken):
+                    if _prepared(steps, result, broken):
                         try:
                             writes.add(content, steps.stylize(content, result), result)
                         except PROBLEMS as error:
-                            sink.failed(Failure(task.content.path, reason(error)))
+                            sink.failed(Failure(task.content.path, reason(error), missing=(result,)))
             writes.collect()
         finally:
             for failure in broken.values():
@@ -152,19 +154,21 @@ class _Writes(Generic[_T]):
         if problem is None:
             self._sink.done(result)
             return True
-        self._sink.failed(Failure(result.target, reason(problem)))
+        self._sink.failed(Failure(result.target, reason(problem), missing=(result,)))
         return not _no_room(problem)
 
 
-def _prepared(steps: Steps[_T], look: Look, broken: dict[Look, Failure]) -> bool:
-    """Whether the look can be used. A broken look is reported once, with the number of its results."""
+def _prepared(steps: Steps[_T], result: Result, broken: dict[Look, Failure]) -> bool:
+    """Whether the result's look can be used. A broken look is reported once, with its results."""
+    look = result.look
     if look in broken:
-        broken[look] = replace(broken[look], results=broken[look].results + 1)
+        lost = broken[look]
+        broken[look] = replace(lost, results=lost.results + 1, missing=(*lost.missing, result))
         return False
     try:
         steps.prepare(look)
     except PROBLEMS as error:
-        broken[look] = Failure(look.styles[0].path, reason(error))
+        broken[look] = Failure(look.styles[0].path, reason(error), missing=(result,))
         return False
     return True
 

@@ -22,10 +22,12 @@ class Source:
         path: the file.
         name: the path relative to the searched folder, without suffix, with "/" between the parts. For a file that was
             named directly: its name only.
+        code: position in a file of many style codes. None: the whole file.
     """
 
     path: Path
     name: str
+    code: int | None = None
 
 
 @dataclass(frozen=True)

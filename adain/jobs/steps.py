@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from PIL import Image
 
 from adain import images
 from adain.cancellation import CancelInput, checker
 from adain.code import StyleCode
+from adain.code_files import CodeFile
 from adain.images import Picture
 from adain.jobs.plan import LOOKS_AT_ONCE, Look
 from adain.jobs.sources import Source
@@ -49,12 +51,14 @@ class Stylizing:
         self._at_once = at_once
         self._cancel = checker(cancel)
         self._looks: dict[Look, Sequence[StyleCode | Picture]] = {}
+        self._files: dict[Path, CodeFile] = {}
 
-    def read(self, content: Source) -> Picture:
+    def read(self, content: Source | bytes | Image.Image) -> Picture:
         """Read the content, scaled to its final size. With masks "subject" it is not scaled, to keep hidden colours."""
+        encoded = content.path if isinstance(content, Source) else content
         if self._request.masks == "subject":
-            return images.read(content.path, keep_hidden=True)
-        picture = images.read(content.path)
+            return images.read(encoded, keep_hidden=True)
+        picture = images.read(encoded)
         return picture if self._request.size is None else images.resize(picture, self._request.size)
 
     def prepare(self, look: Look) -> None:
@@ -62,7 +66,7 @@ class Stylizing:
         self._cancel()
         if look not in self._looks:
             styles: Sequence[StyleCode | Picture] = [
-                self._stylizer.open_style(style.path, self._request) for style in look.styles
+                self._stylizer.open_style(self._style(style), self._request) for style in look.styles
             ]
             if self._request.preserve_color != "coral":
                 codes = self._stylizer.codes(styles, self._request, cancel=self._cancel)
@@ -70,6 +74,13 @@ class Stylizing:
             while len(self._looks) >= self._at_once:
                 del self._looks[next(iter(self._looks))]
             self._looks[look] = styles
+
+    def _style(self, style: Source) -> Path | StyleCode:
+        if style.code is None:
+            return style.path
+        if style.path not in self._files:
+            self._files[style.path] = CodeFile(style.path)
+        return self._files[style.path][style.code]
 
     def stylize(self, content: Picture, look: Look, alpha: float) -> Image.Image:
         """Make one result. The look must be prepared."""

@@ -64,6 +64,11 @@ class GraphBackend:
         if self.stages != self._encode_style.info.stages:
             raise _differ(files.encode_style, files.level, model.name)
 
+    @property
+    def precision(self) -> str:
+        """The precision of the graphs."""
+        return self._level.info.precision
+
     def encode_style(self, style: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
         """See `adain.engine.backend.Backend.encode_style`."""
         outputs = self._encode_style({"style": _fitted(style, self._encode_style.info)})
