@@ -33,6 +33,8 @@ INTERRUPTED = 130  # exit code; 128 + SIGINT, for a run that was stopped and can
 # Subcommand: its line in `adain --help`. Each is a command in the module of the same name.
 _COMMANDS = {
     "stylize": "Give a picture the style of others.",
+    "optimize": "Optimise a picture by losses: slow, the best picture (extra: torch).",
+    "tune": "Improve a style's code, once for all pictures (extra: torch).",
     "texture": "Make a texture that looks like a picture.",
     "encode": "Write style codes of pictures, folders and patterns.",
     "video": "Give a film the style of pictures (extra: video).",
