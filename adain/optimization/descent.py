@@ -23,6 +23,7 @@ __all__ = ["LBFGS", "Adam", "Descent", "Loss", "begin", "resized"]
 BETAS = (0.9, 0.99)  # crowsonkb/style-transfer-pytorch; 0.999 remembers gradients of a picture long gone
 _EPS = 1e-8
 _HISTORY = 20
+_FIRST = 0.01  # mean change of a pixel in the first step that L-BFGS tries; torch's own shows nothing but kinks
 
 Loss = Callable[[Tensor], tuple[dict[str, float], Tensor]]
 """The losses of a picture and their gradient: an `Objective`."""
@@ -155,7 +156,9 @@ class LBFGS(Descent):
         """See `Descent.step`."""
         before = self.picture.detach().clone()
         first: dict[str, float] = {}
-        scale = before.numel()  # the gradient of a mean over pixels makes a first step too small to see
+        scale = before.numel()  # the gradients of means over pixels are too small for torch's limits
+        group = self._optimizer.param_groups[0]
+        group["lr"] = self._rate * (_FIRST * scale if self._least == math.inf else 1.0)
 
         def closure() -> float:
             values, gradient = loss(self.picture)

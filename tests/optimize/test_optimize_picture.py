@@ -57,7 +57,7 @@ def test_a_coarse_copy_takes_more_iterations(tiny, content, style):
 def test_lbfgs_lowers_the_loss(tiny, content, style):
     seen = []
     smooth = {"gram": 1.0, "sliced": 0.0, "covariance": 0.0, "total_variation": 0.0}
-    chosen = options(optimizer="lbfgs", iterations=6, coarsest=0, losses=smooth)
+    chosen = options(optimizer="lbfgs", start="noise", iterations=6, coarsest=0, losses=smooth)
     optimize(content, style, chosen, progress=seen.append)
     assert seen[-1].losses["total"] < 0.95 * seen[0].losses["total"]
 
