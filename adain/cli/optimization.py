@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, TypeVar
 
 from adain.checks import shown
-from adain.cli.options import option_of
+from adain.cli.options import device_option, model_option, option_of, weights_dir_option
 from adain.errors import InputError
 from adain.optimization.options import LOSSES, OptimizeOptions, spec
 
 __all__ = ["optimization_options", "require_torch"]
 
 _R = TypeVar("_R")
-_PARAMETERS = {"precision": "feature_precision"}  # `--precision` is the stylizer's
 _FLAGS = {"losses": "loss"}
 _MORE = {
     "features": ": vgg16 from PyPI (extra: perceptual), or torchvision",
@@ -29,20 +29,23 @@ _SPECIAL: dict[str, dict[str, Any]] = {
 
 
 def optimization_options(*names: str) -> Callable[[Callable[..., _R]], Callable[..., _R]]:
-    """Add an option for each of these fields of `OptimizeOptions`; the command gets the `options`."""
+    """Add an option for each of these fields of `OptimizeOptions`, and those that choose model and device.
+
+    The command gets the `options` and the name of the `model`.
+    """
 
     def add(command: Callable[..., _R]) -> Callable[..., _R]:
         @wraps(command)
-        def with_options(**others: Any) -> _R:
-            given = {name: others.pop(_PARAMETERS.get(name, name)) for name in names}
+        def with_options(*, device: str, weights_dir: Path | None, **others: Any) -> _R:
+            given = {name: others.pop(name) for name in names}
             given["losses"] = dict(map(_weighed, given.get("losses", ()))) or None
-            return command(options=OptimizeOptions(**given), **others)
+            return command(options=OptimizeOptions(**given, device=device, weights_dir=weights_dir), **others)
 
-        chosen: Callable[..., _R] = with_options
+        chosen: Callable[..., _R] = model_option(device_option(weights_dir_option(with_options)))
         for name in reversed(names):
             default = OptimizeOptions.preset if name == "preset" else None
             option = option_of(
-                _PARAMETERS.get(name, name),
+                name,
                 spec(name),
                 _MORE.get(name, ""),
                 default,

@@ -14,7 +14,7 @@ from adain.cli.masks import MaskChoice, mask_options
 from adain.cli.number_list import CommandWithNumbers
 from adain.cli.number_types import WholeNumber
 from adain.cli.optimization import optimization_options, require_torch
-from adain.cli.options import model_options, request_options
+from adain.cli.options import request_options
 from adain.cli.outputs import check_output, output_option, write_output
 from adain.cli.pictures import quality_option, reading_options, strip_option
 from adain.cli.progress import LossBar
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from adain.optimization.options import OptimizeOptions
     from adain.optimization.picture import Optimization
     from adain.request import StyleRequest
-    from adain.stylizer import Stylizer
 
 __all__ = ["optimize"]
 
@@ -54,7 +53,6 @@ __all__ = ["optimize"]
 @quality_option
 @strip_option
 @reading_options
-@model_options
 @verbose_option
 def optimize(
     content: Path,
@@ -67,7 +65,7 @@ def optimize(
     request: StyleRequest,
     quality: int | None,
     strip: bool,
-    open_stylizer: Callable[[], Stylizer],
+    model: str,
 ) -> None:
     """Optimise a picture until it has the content of CONTENT and the style of STYLE.
 
@@ -91,7 +89,6 @@ def optimize(
     from adain.optimization.picture import Optimization
 
     read, *_ = with_stdin([content])
-    model = open_stylizer() if options.settings.start == "fast" and not resume else ""
     run = Optimization(read, styles, options, request=request, model=model)
 
     def write() -> None:

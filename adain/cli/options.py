@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "alphas_option",
+    "device_option",
     "model_name",
+    "model_option",
     "model_options",
     "option_of",
     "request_options",
@@ -152,22 +154,24 @@ _WEIGHT = FiniteNumber()
 _SPECIAL: dict[str, dict[str, Any]] = {
     "weights": {"cls": NumberList, "multiple": True, "type": _WEIGHT, "metavar": "W ..."}
 }
+model_option = click.option(
+    "--model",
+    type=model_name,
+    metavar="MODEL",
+    default=registry.DEFAULT,
+    show_default=True,
+    help="A name that `adain models` lists, a trained model.safetensors, or a folder that `adain export` wrote.",
+)
+device_option = click.option(
+    "--device",
+    metavar="DEVICE",
+    default="auto",
+    show_default=True,
+    help="Device to run on: auto, cpu, cuda, cuda:1.",
+)
 _MODEL = (
-    click.option(
-        "--model",
-        type=model_name,
-        metavar="MODEL",
-        default=registry.DEFAULT,
-        show_default=True,
-        help="A name that `adain models` lists, a trained model.safetensors, or a folder that `adain export` wrote.",
-    ),
-    click.option(
-        "--device",
-        metavar="DEVICE",
-        default="auto",
-        show_default=True,
-        help="Device to run on: auto, cpu, cuda, cuda:1.",
-    ),
+    model_option,
+    device_option,
     click.option(
         "--backend",  # the former name
         "--runtime",

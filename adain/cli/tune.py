@@ -9,12 +9,11 @@ import click
 
 from adain.cli.inputs import PICTURE, PICTURES
 from adain.cli.optimization import optimization_options, require_torch
-from adain.cli.options import model_name, request_options
+from adain.cli.options import request_options
 from adain.cli.pictures import reading_options
 from adain.cli.progress import LossBar
 from adain.cli.verbosity import verbose_option
 from adain.errors import InputError
-from adain.registry import DEFAULT
 
 if TYPE_CHECKING:
     from adain.optimization.options import OptimizeOptions
@@ -42,14 +41,6 @@ __all__ = ["tune"]
 )
 @optimization_options("features", "losses", "iterations", "rate", "precision")
 @request_options("strokes", "seed", "style_size")
-@click.option(
-    "--model",
-    type=model_name,
-    metavar="MODEL",
-    default=DEFAULT,
-    show_default=True,
-    help="A name that `adain models` lists, or a trained model.safetensors.",
-)
 @reading_options
 @verbose_option
 def tune(

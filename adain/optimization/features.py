@@ -7,10 +7,10 @@ take RGB in [0, 1]. Their features differ in scale, so most losses in `adain.opt
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TypeAlias, TypeVar
 
 import torch
@@ -89,7 +89,11 @@ def stride(layer: str) -> int:
 
 
 def load(
-    name: str | None, *, weights_dir: str | Path | None = None, precision: str | None = None, device: torch.device
+    name: str | None,
+    *,
+    weights_dir: str | os.PathLike[str] | None = None,
+    precision: str | None = None,
+    device: torch.device,
 ) -> Features:
     """Load a feature network.
 

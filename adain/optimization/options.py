@@ -6,6 +6,7 @@ are None take their value from the preset.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
@@ -106,6 +107,7 @@ class OptimizeOptions:
         start: `fast` for the model's own result, `content`, `noise`, or a picture of the content's aspect ratio.
         precision: of the feature network. bf16 is faster on CPUs and GPUs that have it. None: fp32.
         device: of the features and the picture; see `adain.load`.
+        weights_dir: a folder to search for weights first; see `adain.load`.
 
     Raises:
         InputError: a value has another type, or is not allowed.
@@ -168,6 +170,7 @@ class OptimizeOptions:
         default=None, metadata=_spec("Precision of the feature network", unset="fp32", choices=("fp32", "bf16"))
     )
     device: str = "auto"
+    weights_dir: str | os.PathLike[str] | None = None
 
     def __post_init__(self) -> None:
         for each in fields(self):

@@ -224,7 +224,9 @@ class Optimization:
 
     def _stylized(self) -> Picture:
         """The result of the fast network; the styles are recoloured already, the colours are kept at the end."""
-        stylizer = self._model if isinstance(self._model, Stylizer) else load(self._model)
+        stylizer = self._model
+        if not isinstance(stylizer, Stylizer):
+            stylizer = load(stylizer, device=self._options.device, weights_dir=self._options.weights_dir)
         usual = StyleRequest().style_size
         request = replace(self._request, preserve_color=None, style_size=self._request.style_size or usual, size=None)
         codes = stylizer.codes([each.rgb for each in self._pictures.styles], request)

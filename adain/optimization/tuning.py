@@ -15,7 +15,9 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from adain import checks, images, registry
@@ -28,6 +30,7 @@ from adain.nn.network import StyleTransfer
 from adain.nn.strokes import DraftAndRevise, Strokes
 from adain.optimization import contents as tuning_contents
 from adain.optimization import features
+from adain.optimization.descent import BETAS
 from adain.optimization.objective import Objective, Target
 from adain.optimization.options import OptimizeOptions
 from adain.optimization.pictures import read_style, tensor
@@ -88,34 +91,27 @@ def tune(
     if request.style_size is not None:
         picture = images.resize(picture, request.style_size, enlarge=False)
     source = resolve(model)
-    backend = TorchBackend(source.model, source.weights(None, None), options.device)
+    backend = TorchBackend(source.model, source.weights(options.weights_dir, None), options.device)
     network = backend.network.requires_grad_(False)
-    device = torch.device(backend.device)
-    seed = request.seed or 0
-    crops = tuning_contents.crops(contents, seed)
-    network_features = features.load(options.features, precision=options.precision, device=device)
-    target = Target(torch.from_numpy(crops[0]).to(device), [tensor(picture, device)], [1.0])
-    first = Objective(network_features, options.settings.losses, target, seed=seed)
-    objectives = [first.for_content(torch.from_numpy(crop).to(device)) for crop in crops]
-    code = _Code(network, picture, device)
-    model_strokes = source.model.default_strokes if request.strokes is None else request.strokes
-    stylize = _drafted(network, model_strokes, device)
-    total, rate = options.iterations or ITERATIONS, options.rate or _RATE
-    optimizer = torch.optim.Adam(code.parameters, lr=rate, betas=(0.9, 0.99))
+    code = _Code(network, picture, torch.device(backend.device))
+    strokes = source.model.default_strokes if request.strokes is None else request.strokes
+    stylize = _drafted(network, strokes, code.device)
+    seed, total, rate = request.seed or 0, options.iterations or ITERATIONS, options.rate or _RATE
+    objectives = _objectives(picture, tuning_contents.crops(contents, seed), options, seed, code.device)
+    optimizer = torch.optim.Adam(code.parameters, lr=rate, betas=BETAS)
     for step in range(total):
         check()
         objective = objectives[_turn(step, len(objectives), seed)]
         objective.draw(seed + step)
+        optimizer.zero_grad()
         result = stylize(objective.target.content, code.arrays(), 1.0)
         losses, gradient = objective(result)
         if not math.isfinite(losses["total"]):
             raise InputError(
-                f"the loss is not a finite number after {step} iterations; choose a smaller rate than {rate:g}"
+                f"the loss is not a finite number after {step} iterations; take a smaller rate than {rate:g}"
             )
-        optimizer.zero_grad()
         result.backward(gradient)  # type: ignore[no-untyped-call]
-        for group in optimizer.param_groups:
-            group["lr"] = rate * (1 - step / total)
+        optimizer.param_groups[0]["lr"] = rate * (1 - step / total)
         optimizer.step()
         code.remember()
         if report is not None:
@@ -123,10 +119,27 @@ def tune(
     return code.finished(source.model, picture)
 
 
+def _objectives(
+    style: Picture, crops: Sequence[NDArray[np.float32]], options: OptimizeOptions, seed: int, device: torch.device
+) -> list[Objective]:
+    """An objective per content; the style's terms are the same."""
+    network = features.load(
+        options.features, weights_dir=options.weights_dir, precision=options.precision, device=device
+    )
+    contents = [torch.from_numpy(crop).to(device) for crop in crops]
+    first = Objective(network, options.settings.losses, Target(contents[0], [tensor(style, device)], [1.0]), seed=seed)
+    return [first, *map(first.for_content, contents[1:])]
+
+
 class _Code:
-    """A style code as bounded changes of the encoded one, and the average of its iterates."""
+    """A style code as bounded changes of the encoded one, and the average of its iterates.
+
+    Attributes:
+        device: where it is.
+    """
 
     def __init__(self, network: StyleTransfer, picture: Picture, device: torch.device) -> None:
+        self.device = device
         with torch.no_grad():
             self._encoded = network.encode_style(tensor(picture, device))
         self._changes = {name: torch.zeros_like(x, requires_grad=True) for name, x in self._encoded.items()}
