@@ -1,4 +1,4 @@
-"""`OptimizeOptions`: what an optimisation minimises, and how. Imports no torch.
+"""`OptimizeOptions`: what an optimisation minimises, and how. Importing this module is fast.
 
 As in `adain.request`, each field has a `Spec`, from which its check and its command line option follow. The fields that
 are None take their value from the preset.
@@ -10,12 +10,14 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from adain import checks, registry
 from adain.errors import InputError
-from adain.images import PictureInput
 from adain.request import Spec
+
+if TYPE_CHECKING:
+    from adain.images import PictureInput
 
 __all__ = ["EXTRA_FEATURES", "FEATURES", "LOSSES", "PRESETS", "STARTS", "OptimizeOptions", "Settings", "spec"]
 
