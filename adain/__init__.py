@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from adain.loading import load
     from adain.masking import label_masks
     from adain.mixing import interpolation_grid
+    from adain.optimization.options import OptimizeOptions
+    from adain.optimization.picture import optimize
+    from adain.optimization.tuning import tune
     from adain.request import StyleRequest
     from adain.stylizer import Stylizer
 
@@ -50,6 +53,7 @@ __all__ = [
     "DownloadError",
     "ImageError",
     "InputError",
+    "OptimizeOptions",
     "OutOfMemoryError",
     "OutputError",
     "Picture",
@@ -65,13 +69,16 @@ __all__ = [
     "load",
     "mix",
     "models",
+    "optimize",
     "stylize_many",
     "texture",
+    "tune",
     "video",
 ]
 
 _LAZY = {
     "CancelToken": "adain.cancellation",
+    "OptimizeOptions": "adain.optimization.options",
     "Picture": "adain.images",
     "StyleCode": "adain.code",
     "StyleRequest": "adain.request",
@@ -82,7 +89,9 @@ _LAZY = {
     "label_masks": "adain.masking",
     "load": "adain.loading",
     "mix": "adain.code",
+    "optimize": "adain.optimization.picture",
     "stylize_many": "adain.jobs",
+    "tune": "adain.optimization.tuning",
 }
 
 

@@ -33,7 +33,7 @@ from adain.masking import Masks
 from adain.registry import Model
 from adain.request import PreserveColor, StyleRequest, given
 
-__all__ = ["StyleInput", "Stylizer", "several", "timed"]
+__all__ = ["StyleInput", "Stylizer", "read_content", "several", "timed"]
 
 StyleInput = PictureInput | StyleCode
 
@@ -134,7 +134,7 @@ class Stylizer:
         self.check(request, len(styles))
         check()
         with timed("read the content"):
-            picture, where = _read_content(content, request, len(styles))
+            picture, where = read_content(content, request, len(styles))
         codes = self.codes(styles, request, picture, where, check)
         check()
         with timed(
@@ -324,7 +324,7 @@ def several(style: StyleInput | Sequence[StyleInput]) -> Sequence[StyleInput]:
     return [style] if one else style  # type: ignore[list-item,return-value]  # bytes are sequences too
 
 
-def _read_content(
+def read_content(
     content: PictureInput, request: StyleRequest, styles: int
 ) -> tuple[Picture, NDArray[np.float32] | None]:
     """Read the content, and its masks (S, H, W) if there are any."""

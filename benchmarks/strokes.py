@@ -24,6 +24,7 @@ from candidates import Candidate, Checkpoint, Packaged, Untouched
 from gallery import Exhibit, read_folder
 from judge import Judge, Traits
 from numpy.typing import NDArray
+from optimised import Optimised, Tuned
 from peers.checkout import to_rgb, to_tensor
 from PIL import Image
 from torch import Tensor
@@ -259,6 +260,8 @@ def table(rows: Sequence[Mapping[str, Any]], size: int) -> str:
 @click.option("--draft", "drafts", multiple=True, help="A model or a checkpoint, through draft and revision.")
 @click.option("--peer", "peers", multiple=True, metavar="NAME=CHECKOUT", help=f"{', '.join(candidates.PEERS)}.")
 @click.option("--untouched", is_flag=True, help="Also the content itself.")
+@click.option("--tuned", type=int, help="Also adain-slim with style codes of `adain tune`, of so many iterations each.")
+@click.option("--optimised", type=int, help="Also `adain optimize`, of so many iterations each: the ceiling.")
 @click.option("--detail", default=0.6, show_default=True, help="Detail given back before the revision.")
 @click.option("--scale", default="3/8", show_default=True, help="Side of a draft over that of its picture.")
 @click.option("--pairs", "count", default=len(PAIRS), show_default=True, help="Only so many of the pairs.")
@@ -275,6 +278,8 @@ def main(
     drafts: tuple[str, ...],
     peers: tuple[str, ...],
     untouched: bool,
+    tuned: int | None,
+    optimised: int | None,
     detail: float,
     scale: str,
     count: int,
@@ -295,6 +300,8 @@ def main(
     entrants += [Checkpoint(file) for file in checkpoints]
     entrants += [Drafted(source, Strokes((up, down), detail)) for source in drafts]
     entrants += [candidates.peer(argument) for argument in peers]
+    entrants += [Tuned(tuned)] if tuned else []
+    entrants += [Optimised(optimised)] if optimised else []
     exhibits = {exhibit.name: exhibit for kind in ("content", "style") for exhibit in read_folder(images / kind, size)}
     judge = Judge.open(judges)
     measuring = Measuring(exhibits, judge, StrokeJudge(judge), out / "pictures")

@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "alphas_option",
+    "device_option",
     "model_name",
+    "model_option",
     "model_options",
+    "option_of",
     "request_options",
     "weights_dir_option",
 ]
@@ -88,13 +91,27 @@ def request_options(
 
 
 def _option(name: str, more: str, default: object, **special: Any) -> Callable[[_F], _F]:
-    """Make the option of a field of a `StyleRequest` from its `Spec`."""
-    fact = spec(name)
+    return option_of(name, spec(name), more, default, **special)
+
+
+def option_of(
+    name: str, fact: Spec, more: str = "", default: object = None, *, flag: str | None = None, **special: Any
+) -> Callable[[_F], _F]:
+    """Make the option of a field from its `Spec`.
+
+    Args:
+        name: of the field, and of the command's parameter.
+        fact: its facts.
+        more: text appended to the help.
+        default: shown in the help; None: the spec says what None means.
+        flag: name of the option; None: that of the field.
+        special: arguments of `click.option` that differ.
+    """
     unset = f".  [default: {fact.unset}]" if default is None and fact.unset else "."
     special.setdefault("type", _type(fact))
     if default is not None:
         special.update(default=default, show_default=True)
-    return click.option(f"--{name.replace('_', '-')}", help=fact.help + more + unset, **special)
+    return click.option(f"--{(flag or name).replace('_', '-')}", name, help=fact.help + more + unset, **special)
 
 
 def _type(fact: Spec) -> click.ParamType[Any]:
@@ -137,22 +154,24 @@ _WEIGHT = FiniteNumber()
 _SPECIAL: dict[str, dict[str, Any]] = {
     "weights": {"cls": NumberList, "multiple": True, "type": _WEIGHT, "metavar": "W ..."}
 }
+model_option = click.option(
+    "--model",
+    type=model_name,
+    metavar="MODEL",
+    default=registry.DEFAULT,
+    show_default=True,
+    help="A name that `adain models` lists, a trained model.safetensors, or a folder that `adain export` wrote.",
+)
+device_option = click.option(
+    "--device",
+    metavar="DEVICE",
+    default="auto",
+    show_default=True,
+    help="Device to run on: auto, cpu, cuda, cuda:1.",
+)
 _MODEL = (
-    click.option(
-        "--model",
-        type=model_name,
-        metavar="MODEL",
-        default=registry.DEFAULT,
-        show_default=True,
-        help="A name that `adain models` lists, a trained model.safetensors, or a folder that `adain export` wrote.",
-    ),
-    click.option(
-        "--device",
-        metavar="DEVICE",
-        default="auto",
-        show_default=True,
-        help="Device to run on: auto, cpu, cuda, cuda:1.",
-    ),
+    model_option,
+    device_option,
     click.option(
         "--backend",  # the former name
         "--runtime",

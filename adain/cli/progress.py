@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
@@ -15,7 +15,7 @@ from adain.cli.reporting import counted
 if TYPE_CHECKING:
     from click._termui_impl import ProgressBar
 
-__all__ = ["DownloadBars", "FrameBar", "ResultBar", "StepBar", "clock", "item_bar"]
+__all__ = ["DownloadBars", "FrameBar", "LossBar", "ResultBar", "StepBar", "clock", "item_bar"]
 
 _T = TypeVar("_T")
 _Self = TypeVar("_Self", bound="_Bars")
@@ -160,6 +160,27 @@ class StepBar(_Bars):
         if done == 0 and sys.stderr.isatty():
             self._draw(total, self._label, lambda _: self._left())
         self._advance(done)
+
+
+class LossBar(_Bars):
+    """Progress of an optimisation, with its losses. Use it in a `with` block.
+
+    If stderr is not a terminal, it prints about ten lines.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._losses = ""
+
+    def __call__(self, done: int, total: int, losses: Mapping[str, float]) -> None:
+        """Draw; `done` of `total` iterations are finished."""
+        self._losses = "  ".join(f"{name} {value:.4g}" for name, value in losses.items())
+        if sys.stderr.isatty():
+            if self._bar is None:
+                self._draw(total, "optimising", lambda _: "  ".join(filter(None, [self._left(), self._losses])))
+            self._advance(done)
+        elif done == total or done % max(1, total // 10) == 0:
+            click.echo(f"{done}/{total}  {self._losses}", err=True)
 
 
 class FrameBar(_Bars):

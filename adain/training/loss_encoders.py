@@ -67,14 +67,21 @@ class BlurPoolVGG16(nn.Module):
 
     def taps(self, picture: Tensor, levels: Sequence[int]) -> dict[int, Tensor]:
         """The maps relu{level}_1 of pictures (N, 3, H, W) in [0, 1], sides of at least 32, by level."""
-        found: dict[int, Tensor] = {}
+        maps = self.named(picture, [f"relu{level}_1" for level in levels])
+        return {int(name[4]): x for name, x in maps.items()}
+
+    def named(self, picture: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
+        """The maps of any rectified layers, such as `relu4_2`, by name; otherwise as `taps`."""
+        found: dict[str, Tensor] = {}
         x = (picture - self.get_buffer("mean")) / self.get_buffer("std")
-        for block, name in _convolutions(max(levels)):
+        for block, name in _convolutions(self.level):
             if block > 1 and name.endswith("_1"):
                 x = self._pool(x)
             x = torch.relu(self.get_submodule(name)(x))
-            if block in levels and name.endswith("_1"):
-                found[block] = x
+            if (layer := f"relu{name.removeprefix('conv')}") in layers:
+                found[layer] = x
+                if len(found) == len(layers):
+                    break
         return found
 
     def _pool(self, x: Tensor) -> Tensor:

@@ -28,6 +28,7 @@ __all__ = [
     "gamut",
     "gram",
     "gram_mse",
+    "gram_relative",
     "grid",
     "hatching",
     "hinge_discriminator",
@@ -226,6 +227,12 @@ def gram(features: Tensor) -> Tensor:
 def gram_mse(features: Tensor, style: Tensor) -> Tensor:
     """Mean squared error of Gram matrices; the pictures may differ in size."""
     return F.mse_loss(gram(features), gram(style))
+
+
+def gram_relative(features: Tensor, style: Tensor) -> Tensor:
+    """Per sample |G - A|^2 / |A|^2 of Gram matrices, so that the scale of a layer does not matter; then the mean."""
+    channels = features.shape[1]  # keeps what is divided by well above its floor
+    return relative_mse(channels * gram(features), channels * gram(style))
 
 
 def total_variation(picture: Tensor) -> Tensor:

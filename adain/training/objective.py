@@ -129,7 +129,7 @@ class Objective:
         if recipe.style:
             parts["style"] = self._style(self._moments_loss, self._moments(found), self._moments(of_style))
         if recipe.gram:
-            parts["gram"] = self._style(losses.gram_mse, found, of_style)
+            parts["gram"] = self._style(self._gram_loss, found, of_style)
         if recipe.covariance:
             parts["covariance"] = stroke_losses.over_layers(
                 stroke_losses.covariance, found, of_style, recipe.covariance_layers
@@ -195,6 +195,10 @@ class Objective:
 
     def _style(self, loss: Loss[T], found: Mapping[str, T], wanted: Mapping[str, T]) -> Tensor:
         return _weighted(loss, found, wanted, self.recipe.style_layers, self.recipe.style_layer_weights)
+
+    def _gram_loss(self, found: Tensor, wanted: Tensor) -> Tensor:
+        form = losses.gram_mse if self.recipe.style_form == "mse" else losses.gram_relative
+        return form(found, wanted)
 
     def _moments_loss(self, found: losses.Moments, wanted: losses.Moments) -> Tensor:
         if self.recipe.style_form == "mse":

@@ -107,7 +107,7 @@ class LossRecipe:
     content: float = 0.0  # squared error of features, relative to the content's
     content_cosine: float = 1.0  # 1 - cosine of instance-normalised features
     style: float = 3.0  # mean and deviation of features; see style_form
-    gram: float = 0.0
+    gram: float = 0.0  # Gram matrices; see style_form
     covariance: float = 0.0  # of features, relative to the style's
     covariance_layers: tuple[str, ...] = ("relu2_1", "relu3_1")
     sliced: float = 0.0  # patches of features as distributions
