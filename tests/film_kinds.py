@@ -27,6 +27,7 @@ class Kind:
     video: str = "libx264"
     pixels: str = "yuv420p"
     sound: str | None = "aac"
+    layout: str = "stereo"
     count: int = 10
     size: tuple[int, int] = (WIDTH, HEIGHT)
     aspect: Fraction = Fraction(1)
@@ -54,7 +55,7 @@ def make(path: Path, kind: Kind | None = None) -> Path:
         stream.codec_context.sample_aspect_ratio = kind.aspect
         tone = file.add_stream(kind.sound, rate=48_000) if kind.sound else None
         if tone is not None:
-            tone.codec_context.layout = "stereo"
+            tone.codec_context.layout = kind.layout
             if kind.sound.startswith("wma"):  # which has no default
                 tone.codec_context.bit_rate = 128_000
         for number in range(kind.count):

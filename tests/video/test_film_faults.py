@@ -93,6 +93,18 @@ class TestTimeStamps:
             assert [float(item.time) for item in animation] == pytest.approx([0, 0.04, 0.24, 0.31])
             animation.close()
 
+    def test_sound_that_changes_its_channels_is_encoded_on(self, tmp_path: Path, copy: Callable) -> None:
+        parts = [
+            make(tmp_path / f"{layout}.ts", Kind(sound="ac3", layout=layout, count=5, options={"bf": "0"}))
+            for layout in ("stereo", "mono", "stereo")
+        ]
+        out, summary = copy(joined(tmp_path / "all.ts", parts), "out.webm")
+        assert summary.frames == 15
+        with av.open(str(out)) as file:
+            decoded = [(float(frame.time), frame.samples) for frame in file.decode(audio=0)]
+        assert sum(samples for _, samples in decoded) == pytest.approx(1.5 * 48_000, rel=0.1)
+        assert decoded[-1][0] == pytest.approx(1.5, abs=0.15)
+
     @pytest.mark.parametrize("sound", [True, False])
     @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
     def test_two_recordings_that_were_joined_go_on_without_a_gap(
