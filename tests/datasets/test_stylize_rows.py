@@ -145,6 +145,8 @@ def test_the_format_is_the_ids_or_the_one_that_was_named(paintings: Path) -> Non
 
     assert [kind("a.JPEG"), kind("a.png"), kind("a"), kind("a.heic")] == ["JPEG", "PNG", "PNG", "PNG"]
     assert kind("a.png", format="webp") == "WEBP"
+    row = {"id": "a", "bytes": encoded(photo(24, 16), "JPEG")}
+    assert Image.open(io.BytesIO(adain.Stylize(paintings)(row)["bytes"])).format == "JPEG"
 
 
 @pytest.mark.parametrize(
