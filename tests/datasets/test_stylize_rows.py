@@ -190,3 +190,10 @@ def test_a_row_without_a_picture_or_an_id_is_an_error(paintings: Path) -> None:
         stylize({"id": "a"})
     with pytest.raises(InputError, match="has no id"):
         stylize({"bytes": PHOTO})
+
+
+def test_engines_are_imported_only_when_they_are_used(paintings: Path) -> None:
+    modules = "sys, adain.datasets.on_ray, adain.datasets.folders, adain.datasets.formats"
+    code = f"import {modules}; adain.Stylize({str(paintings)!r}); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout.split()
+    assert not {"ray", "pyarrow", "torch", "fsspec", "webdataset", "pandas", "datasets"} & {*loaded}
