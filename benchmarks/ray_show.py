@@ -81,17 +81,22 @@ def started(folder: Path) -> subprocess.Popen[bytes]:
         return subprocess.Popen(command, stdout=log, stderr=log, env=environment)
 
 
+def noted(folder: Path) -> list[Path]:
+    """The notes of finished blocks."""
+    return [path for path in (folder / "checkpoint").glob("*.parquet") if not path.stem.endswith(".pending")]
+
+
 def killed(folder: Path, blocks: int) -> int:
     """Start the job, and kill its driver after this many blocks. Returns how many were written."""
     driver = started(folder)
-    while len(list((folder / "checkpoint").glob("*.parquet"))) < blocks:
+    while len(noted(folder)) < blocks:
         if driver.poll() is not None:
             raise click.ClickException(f"the job ended too early, see {folder / 'log.txt'}")
         time.sleep(0.2)
     driver.send_signal(signal.SIGKILL)
     driver.wait()
     time.sleep(10)  # Ray's own processes see it and end
-    return len(list((folder / "checkpoint").glob("*.parquet")))
+    return len(noted(folder))
 
 
 def check(folder: Path, pictures: int) -> int:
@@ -126,7 +131,7 @@ def main(pictures: int, run: Path | None, output: Path | None) -> None:
         raise click.ClickException(f"the second run failed, see {folder / 'log.txt'}")
     end = time.monotonic()
     compared = check(folder, pictures)
-    noted = sum(path.stat().st_size for path in (folder / "checkpoint").iterdir())
+    notes = sum(path.stat().st_size for path in noted(folder))
     written = sum(path.stat().st_size for path in (folder / "out").iterdir())
     text = (
         f"# {pictures:,} pictures through Ray, killed half way\n\n"
@@ -134,7 +139,7 @@ def main(pictures: int, run: Path | None, output: Path | None) -> None:
         f"{before:,} of {pictures // BLOCK:,} blocks ({middle - start:.0f} s, of which 10 are a pause); the same job, "
         f"started again, made the rest in {end - middle:.0f} s. All {pictures:,} ids are there once and without an "
         f"error. {compared:,} pictures, every {EACH}th, are byte for byte those of a fresh process alone. Results: "
-        f"{written / 1e6:.0f} MB; checkpoint: {noted / pictures:.1f} bytes per picture.\n"
+        f"{written / 1e6:.0f} MB; checkpoint: {notes / pictures:.1f} bytes per picture.\n"
     )
     shutil.rmtree(folder)
     click.echo(text)

@@ -6,6 +6,7 @@ be pickled; each process loads the network and encodes a style on first use.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import os
@@ -24,7 +25,8 @@ from adain.datasets import versions
 from adain.datasets.drawing import Drawn
 from adain.datasets.looks import RandomLooks
 from adain.errors import ImageError, InputError
-from adain.images.formats import READABLE, WRITABLE, named
+from adain.images.encoded import open_encoded
+from adain.images.formats import FORMATS, READABLE, WRITABLE, named
 from adain.jobs.many import Paths
 from adain.jobs.plan import Look
 from adain.jobs.running import PROBLEMS, reason
@@ -41,7 +43,7 @@ __all__ = ["ID_COLUMNS", "Made", "Row", "Stylize", "encoded"]
 Row: TypeAlias = dict[str, Any]
 
 ID_COLUMNS = ("id", "path", "__key__")  # the last is WebDataset's
-_FALLBACK = ".png"  # of ids without a suffix that can be written
+_FALLBACK = ".png"  # of pictures that come as pixels
 
 
 @dataclass(frozen=True)
@@ -88,8 +90,8 @@ class Stylize:
     Face's data sets, or a PIL image. Its id is in the column `id`, `path` or `__key__`, or is the picture's own `path`,
     or the index that is passed with the row. Other columns, such as labels, are kept.
 
-    The result has the stylized picture in the same column, encoded as the id's suffix says (JPEG for `a.jpg`; PNG if
-    there is none), as bytes, or as a mapping with `bytes` and `path`. These columns are added:
+    The result has the stylized picture in the same column, encoded as the id's suffix says (JPEG for `a.jpg`) or else
+    like the picture that came, as bytes, or as a mapping with `bytes` and `path`. These columns are added:
 
     | column | |
     |---|---|
@@ -115,7 +117,7 @@ class Stylize:
         request: replaces `strokes` to `style_size`; without alpha, weights and masks.
         picture: name of the column with the picture.
         id: name of the column with the id. None: `id`, `path` or `__key__`, the first that is there.
-        format: of the results, such as `jpg`. None: that of the id's suffix.
+        format: of the results, such as `jpg`. None: that of the id's suffix, or else of the picture.
         quality: of JPEG, WebP and AVIF, see `adain.images.write`.
         strip: see `adain.images.write`.
         model: see `adain.load`.
@@ -222,7 +224,8 @@ class Stylize:
         """
         network = self._network  # outside of `try`: without it, every row would fail
         content = _attempt(partial(_read, network, value))
-        return [self._made(id, number, each, content) for number, each in enumerate(self.looks.draw(id))]
+        suffix = self._suffix or _suffix(id, value)
+        return [self._made(id, number, each, content, suffix) for number, each in enumerate(self.looks.draw(id))]
 
     @property
     def stylizer(self) -> Stylizer:
@@ -285,9 +288,8 @@ class Stylize:
         plain = isinstance(row[self.column], (bytes, bytearray, memoryview, type(None)))
         return {**row, self.column: made.data if plain else {"bytes": made.data, "path": None}, **made.facts()}
 
-    def _made(self, id: str, number: int, drawn: Drawn, content: images.Picture | str) -> Made:
+    def _made(self, id: str, number: int, drawn: Drawn, content: images.Picture | str, suffix: str) -> Made:
         look = self.looks.looks[drawn.style]
-        suffix = self._suffix or _suffix(id)
         made: Any = content
         if not isinstance(content, str):
             made = _attempt(partial(self._data, content, look, drawn.alpha, suffix))
@@ -326,9 +328,19 @@ def encoded(picture: Image.Image, suffix: str, quality: int | None, strip: bool)
     return stream.getvalue()
 
 
-def _suffix(id: str) -> str:
+def _suffix(id: str, value: Any) -> str:
+    """The suffix of the format to write: the id's, or else that of the picture's own format."""
     own = PurePosixPath(id).suffix.lower()
-    return own if own in WRITABLE else _FALLBACK
+    if own in WRITABLE:
+        return own
+    data = value.get("bytes") if isinstance(value, Mapping) else value
+    if isinstance(data, (bytes, bytearray, memoryview)):
+        with contextlib.suppress(*PROBLEMS):  # the row gets the error when it is read
+            image, _ = open_encoded(data)
+            with image:
+                kinds = (row.suffixes[0] for row in FORMATS if row.writes and row.pillow == image.format)
+                return next(kinds, _FALLBACK)
+    return _FALLBACK
 
 
 def _attempt(step: Callable[[], Any]) -> Any:

@@ -185,6 +185,7 @@ def test_a_damaged_manifest_is_a_clear_error(folders: Path, text: str) -> None:
     assert "out/manifest.jsonl is not a manifest" in result.stderr
 
 
+@pytest.mark.heavy  # a process that is killed, and two runs
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows ends processes in another way")
 def test_a_killed_run_continues_to_the_same_pictures(folders: Path) -> None:
     for number in range(30):

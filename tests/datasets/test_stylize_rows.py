@@ -145,6 +145,8 @@ def test_the_format_is_the_ids_or_the_one_that_was_named(paintings: Path) -> Non
 
     assert [kind("a.JPEG"), kind("a.png"), kind("a"), kind("a.heic")] == ["JPEG", "PNG", "PNG", "PNG"]
     assert kind("a.png", format="webp") == "WEBP"
+    row = {"id": "a", "bytes": encoded(photo(24, 16), "JPEG")}
+    assert Image.open(io.BytesIO(adain.Stylize(paintings)(row)["bytes"])).format == "JPEG"
 
 
 @pytest.mark.parametrize(
@@ -188,3 +190,10 @@ def test_a_row_without_a_picture_or_an_id_is_an_error(paintings: Path) -> None:
         stylize({"id": "a"})
     with pytest.raises(InputError, match="has no id"):
         stylize({"bytes": PHOTO})
+
+
+def test_engines_are_imported_only_when_they_are_used(paintings: Path) -> None:
+    modules = "sys, adain.datasets.on_ray, adain.datasets.folders, adain.datasets.formats"
+    code = f"import {modules}; adain.Stylize({str(paintings)!r}); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout.split()
+    assert not {"ray", "pyarrow", "torch", "fsspec", "webdataset", "pandas", "datasets"} & {*loaded}
