@@ -134,7 +134,7 @@ class LBFGS(Descent):
     """
 
     def __init__(self, picture: Tensor, rate: float) -> None:
-        self.picture = picture.clone().requires_grad_()
+        self.picture = picture.clone(memory_format=torch.contiguous_format).requires_grad_()
         self._rate = rate
         self._optimizer = torch.optim.LBFGS(
             [self.picture],
@@ -164,7 +164,7 @@ class LBFGS(Descent):
             values, gradient = loss(self.picture)
             if not first:
                 first.update(values)
-            self.picture.grad = gradient * scale
+            self.picture.grad = (gradient * scale).contiguous()  # torch's L-BFGS takes no channels-last ones
             if _usable(values, gradient) and values["total"] < self._least:
                 self._best, self._least = self.picture.detach().clone(), values["total"]
             return values["total"] * scale

@@ -47,6 +47,7 @@ LOSSES: Final[Mapping[str, str]] = MappingProxyType(
 """The losses by name, each with what it compares."""
 
 STARTS: Final = ("fast", "content", "noise")
+RATES: Final = MappingProxyType({"adam": 0.02, "lbfgs": 1.0})
 
 
 @dataclass(frozen=True)
@@ -56,10 +57,10 @@ class Settings:
     losses: Mapping[str, float]
     optimizer: Literal["adam", "lbfgs"]
     iterations: int
-    rate: float
     average: float
     coarsest: int
     start: PictureInput
+    rate: float = 0.0  # of the optimizer, see `RATES`
 
 
 PRESETS: Final[Mapping[str, Settings]] = MappingProxyType(
@@ -68,7 +69,6 @@ PRESETS: Final[Mapping[str, Settings]] = MappingProxyType(
             losses={"content_cosine": 1.0, "covariance": 1.0, "sliced": 0.5, "total_variation": 0.2},
             optimizer="adam",
             iterations=40,
-            rate=0.02,
             average=0.9,
             coarsest=128,
             start="fast",
@@ -78,7 +78,6 @@ PRESETS: Final[Mapping[str, Settings]] = MappingProxyType(
             losses={"gatys_content": 1e-3, "gatys_style": 1.0},
             optimizer="lbfgs",
             iterations=500,
-            rate=1.0,
             average=0.0,
             coarsest=0,
             start="noise",
@@ -144,7 +143,7 @@ class OptimizeOptions:
         ),
     )
     rate: float | None = field(
-        default=None, metadata=_spec("Step of the optimizer", unset="0.02, L-BFGS 1", kind=float, high=100)
+        default=None, metadata=_spec("Step of the optimizer", unset="0.02; for lbfgs 1", kind=float, high=100)
     )
     average: float | None = field(
         default=None,
@@ -196,7 +195,8 @@ class OptimizeOptions:
         weights = {name: weight for name, weight in losses.items() if weight > 0}
         if not weights:
             raise InputError("every loss has weight 0; give one of them a weight: " + ", ".join(LOSSES))
-        return replace(preset, losses=weights, **given)
+        settled = replace(preset, losses=weights, **given)
+        return settled if "rate" in given else replace(settled, rate=RATES[settled.optimizer])
 
 
 def spec(name: str) -> Spec:

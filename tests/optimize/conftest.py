@@ -34,6 +34,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch):
         for parameter in encoder.parameters():
             if parameter.dim() == 4:
                 torch.nn.init.kaiming_normal_(parameter, nonlinearity="relu")
+    encoder = features._frozen(encoder, torch.device("cpu"))
     network = dataclasses.replace(features._vgg("tiny", [encoder], torch.float32), band=112)
     monkeypatch.setattr(features, "load", lambda *args, **kwargs: network)
     return network

@@ -219,3 +219,12 @@ def test_bad_input_is_refused(tiny, content, style, arguments, said):
 def test_options_are_checked(arguments, said):
     with pytest.raises(InputError, match=said):
         OptimizeOptions(**arguments)
+
+
+def test_a_preset_gives_what_is_left_open_and_the_rate_is_the_optimizers() -> None:
+    assert OptimizeOptions().settings.rate == 0.02
+    assert OptimizeOptions(optimizer="lbfgs").settings.rate == OptimizeOptions(preset="gatys").settings.rate == 1
+    assert OptimizeOptions(preset="gatys", rate=0.5, iterations=7).settings.rate == 0.5
+    assert OptimizeOptions(preset="gatys", iterations=7).settings.iterations == 7
+    losses = OptimizeOptions(losses={"gram": 2, "sliced": 0}).settings.losses
+    assert losses.keys() == {"gram", "covariance", "content_cosine", "total_variation"}
