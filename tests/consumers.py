@@ -12,6 +12,7 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -61,9 +62,17 @@ def npm(consumer: str) -> Path:
     return folder
 
 
-def needs_openvino() -> None:
-    if importlib.util.find_spec("openvino") is None:
-        pytest.fail(f"openvino is not installed; {HELP}")
+def needs(module: str) -> None:
+    if importlib.util.find_spec(module) is None:
+        pytest.fail(f"{module} is not installed; {HELP}")
+
+
+@cache
+def cpp() -> Path:
+    """The program in C++, built."""
+    folder = npm("cpp")
+    run([program("make"), "-C", folder, f"CXX={program('g++')}"])
+    return folder / "build" / "stylize"
 
 
 def run(command: Sequence[object], **variables: str) -> str:

@@ -60,7 +60,7 @@ def test_webassembly(ran_in_wasm: Jobs, model: str, kind: GraphKind) -> None:
 
 @every_kind
 def test_openvino(jobs: Jobs, model: str, kind: GraphKind) -> None:
-    consumers.needs_openvino()
+    consumers.needs("openvino")
     import openvino
     from openvino.properties import hint
 

@@ -6,7 +6,9 @@
 import { readFile } from 'node:fs/promises';
 import ort from 'onnxruntime-node';
 import sharp from 'sharp';
-import { GRAIN, checkWhole, readMetadata } from '../web/metadata.js';
+import { GRAIN, checkWhole, fitting, readMetadata } from '../web/metadata.js';
+
+const STYLE_SIDE = 512; // px of a style's shorter side at most; its size sets the scale of the strokes
 
 async function main([model, content, style, out, alpha = '1', strokes = '0.5']) {
   if (out === undefined) throw new Error('usage: node stylize.mjs MODEL.onnx CONTENT STYLE OUT.png [ALPHA [STROKES]]');
@@ -15,42 +17,90 @@ async function main([model, content, style, out, alpha = '1', strokes = '0.5']) 
   }
   const info = readMetadata(await readFile(model));
   checkWhole(info);
-  if (info.portable) throw new Error('this graph takes certain sizes only; export it again without --portable');
   const session = await ort.InferenceSession.create(model, { logSeverityLevel: 3 });
+  const picture = await readPicture(content);
   const { stylized } = await session.run({
-    content: await readPicture(content),
-    style: await readPicture(style),
+    content: tensor(picture, info),
+    style: tensor(await shrunk(await readPicture(style)), info),
     alpha: new ort.Tensor('float32', [Number(alpha)], [1, 1]),
     strokes: new ort.Tensor('float32', [Number(strokes)], [1, 1]),
     grain: new ort.Tensor('float32', GRAIN, [1, 2]),
   });
-  await writePicture(stylized, out);
+  await writePicture(stylized, picture, out);
 }
 
-/** A file as float32 (1, 3, height, width), RGB in [0, 1]: upright, in sRGB, without transparency. */
+/** A file as interleaved RGB bytes, upright and in sRGB, and its alpha channel, or null. */
 async function readPicture(path) {
-  const picture = sharp(path).autoOrient().toColourspace('srgb').removeAlpha().raw();
-  const { data, info } = await picture.toBuffer({ resolveWithObject: true });
-  const pixels = info.width * info.height;
-  const planes = new Float32Array(3 * pixels);
-  for (let channel = 0; channel < 3; channel++) {
-    for (let pixel = 0; pixel < pixels; pixel++) {
-      planes[channel * pixels + pixel] = data[pixel * info.channels + Math.min(channel, info.channels - 1)] / 255;
+  const file = sharp(path).autoOrient().toColourspace('srgb').raw();
+  const { data, info } = await file.toBuffer({ resolveWithObject: true });
+  const { width, height, channels } = info;
+  const colours = channels - (channels === 2 || channels === 4);
+  const rgb = Buffer.alloc(3 * width * height);
+  const alpha = colours < channels ? Buffer.alloc(width * height) : null;
+  for (let pixel = 0; pixel < width * height; pixel++) {
+    for (let channel = 0; channel < 3; channel++) {
+      rgb[3 * pixel + channel] = data[pixel * channels + Math.min(channel, colours - 1)];
     }
+    if (alpha) alpha[pixel] = data[pixel * channels + colours];
   }
-  return new ort.Tensor('float32', planes, [1, 3, info.height, info.width]);
+  if (alpha) replaceHidden(rgb, alpha);
+  return { rgb, alpha, width, height };
 }
 
-/** The reverse of `readPicture`, into a file whose suffix says its format. */
-async function writePicture({ data, dims: [, , height, width] }, path) {
-  const pixels = width * height;
-  const rgb = Buffer.alloc(3 * pixels);
-  for (let channel = 0; channel < 3; channel++) {
-    for (let pixel = 0; pixel < pixels; pixel++) {
-      rgb[pixel * 3 + channel] = data[channel * pixels + pixel] * 255 + 0.5; // values are in [0, 1] already
+/** Give transparent pixels the mean colour of the others: nobody sees theirs, but the network does. */
+function replaceHidden(rgb, alpha) {
+  const total = [0, 0, 0];
+  let seen = 0;
+  for (let pixel = 0; pixel < alpha.length; pixel++) {
+    if (alpha[pixel] === 0) continue;
+    seen++;
+    for (let channel = 0; channel < 3; channel++) total[channel] += rgb[3 * pixel + channel];
+  }
+  if (seen === 0) return;
+  for (let pixel = 0; pixel < alpha.length; pixel++) {
+    for (let channel = 0; channel < 3 && alpha[pixel] === 0; channel++) {
+      rgb[3 * pixel + channel] = Math.round(total[channel] / seen);
     }
   }
-  await sharp(rgb, { raw: { width, height, channels: 3 } }).toFile(path);
+}
+
+/** A style whose shorter side is at most `STYLE_SIDE`. */
+async function shrunk({ rgb, width, height }) {
+  const scale = STYLE_SIDE / Math.min(width, height);
+  if (scale >= 1) return { rgb, width, height };
+  const [columns, rows] = [width, height].map((side) => Math.max(1, Math.floor(side * scale + 0.5)));
+  const resized = sharp(rgb, { raw: { width, height, channels: 3 } }).resize(columns, rows, { fit: 'fill' }).raw();
+  return { rgb: await resized.toBuffer(), width: columns, height: rows };
+}
+
+/** A picture as float32 (1, 3, H, W) in [0, 1]; its last row and column are repeated to sides that the graph takes. */
+function tensor({ rgb, width, height }, info) {
+  const [columns, rows] = [width, height].map((side) => fitting(info, side));
+  const planes = new Float32Array(3 * rows * columns);
+  let index = 0;
+  for (let channel = 0; channel < 3; channel++) {
+    for (let y = 0; y < rows; y++) {
+      const row = Math.min(y, height - 1) * width;
+      for (let x = 0; x < columns; x++) planes[index++] = rgb[3 * (row + Math.min(x, width - 1)) + channel] / 255;
+    }
+  }
+  return new ort.Tensor('float32', planes, [1, 3, rows, columns]);
+}
+
+/** Write what the graph made of a picture, at its size and with its alpha channel; the suffix says the format. */
+async function writePicture({ data, dims: [, , rows, columns] }, { alpha, width, height }, path) {
+  const channels = alpha ? 4 : 3;
+  const pixels = Buffer.alloc(channels * width * height);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const pixel = channels * (y * width + x);
+      for (let channel = 0; channel < 3; channel++) {
+        pixels[pixel + channel] = data[(channel * rows + y) * columns + x] * 255 + 0.5; // values are in [0, 1] already
+      }
+      if (alpha) pixels[pixel + 3] = alpha[y * width + x];
+    }
+  }
+  await sharp(pixels, { raw: { width, height, channels } }).toFile(path);
 }
 
 main(process.argv.slice(2)).catch((error) => {

@@ -42,6 +42,11 @@ export function checkWhole({ contract, graph, io }) {
   if (io !== 'float') throw new Error(`this graph takes ${io} pictures; export it again with --io float`);
 }
 
+/** The least side in pixels that a graph takes and `side` fits into. Only portable graphs do not take every side. */
+export function fitting({ size_multiple: multiple, size_minimum: minimum }, side) {
+  return Math.max(Math.ceil(side / multiple) * multiple, minimum);
+}
+
 /** Numbers and contents of a protobuf message's fields; of those without a length, only the number. */
 function* fields(bytes) {
   let position = 0;

@@ -1,6 +1,6 @@
 // Stylizes pictures in a browser with a graph that `adain export MODEL -o DIR` wrote. This is the part to copy.
 
-import { GRAIN, checkWhole, readMetadata } from './metadata.js';
+import { GRAIN, checkWhole, fitting, readMetadata } from './metadata.js';
 
 /** The devices this browser has, the fastest first: `webgpu` where there is one, and `wasm` always. */
 export async function devices() {
@@ -41,9 +41,9 @@ export class Stylizer {
    */
   async stylize(content, style, { alpha = 1, strokes = 0.5 } = {}, { size = Infinity, styleSize = 512 } = {}) {
     const pixels = read(content, ...shrunk(content, size));
-    const [width, height] = shrunk(style, styleSize).map((side) => this.fitting(side));
+    const [width, height] = shrunk(style, styleSize).map((side) => fitting(this.info, side));
     const { stylized } = await this.session.run({
-      content: this.tensor(pixels, this.fitting(pixels.width), this.fitting(pixels.height)),
+      content: this.tensor(pixels, fitting(this.info, pixels.width), fitting(this.info, pixels.height)),
       style: this.tensor(read(style, width, height), width, height),
       alpha: new this.ort.Tensor('float32', [alpha], [1, 1]),
       strokes: new this.ort.Tensor('float32', [strokes], [1, 1]),
@@ -52,12 +52,6 @@ export class Stylizer {
     const picture = toImageData(await stylized.getData(), stylized.dims, pixels.width, pixels.height);
     stylized.dispose();
     return picture;
-  }
-
-  /** The least side that the graph takes and `side` fits into. Only portable graphs do not take every side. */
-  fitting(side) {
-    const multiple = this.info.size_multiple;
-    return Math.max(Math.ceil(side / multiple) * multiple, this.info.size_minimum);
   }
 
   /** ImageData as float32 (1, 3, height, width) in [0, 1]; its last row and column are repeated to fill that. */
