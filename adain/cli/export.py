@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +28,12 @@ __all__ = ["export"]
 
 @click.command()
 @click.argument("model", type=model_name)
-@click.option("-o", "--output", required=True, type=OutputFolder(path_type=Path), help="Directory to write to.")
+@click.option("-o", "--output", type=OutputFolder(path_type=Path), help="Directory to write to.")
+@click.option(
+    "--triton",
+    type=OutputFolder(path_type=Path),
+    help="Instead: directory for a model repository of the Triton Inference Server.",
+)
 @click.option(
     "--precision",
     type=click.Choice(["fp32", "fp16", "int8"]),
@@ -90,7 +97,8 @@ __all__ = ["export"]
 @verbose_option
 def export(
     model: str,
-    output: Path,
+    output: Path | None,
+    triton: Path | None,
     precision: Precision,
     opset: int,
     kinds: tuple[str, ...],
@@ -114,12 +122,17 @@ def export(
 
     export/README.md in this package's repository describes the inputs and outputs of each file.
     """
+    if (output is None) == (triton is None):
+        raise click.UsageError("Give either -o DIR, or --triton DIR for a Triton model repository.")
+    if triton is not None and runtime:
+        raise click.UsageError("--runtime writes graphs for adain itself; leave it out with --triton.")
     from adain.model_files import resolve
     from adain.runtimes.contract import Fixed
     from adain.runtimes.graph_files import FURTHER, GRAPHS, sharing
 
     try:
         from adain.export import graphs as exporting
+        from adain.export.triton import SERVED, repository
         from adain.nn.build import load
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("adain"):
@@ -138,7 +151,7 @@ def export(
         io=io,
         winograd=winograd,
         calibration=_pictures(calibrate),
-        kinds=GRAPHS if runtime else _kinds(kinds) or None,
+        kinds=GRAPHS if runtime else _kinds(kinds) or (SERVED if triton is not None else None),
         fixed=None if fixed is None else Fixed(height=fixed[1], width=fixed[0], styles=styles),
         sharing=sharing(row) if runtime else (),
         compact=FURTHER if runtime else (),
@@ -147,13 +160,20 @@ def export(
         files = source.weights(weights_dir, bars)
     network = load(row, files)
     graphs = exporting.count(options, network)
-    with _GraphBar(graphs) as graph_bar:
-        written = exporting.export(row, network, files, output, options, graph_bar.begin)
-        graph_bar(graphs, graphs)
-    for each in written:
-        click.echo(f"{each.path}  {each.path.stat().st_size / 1e6:.1f} MB")
-    if verify:
-        _verify(written, load(row, files))
+    with contextlib.ExitStack() as stack:
+        directory = output or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        with _GraphBar(graphs) as graph_bar:
+            written = exporting.export(row, network, files, directory, options, graph_bar.begin)
+            graph_bar(graphs, graphs)
+        for path in [each.path for each in written] if triton is None else repository(written, triton):
+            click.echo(f"{path}  {_size(path) / 1e6:.1f} MB")
+        if verify:
+            _verify(written, load(row, files))
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file, or of the files in a folder."""
+    return sum(file.stat().st_size for file in ([path] if path.is_file() else path.rglob("*.*")))
 
 
 def _kinds(names: tuple[str, ...]) -> tuple[GraphKind, ...]:

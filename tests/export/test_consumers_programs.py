@@ -113,6 +113,23 @@ def test_the_program_in_python_gives_adains_picture(exports: Exports, tmp_path: 
 
 
 @heavy
+def test_the_client_for_triton_gives_the_graphs_picture(exports: Exports, tmp_path: Path) -> None:
+    from triton_server import serving
+
+    from adain.export.graphs import Written
+    from adain.export.triton import repository
+
+    graph, (content, style, out) = _whole(exports, "adain-slim"), _files(tmp_path, CONTENT, STYLE)
+    repository([Written(graph, consumers.info(graph))], tmp_path / "models")
+    client = [sys.executable, CONSUMERS / "python" / "with_triton.py"]
+    with serving(tmp_path / "models") as server:
+        consumers.run([*client, "adain-slim", content, style, out, ALPHA, STROKES, server])
+        _assert_same(out, _reference(graph, CONTENT, STYLE))
+        said = consumers.error([*client, "adain-slim_apply", content, style, out, ALPHA, STROKES, server])
+        assert "error: the server says: Request for unknown model" in said
+
+
+@heavy
 @every_model
 def test_the_page_in_webassembly(exports: Exports, model: str, tmp_path: Path) -> None:
     graph, (content, style, out) = _whole(exports, model), _files(tmp_path, CONTENT, STYLE)
