@@ -1,4 +1,4 @@
-"""`adain webcam`: stylize a camera's picture, to a file or to another program."""
+"""`adain webcam`: stylize a camera's picture, to a file, to another program, or as a camera of its own."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from adain.errors import InputError
 if TYPE_CHECKING:
     from adain.request import StyleRequest
     from adain.stylizer import Stylizer
-    from adain.video.clip import Clip
-    from adain.video.encoding import VideoSink
+    from adain.video.clip import Clip, Sink
 
 __all__ = ["webcam"]
 
 _STDOUT = Path("-")
+_ANY = ""  # `--virtual` without a device
 
 
 @click.command(cls=CommandWithNumbers)
@@ -39,9 +39,16 @@ _STDOUT = Path("-")
 @click.option(
     "-o",
     "--output",
-    required=True,
     type=click.Path(path_type=Path, allow_dash=True),
     help="File to write, ending in .mp4, .m4v, .mov, .mkv or .webm; or - for Matroska on standard output.",
+)
+@click.option(
+    "--virtual",
+    metavar="DEVICE",
+    is_flag=False,
+    flag_value=_ANY,
+    help="Instead: show the picture as a virtual camera, for video calls. DEVICE is such as /dev/video2; without it, "
+    "the first free one is used.",
 )
 @click.option("--camera", metavar="NAME", help="/dev/video1 on Linux, 1 on macOS, video=NAME on Windows.")
 @click.option("--seconds", type=FiniteNumber(0, min_open=True), help="When to stop.  [default: at Ctrl-C]")
@@ -51,7 +58,8 @@ _STDOUT = Path("-")
 @verbose_option
 def webcam(
     styles: tuple[Path, ...],
-    output: Path,
+    output: Path | None,
+    virtual: str | None,
     camera: str | None,
     seconds: float | None,
     choose_masks: MaskChoice,
@@ -63,11 +71,15 @@ def webcam(
     """Give a camera's picture the style of STYLE, or of several STYLEs, mixed or placed by masks, until Ctrl-C.
 
     Frames are dropped if they come faster than the network runs. To watch: adain webcam STYLE -o - | ffplay -
+
+    In video calls: adain webcam STYLE --virtual
     """
     from adain.video import opening
     from adain.video.codecs import CONTAINERS
 
-    if output != _STDOUT:
+    if (output is None) == (virtual is None):
+        raise click.UsageError("Give either -o FILE, or --virtual to show the picture as a camera.")
+    if output is not None and output != _STDOUT:
         opening.check_output(output, None, further=(*styles, *choose_masks.files))
         if output.suffix.lower() not in CONTAINERS:
             allowed = ", ".join(CONTAINERS)
@@ -86,10 +98,19 @@ def webcam(
             smoothing=smoothing,
         )
         with closing(frames), contextlib.suppress(KeyboardInterrupt):  # Ctrl-C ends a recording
-            run(source, _sink(output, source.clip), frames, bar, live=True, until=seconds or math.inf)
+            sink = _camera(virtual, source.clip) if output is None else _file(output, source.clip)
+            run(source, sink, frames, bar, live=True, until=seconds or math.inf)
 
 
-def _sink(output: Path, clip: Clip) -> VideoSink:
+def _camera(device: str | None, clip: Clip) -> Sink:
+    from adain.video.virtual_camera import VirtualCamera
+
+    camera = VirtualCamera(clip, None if device == _ANY else device)
+    click.echo(f"the picture is on the camera {camera.device}; end with Ctrl-C", err=True)
+    return camera
+
+
+def _file(output: Path, clip: Clip) -> Sink:
     from adain.video.encoding import VideoSink
 
     if output == _STDOUT:

@@ -24,7 +24,7 @@ SERVED: tuple[GraphKind, ...] = ("whole", "encode_style", "apply", "apply_region
 MAX_BATCH = 4
 """The most pictures in a batch: Triton joins requests with pictures of one size, and needs the memory of all."""
 
-_TYPES = {
+_TYPES: dict[int, str] = {
     onnx.TensorProto.FLOAT: "TYPE_FP32",
     onnx.TensorProto.FLOAT16: "TYPE_FP16",
     onnx.TensorProto.UINT8: "TYPE_UINT8",
