@@ -1,4 +1,4 @@
-"""Every kind of graph of the networks that ship gives the same in node, in a browser's WebAssembly and in OpenVINO."""
+"""Every kind of graph of the networks that ship gives the same in node, in WebAssembly, OpenVINO and OpenCV."""
 
 from __future__ import annotations
 
@@ -69,6 +69,20 @@ def test_openvino(jobs: Jobs, model: str, kind: GraphKind) -> None:
     results = compiled(job.feed)
     outputs: dict[str, NDArray[Any]] = {port.any_name: np.asarray(results[port]) for port in compiled.outputs}
     job.assert_same(outputs)
+
+
+@every_kind
+def test_opencv(jobs: Jobs, model: str, kind: GraphKind) -> None:
+    """OpenCV 5; it gives maps of float16 as float32."""
+    consumers.needs("cv2")
+    import cv2
+
+    job = jobs[model, kind]
+    network = cv2.dnn.readNetFromONNX(str(job.path))
+    for name, array in job.feed.items():
+        network.setInput(np.ascontiguousarray(array), name)
+    found = zip(job.expected, network.forward(list(job.expected)), strict=True)
+    job.assert_same({name: array.astype(job.expected[name].dtype) for name, array in found})
 
 
 @pytest.mark.parametrize("model", SHIPPED)
