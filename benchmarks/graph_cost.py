@@ -34,7 +34,7 @@ class Cost:
         model: of the graph.
         graph: its kind.
         precision: of the convolutions.
-        form: plain or portable.
+        form: plain, portable or one size.
         side: of the content in pixels; it is square.
         bytes: of the file, and of the file of weights that it reads.
         load_ms: processor time to load it.
@@ -89,7 +89,7 @@ def _cost(graph: Path, inputs: Arrays) -> dict[str, Any]:
         "model": info["adain.model"],
         "graph": info["adain.graph"],
         "precision": info["adain.precision"],
-        "form": "portable" if info["adain.portable"] == "true" else "plain",
+        "form": "plain" if info["adain.portable"] == "false" else "one size" if "adain.fixed" in info else "portable",
         "side": int(inputs["content" if "content" in inputs else "style"].shape[-1]),
         "bytes": _bytes(graph),
         "load_ms": load * 1e3,

@@ -172,6 +172,8 @@ def picture(name: str, size: tuple[int, int]) -> NDArray[np.float32]:
 def feed(info: GraphInfo, size: tuple[int, int] = SIZE, style: tuple[int, int] = STYLE) -> Arrays:
     """Sensible inputs of a graph that stylizes or encodes a picture, of the next sizes that fit."""
     fit = partial(fitting, multiple=info.size_multiple, minimum=info.size_minimum)
+    if info.fixed is not None:
+        size = style = info.fixed.height, info.fixed.width
     numbers = {"alpha": [0.8], "strokes": [0.5], "grain": GRAIN, "weights": [1.0]}
     given: Arrays = {name: np.array([values], np.float32) for name, values in numbers.items()}
     given["content"], given["style"] = picture("astronaut.jpg", fit(size)), picture("strokes.jpg", fit(style))
@@ -182,7 +184,7 @@ def feed(info: GraphInfo, size: tuple[int, int] = SIZE, style: tuple[int, int] =
         "apply": ("content", "codes", "weights", "alpha", "strokes", "grain"),
         "level": ("content", "codes", "weights", "alpha"),
     }
-    return {name: given[name] for name in names[info.graph]}
+    return {name: given[name] for name in names[info.graph] if info.fixed is None or name != "grain"}
 
 
 def code(model: str) -> NDArray[np.float32]:
@@ -200,7 +202,7 @@ def equal(graphs: Sequence[Path], asked: Sequence[Runtime]) -> list[dict[str, An
     expected = [_session(graph).run(None, inputs)[0] for graph, inputs in jobs]
     for runtime in asked:
         for info, answer, wanted in zip(infos, runtime.run(jobs), expected, strict=True):
-            form = "portable" if info.portable else "plain"
+            form = "plain" if not info.portable else "portable" if info.fixed is None else "one size"
             row = {"runtime": runtime.name, "version": runtime.version, "graph": info.graph, "model": info.model}
             row |= {"precision": info.precision, "form": form, "error": _short(answer.error)}
             if answer.error is None:
