@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-import resource
+import re
 import subprocess
 import sys
 import tempfile
@@ -34,13 +34,13 @@ class Cost:
         model: of the graph.
         graph: its kind.
         precision: of the convolutions.
-        form: plain or portable.
+        form: plain, portable or one size.
         side: of the content in pixels; it is square.
-        bytes: of the file.
-        load_ms: time to load it.
+        bytes: of the file, and of the file of weights that it reads.
+        load_ms: processor time to load it.
         peak_mb: the process's peak memory above what Python and onnxruntime take without a graph.
-        first_ms: time of the first run.
-        later_ms: median time of later runs.
+        first_ms: processor time of the first run.
+        later_ms: median processor time of later runs. On one thread it is the time where nothing else runs.
         gmac: multiply-accumulates of convolutions and matrix products, in billions.
         gemm_gmac_s: what a product of two matrices of 1024 x 1024 in NumPy reaches on one thread of this machine.
     """
@@ -73,24 +73,25 @@ def measure(graph: Path, inputs: Arrays) -> Cost:
 
 def _cost(graph: Path, inputs: Arrays) -> dict[str, Any]:
     gemm = _gemm()
-    before = _peak()
-    start = time.perf_counter()
+    Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
+    before = _memory("VmRSS")
+    start = time.process_time()
     session = _session(graph)
-    load = time.perf_counter() - start
+    load = time.process_time() - start
     times = []
     for _ in range(RUNS + 1):
-        start = time.perf_counter()
+        start = time.process_time()
         session.run(None, inputs)
-        times.append(time.perf_counter() - start)
-    peak = _peak() - before
+        times.append(time.process_time() - start)
+    peak = _memory("VmHWM") - before
     info = session.get_modelmeta().custom_metadata_map
     return {
         "model": info["adain.model"],
         "graph": info["adain.graph"],
         "precision": info["adain.precision"],
-        "form": "portable" if info["adain.portable"] == "true" else "plain",
+        "form": "plain" if info["adain.portable"] == "false" else "one size" if "adain.fixed" in info else "portable",
         "side": int(inputs["content" if "content" in inputs else "style"].shape[-1]),
-        "bytes": graph.stat().st_size,
+        "bytes": _bytes(graph),
         "load_ms": load * 1e3,
         "peak_mb": peak,
         "first_ms": times[0] * 1e3,
@@ -108,9 +109,10 @@ def _session(graph: Path, **changes: object) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
 
-def _peak() -> float:
-    """The process's peak memory in MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 * 1.048576
+def _memory(field: str) -> float:
+    """The process's memory in MB, of Linux: VmRSS now, VmHWM at its peak."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(re.search(rf"{field}:\s+(\d+)", status)[1]) * 1024 / 1e6  # type: ignore[index]
 
 
 def _gemm() -> float:
@@ -118,10 +120,19 @@ def _gemm() -> float:
     a = np.random.default_rng(0).random((1024, 1024), np.float32)
     times = []
     for _ in range(5):
-        start = time.perf_counter()
+        start = time.process_time()
         a @ a
-        times.append(time.perf_counter() - start)
+        times.append(time.process_time() - start)
     return 1024**3 / min(times) / 1e9
+
+
+def _bytes(graph: Path) -> int:
+    """Size of a graph with the files that it reads its weights from."""
+    import onnx
+
+    initializers = onnx.load(graph, load_external_data=False).graph.initializer
+    names = {pair.value for each in initializers for pair in each.external_data if pair.key == "location"}
+    return sum(path.stat().st_size for path in (graph, *(graph.parent / name for name in names)))
 
 
 def _macs(graph: Path, inputs: Arrays) -> float:
@@ -136,22 +147,34 @@ def _macs(graph: Path, inputs: Arrays) -> float:
         )
         session.run(None, inputs)
         events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
-    runs = [event["args"] for event in events if str(event.get("name", "")).endswith("_kernel_time")]
-    return sum(_of_operator(run["op_name"], _shapes(run, "input"), _shapes(run, "output")) for run in runs)
+    import onnx  # after memory was measured
+
+    model = onnx.load(graph, load_external_data=False).graph
+    constants = {each.name: list(each.dims) for each in model.initializer}
+    weights = {node.name: constants.get(node.input[1]) for node in model.node if len(node.input) > 1}
+    total = 0.0
+    for event in events:
+        name, suffix = str(event.get("name", "")), "_kernel_time"
+        if name.endswith(suffix):
+            run = event["args"]
+            inputs_of, outputs_of = (_shapes(run, which) for which in ("input", "output"))
+            # The profile leaves out weights that onnxruntime has packed.
+            second = weights.get(name.removesuffix(suffix)) or (inputs_of[1] if len(inputs_of) > 1 else [])
+            total += _of_operator(run["op_name"], inputs_of[0] if inputs_of else [], second, outputs_of[0])
+    return total
 
 
 def _shapes(run: dict[str, Any], which: str) -> list[list[int]]:
     return [next(iter(each.values())) for each in run[f"{which}_type_shape"]]
 
 
-def _of_operator(name: str, inputs: list[list[int]], outputs: list[list[int]]) -> float:
+def _of_operator(name: str, first: list[int], second: list[int], output: list[int]) -> float:
+    """Multiply-accumulates of an operator, from the shapes of its first two inputs and its output."""
     if name == "Conv":  # each output value takes the weights of one filter
-        return math.prod(outputs[0]) * math.prod(inputs[1][1:])
+        return math.prod(output) * math.prod(second[1:])
     if name == "ConvTranspose":
-        return math.prod(inputs[0]) * math.prod(inputs[1][1:])
-    if name in ("MatMul", "Gemm"):
-        return math.prod(outputs[0]) * inputs[0][-1]
-    return 0
+        return math.prod(first) * math.prod(second[1:])
+    return math.prod(output) * first[-1] if name in ("MatMul", "Gemm") else 0
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Runs graphs in one runtime, on arrays in files; `benchmarks/runtimes.py` starts it in a Python that has the runtime.
+"""Runs graphs in one runtime, on arrays in files; `graph_runtimes.py` starts it in a Python that has the runtime.
 
     python benchmarks/run_graph.py RUNTIME FOLDER...
 
@@ -13,6 +13,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -95,8 +96,10 @@ def run(runtime: str, folder: Path) -> dict[str, object]:
 
 def version(runtime: str) -> str:
     """Return the runtime's version."""
-    module = __import__({"opencv": "cv2", "mnn": "MNN"}.get(runtime, runtime))
-    return str(getattr(module, "__version__", "")).split("-")[0]
+    if runtime == "mnn":  # which prints on import
+        return metadata.version("MNN")
+    module = __import__({"opencv": "cv2"}.get(runtime, runtime))
+    return str(module.__version__).split("-")[0]
 
 
 if __name__ == "__main__":

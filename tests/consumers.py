@@ -132,6 +132,14 @@ def graphs(exports: Exports, model: str, *, portable: bool) -> dict[GraphKind, P
     return {**drafted, **shipped}
 
 
+def one_size(exports: Exports) -> Path:
+    """The whole network of adain-slim for pictures of 96 x 64."""
+    from adain.export.graphs import Options
+    from adain.runtimes.contract import Fixed
+
+    return exports("adain-slim", Options(kinds=("whole",), fixed=Fixed(height=64, width=96))).graphs["whole"].path
+
+
 @dataclass(frozen=True)
 class Job:
     """A graph, its inputs in a folder as `export/consumers/tensors.mjs` describes, and onnxruntime's outputs."""

@@ -124,8 +124,8 @@ def export(
     """
     if (output is None) == (triton is None):
         raise click.UsageError("Give either -o DIR, or --triton DIR for a Triton model repository.")
-    if triton is not None and (runtime or kinds or fixed):
-        raise click.UsageError("--triton names the graphs; leave --runtime, --only and --fixed out.")
+    if triton is not None and runtime:
+        raise click.UsageError("--runtime writes graphs for adain itself; leave it out with --triton.")
     from adain.model_files import resolve
     from adain.runtimes.contract import Fixed
     from adain.runtimes.graph_files import FURTHER, GRAPHS, sharing

@@ -58,6 +58,7 @@ def test_answers_are_told_apart(runtimes: ModuleType, values: Any, answer: str) 
 def test_multiplications_of_operators_are_counted() -> None:
     import graph_cost as cost
 
-    assert cost._of_operator("Conv", [[1, 3, 8, 8], [16, 3, 3, 3]], [[1, 16, 8, 8]]) == 16 * 64 * 27
-    assert cost._of_operator("MatMul", [[1, 4, 5], [5, 6]], [[1, 4, 6]]) == 4 * 6 * 5
-    assert cost._of_operator("Add", [[1]], [[1]]) == 0
+    assert cost._of_operator("Conv", [1, 3, 8, 8], [16, 3, 3, 3], [1, 16, 8, 8]) == 16 * 64 * 27
+    assert cost._of_operator("ConvTranspose", [1, 4, 8, 8], [4, 3, 2, 2], [1, 3, 16, 16]) == 4 * 64 * 3 * 4
+    assert cost._of_operator("MatMul", [1, 4, 5], [5, 6], [1, 4, 6]) == 4 * 6 * 5
+    assert cost._of_operator("Add", [1], [1], [1]) == 0

@@ -17,7 +17,7 @@
 
 constexpr int kContract = 5;                 // version of the graphs' contract that this program is written for
 constexpr std::array<float, 2> kGrain{95, 33};  // where the grain's tile begins, as `adain` has it with seed 0
-constexpr int64_t kStyleSide = 512;          // px of a style's shorter side; its size sets the scale of the strokes
+constexpr double kStyleSide = 512;          // px of a style's shorter side; its size sets the scale of the strokes
 
 struct Picture {
   int64_t width, height;
@@ -41,6 +41,18 @@ class Stylizer {
     if (io != "float") fail("the graph takes " + io + " pictures; export it again with --io float");
     multiple_ = std::stoll(about("size_multiple"));
     minimum_ = std::stoll(about("size_minimum"));
+    long long height = 0, width = 0;  // a graph of one size says {"height": 96, "width": 128, ...}
+    if (std::sscanf(about("fixed").c_str(), "{\"height\": %lld, \"width\": %lld", &height, &width) == 2) {
+      fixed_height_ = height;
+      fixed_width_ = width;
+    }
+  }
+
+  /// The factor, at most 1, by which a picture must shrink to go into a graph of one size; 1 for all other graphs.
+  double shrinking(const Picture& picture) const {
+    if (fixed_height_ == 0) return 1;
+    return std::min({1.0, static_cast<double>(fixed_height_) / static_cast<double>(picture.height),
+                     static_cast<double>(fixed_width_) / static_cast<double>(picture.width)});
   }
 
   /// The content in the style, of the content's size, with the content's alpha channel.
@@ -52,7 +64,8 @@ class Stylizer {
                                      numbers(&strokes, 1), numbers(grain.data(), 2)};
     const char* names[] = {"content", "style", "alpha", "strokes", "grain"};
     const char* output_names[] = {"stylized"};
-    auto outputs = session_.Run(Ort::RunOptions{nullptr}, names, inputs.data(), inputs.size(), output_names, 1);
+    const size_t count = fixed_height_ == 0 ? 5 : 4;  // a graph of one size has its own grain
+    auto outputs = session_.Run(Ort::RunOptions{nullptr}, names, inputs.data(), count, output_names, 1);
     return cropped(outputs[0], content);
   }
 
@@ -76,7 +89,8 @@ class Stylizer {
 
   /// A picture as float32 (1, 3, H, W) in [0, 1]; its last row and column are repeated to sides that the graph takes.
   Ort::Value tensor(const Picture& picture, std::vector<float>& planes) const {
-    const int64_t rows = fitting(picture.height), columns = fitting(picture.width);
+    const int64_t rows = fixed_height_ ? fixed_height_ : fitting(picture.height);
+    const int64_t columns = fixed_width_ ? fixed_width_ : fitting(picture.width);
     planes.resize(3 * rows * columns);
     for (int64_t channel = 0, index = 0; channel < 3; channel++) {
       for (int64_t y = 0; y < rows; y++) {
@@ -113,7 +127,7 @@ class Stylizer {
   Ort::MemoryInfo memory_ = Ort::MemoryInfo::CreateCpu(OrtArenaAllocator, OrtMemTypeDefault);
   Ort::AllocatorWithDefaultOptions allocator_;
   Ort::Session session_;
-  int64_t multiple_ = 1, minimum_ = 1;
+  int64_t multiple_ = 1, minimum_ = 1, fixed_height_ = 0, fixed_width_ = 0;
 };
 
 /// The bytes of an image.
@@ -165,17 +179,18 @@ vips::VImage image_of(const std::vector<uint8_t>& data, int64_t width, int64_t h
                                        static_cast<int>(height), bands, VIPS_FORMAT_UCHAR);
 }
 
-/// A style whose shorter side is at most `kStyleSide`.
-Picture shrunk(const Picture& style) {
-  const double scale = static_cast<double>(kStyleSide) / std::min(style.width, style.height);
-  if (scale >= 1) return style;
-  const auto width = std::max<int64_t>(1, std::lround(style.width * scale));
-  const auto height = std::max<int64_t>(1, std::lround(style.height * scale));
-  const vips::VImage resized = image_of(style.rgb, style.width, style.height, 3)
-                                   .thumbnail_image(static_cast<int>(width), vips::VImage::option()
-                                                                                 ->set("height", static_cast<int>(height))
-                                                                                 ->set("size", VIPS_SIZE_FORCE));
-  return {width, height, bytes(resized), {}};
+/// A picture, shrunk by a factor; not changed where it is 1 or more.
+Picture scaled(const Picture& picture, double factor) {
+  if (factor >= 1) return picture;
+  const auto width = std::max<int64_t>(1, std::lround(static_cast<double>(picture.width) * factor));
+  const auto height = std::max<int64_t>(1, std::lround(static_cast<double>(picture.height) * factor));
+  const auto resized = [&](const std::vector<uint8_t>& data, int bands) {
+    return bytes(image_of(data, picture.width, picture.height, bands)
+                     .thumbnail_image(static_cast<int>(width), vips::VImage::option()
+                                                                   ->set("height", static_cast<int>(height))
+                                                                   ->set("size", VIPS_SIZE_FORCE)));
+  };
+  return {width, height, resized(picture.rgb, 3), picture.alpha.empty() ? picture.alpha : resized(picture.alpha, 1)};
 }
 
 void write(const Picture& picture, const char* path) {
@@ -192,7 +207,11 @@ int main(int count, char** arguments) {
   try {
     const float alpha = count > 5 ? std::stof(arguments[5]) : 1, strokes = count > 6 ? std::stof(arguments[6]) : 0.5f;
     Stylizer stylizer(arguments[1]);
-    write(stylizer(read(arguments[2]), shrunk(read(arguments[3])), alpha, strokes), arguments[4]);
+    Picture content = read(arguments[2]), style = read(arguments[3]);
+    content = scaled(content, stylizer.shrinking(content));
+    const double usual = kStyleSide / static_cast<double>(std::min(style.width, style.height));
+    style = scaled(style, std::min(usual, stylizer.shrinking(style)));
+    write(stylizer(content, style, alpha, strokes), arguments[4]);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "error: %s\n", error.what());
     return 1;

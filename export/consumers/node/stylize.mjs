@@ -6,7 +6,7 @@
 import { readFile } from 'node:fs/promises';
 import ort from 'onnxruntime-node';
 import sharp from 'sharp';
-import { GRAIN, checkWhole, fitting, readMetadata } from '../web/metadata.js';
+import { GRAIN, checkWhole, fitting, readMetadata, shrinking } from '../web/metadata.js';
 
 const STYLE_SIDE = 512; // px of a style's shorter side at most; its size sets the scale of the strokes
 
@@ -18,13 +18,15 @@ async function main([model, content, style, out, alpha = '1', strokes = '0.5']) 
   const info = readMetadata(await readFile(model));
   checkWhole(info);
   const session = await ort.InferenceSession.create(model, { logSeverityLevel: 3 });
-  const picture = await readPicture(content);
+  const [whole, painting] = [await readPicture(content), await readPicture(style)];
+  const picture = await scaled(whole, shrinking(info, whole));
+  const side = Math.min(painting.width, painting.height);
   const { stylized } = await session.run({
     content: tensor(picture, info),
-    style: tensor(await shrunk(await readPicture(style)), info),
+    style: tensor(await scaled(painting, Math.min(STYLE_SIDE / side, shrinking(info, painting))), info),
     alpha: new ort.Tensor('float32', [Number(alpha)], [1, 1]),
     strokes: new ort.Tensor('float32', [Number(strokes)], [1, 1]),
-    grain: new ort.Tensor('float32', GRAIN, [1, 2]),
+    ...(info.fixed ? {} : { grain: new ort.Tensor('float32', GRAIN, [1, 2]) }),
   });
   await writePicture(stylized, picture, out);
 }
@@ -64,18 +66,23 @@ function replaceHidden(rgb, alpha) {
   }
 }
 
-/** A style whose shorter side is at most `STYLE_SIDE`. */
-async function shrunk({ rgb, width, height }) {
-  const scale = STYLE_SIDE / Math.min(width, height);
-  if (scale >= 1) return { rgb, width, height };
-  const [columns, rows] = [width, height].map((side) => Math.max(1, Math.floor(side * scale + 0.5)));
-  const resized = sharp(rgb, { raw: { width, height, channels: 3 } }).resize(columns, rows, { fit: 'fill' }).raw();
-  return { rgb: await resized.toBuffer(), width: columns, height: rows };
+/** A picture, shrunk by a factor; not changed where it is 1 or more. */
+async function scaled({ rgb, alpha, width, height }, factor) {
+  if (factor >= 1) return { rgb, alpha, width, height };
+  const [columns, rows] = [width, height].map((side) => Math.max(1, Math.floor(side * factor + 0.5)));
+  const resized = (data, channels) =>
+    sharp(data, { raw: { width, height, channels } }).resize(columns, rows, { fit: 'fill' });
+  return {
+    rgb: await resized(rgb, 3).raw().toBuffer(),
+    alpha: alpha && (await resized(alpha, 1).toColourspace('b-w').raw().toBuffer()),
+    width: columns,
+    height: rows,
+  };
 }
 
 /** A picture as float32 (1, 3, H, W) in [0, 1]; its last row and column are repeated to sides that the graph takes. */
 function tensor({ rgb, width, height }, info) {
-  const [columns, rows] = [width, height].map((side) => fitting(info, side));
+  const { width: columns, height: rows } = fitting(info, { width, height });
   const planes = new Float32Array(3 * rows * columns);
   let index = 0;
   for (let channel = 0; channel < 3; channel++) {

@@ -4,6 +4,7 @@ python stylize.py MODEL.onnx CONTENT STYLE OUT [ALPHA [STROKES]]
 """
 
 import io
+import json
 import sys
 
 import numpy as np
@@ -31,8 +32,11 @@ def check(info, alpha, strokes):
         sys.exit(f"error: alpha and strokes must be in [0, 1], got {alpha:g} and {strokes:g}")
 
 
-def read(path):
-    """A file as uint8 (height, width, 3), upright and in sRGB, and its alpha channel (height, width) or None."""
+def read(path, info=None):
+    """A file as uint8 (height, width, 3), upright and in sRGB, and its alpha channel (height, width) or None.
+
+    With the metadata of a graph of one size, shrunk to go into it.
+    """
     image = ImageOps.exif_transpose(Image.open(path))
     alpha = np.asarray(image.convert("RGBA").getchannel("A")) if image.has_transparency_data else None
     straight = image if image.mode in ("L", "RGB", "CMYK") else image.convert("RGB")
@@ -43,28 +47,40 @@ def read(path):
     rgb = np.array(straight.convert("RGB"))
     if alpha is not None and 0 < (hidden := alpha == 0).mean() < 1:  # nobody sees these colours, but the network does
         rgb[hidden] = np.round(rgb[~hidden].mean(axis=0))
-    return rgb, alpha
+    factor = fitting(rgb, info or {})
+    return scaled(rgb, factor), None if alpha is None else scaled(alpha, factor)
 
 
-def scaled(rgb, side=512):
-    """A style, shrunk to this shorter side; its size sets the scale of the strokes."""
-    factor = min(1, side / min(rgb.shape[:2]))
-    height, width = (max(1, int(length * factor + 0.5)) for length in rgb.shape[:2])
-    return np.asarray(Image.fromarray(rgb).resize((width, height), Image.Resampling.LANCZOS))
+def scaled(picture, factor):
+    """A picture or an alpha channel, shrunk by this factor; not changed where it is 1 or more."""
+    if factor >= 1:
+        return picture
+    height, width = (max(1, int(length * factor + 0.5)) for length in picture.shape[:2])
+    return np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.LANCZOS))
+
+
+def fitting(picture, info):
+    """The factor by which a picture must shrink, at least, to go into a graph of one size; 1 for all other graphs."""
+    fixed = json.loads(info.get("adain.fixed", "null"))
+    return min(1, fixed["height"] / picture.shape[0], fixed["width"] / picture.shape[1]) if fixed else 1
 
 
 def tensor(rgb, info):
-    """A picture as float32 (1, 3, H, W) in [0, 1]; the last row and column repeated to sides it takes."""
+    """A picture as float32 (1, 3, H, W) in [0, 1]; the last row and column repeated to sides the graph takes."""
     multiple, least = int(info["adain.size_multiple"]), int(info["adain.size_minimum"])
-    below, right = (max(-(-side // multiple) * multiple, least) - side for side in rgb.shape[:2])
+    sides = [max(-(-side // multiple) * multiple, least) for side in rgb.shape[:2]]
+    if fixed := json.loads(info.get("adain.fixed", "null")):
+        sides = fixed["height"], fixed["width"]
+    below, right = sides[0] - rgb.shape[0], sides[1] - rgb.shape[1]
     padded = np.pad(rgb, ((0, below), (0, right), (0, 0)), mode="edge")
     return np.ascontiguousarray(padded.transpose(2, 0, 1)[None], np.float32) / np.float32(255)
 
 
 def inputs(info, rgb, style, alpha, strokes):
-    """The graph's inputs, by name; of uint8 (height, width, 3) pictures."""
-    numbers = {"alpha": [alpha], "strokes": [strokes], "grain": GRAIN}
-    pictures = {"content": tensor(rgb, info), "style": tensor(scaled(style), info)}
+    """The graph's inputs, by name; of uint8 (height, width, 3) pictures. A larger style would paint larger strokes."""
+    style = scaled(style, min(512 / min(style.shape[:2]), fitting(style, info)))
+    numbers = {"alpha": [alpha], "strokes": [strokes], **({} if "adain.fixed" in info else {"grain": GRAIN})}
+    pictures = {"content": tensor(rgb, info), "style": tensor(style, info)}
     return {**pictures, **{name: np.array([values], np.float32) for name, values in numbers.items()}}
 
 
@@ -84,7 +100,7 @@ def main(model, content, style, out, alpha="1", strokes="0.5"):
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     info = session.get_modelmeta().custom_metadata_map
     check(info, float(alpha), float(strokes))
-    rgb, opacity = read(content)
+    rgb, opacity = read(content, info)
     (stylized,) = session.run(None, inputs(info, rgb, read(style)[0], float(alpha), float(strokes)))
     write(stylized, rgb, opacity, out)
 

@@ -1,4 +1,4 @@
-"""Stylizes a picture with OpenCV 5 and a graph that `adain export MODEL -o DIR` wrote.
+"""Stylizes a picture with OpenCV and a graph that `adain export MODEL -o DIR` wrote.
 
 python with_opencv.py MODEL.onnx CONTENT STYLE OUT [ALPHA [STROKES]]
 """
@@ -48,10 +48,10 @@ def main(model, content, style, out, alpha="1", strokes="0.5"):
     except IndexError:
         sys.exit(f"error: {model} is cut off, or is not ONNX; export it again")
     check(info, float(alpha), float(strokes))
-    if int(cv2.__version__.split(".")[0]) < 5:
-        sys.exit(f"error: this is OpenCV {cv2.__version__}, which lacks operators of the graph; install OpenCV 5")
+    if int(cv2.__version__.split(".")[0]) < 5 and "adain.fixed" not in info:
+        sys.exit(f"error: OpenCV {cv2.__version__} takes graphs of one size only; export with --fixed, or use OpenCV 5")
     network = cv2.dnn.readNetFromONNX(model)
-    rgb, opacity = read(content)
+    rgb, opacity = read(content, info)
     for name, array in inputs(info, rgb, read(style)[0], float(alpha), float(strokes)).items():
         network.setInput(array, name)
     write(network.forward("stylized"), rgb, opacity, out)

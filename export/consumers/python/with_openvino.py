@@ -19,7 +19,7 @@ def main():
     check(info, arguments.alpha, arguments.strokes)
     mode = hint.ExecutionMode.PERFORMANCE if arguments.fast else hint.ExecutionMode.ACCURACY
     model = core.compile_model(graph, arguments.device, {hint.execution_mode: mode})
-    (rgb, opacity), (style, _) = read(arguments.content), read(arguments.style)
+    (rgb, opacity), (style, _) = read(arguments.content, info), read(arguments.style)
     results = model(inputs(info, rgb, style, arguments.alpha, arguments.strokes))
     write(results["stylized"], rgb, opacity, arguments.output)
 

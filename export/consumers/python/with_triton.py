@@ -16,7 +16,7 @@ def main(model, content, style, out, alpha="1", strokes="0.5", server="localhost
     client = triton.InferenceServerClient(server)
     info = {name: value.string_value for name, value in client.get_model_config(model).config.parameters.items()}
     check(info, float(alpha), float(strokes))
-    rgb, opacity = read(content)
+    rgb, opacity = read(content, info)
     given = []
     for name, array in inputs(info, rgb, read(style)[0], float(alpha), float(strokes)).items():
         given.append(triton.InferInput(name, array.shape, "FP32"))

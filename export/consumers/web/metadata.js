@@ -42,9 +42,21 @@ export function checkWhole({ contract, graph, io }) {
   if (io !== 'float') throw new Error(`this graph takes ${io} pictures; export it again with --io float`);
 }
 
-/** The least side in pixels that a graph takes and `side` fits into. Only portable graphs do not take every side. */
-export function fitting({ size_multiple: multiple, size_minimum: minimum }, side) {
-  return Math.max(Math.ceil(side / multiple) * multiple, minimum);
+/**
+ * The sides that a graph takes and a picture fits into. Only portable graphs, and those of one size, do not take all.
+ * @param {Object<string, any>} info what `readMetadata` returned
+ * @param {{width: number, height: number}} picture
+ * @returns {{width: number, height: number}}
+ */
+export function fitting({ size_multiple: multiple, size_minimum: minimum, fixed }, { width, height }) {
+  if (fixed) return fixed;
+  const [fittingWidth, fittingHeight] = [width, height].map((side) => Math.max(Math.ceil(side / multiple) * multiple, minimum));
+  return { width: fittingWidth, height: fittingHeight };
+}
+
+/** The factor, at most 1, by which a picture must shrink to go into a graph of one size; 1 for all other graphs. */
+export function shrinking({ fixed }, { width, height }) {
+  return fixed ? Math.min(1, fixed.width / width, fixed.height / height) : 1;
 }
 
 /** Numbers and contents of a protobuf message's fields; of those without a length, only the number. */

@@ -1,6 +1,6 @@
 // Stylizes pictures in a browser with a graph that `adain export MODEL -o DIR` wrote. This is the part to copy.
 
-import { GRAIN, checkWhole, fitting, readMetadata } from './metadata.js';
+import { GRAIN, checkWhole, fitting, readMetadata, shrinking } from './metadata.js';
 
 /** The devices this browser has, the fastest first: `webgpu` where there is one, and `wasm` always. */
 export async function devices() {
@@ -40,14 +40,15 @@ export class Stylizer {
    * @returns {Promise<ImageData>} of the content's size, or what it was shrunk to
    */
   async stylize(content, style, { alpha = 1, strokes = 0.5 } = {}, { size = Infinity, styleSize = 512 } = {}) {
-    const pixels = read(content, ...shrunk(content, size));
-    const [width, height] = shrunk(style, styleSize).map((side) => fitting(this.info, side));
+    const pixels = read(content, ...this.shrunk(content, size));
+    const [styleWidth, styleHeight] = this.shrunk(style, styleSize);
+    const resized = fitting(this.info, { width: styleWidth, height: styleHeight });
     const { stylized } = await this.session.run({
-      content: this.tensor(pixels, fitting(this.info, pixels.width), fitting(this.info, pixels.height)),
-      style: this.tensor(read(style, width, height), width, height),
+      content: this.tensor(pixels, fitting(this.info, pixels)),
+      style: this.tensor(read(style, resized.width, resized.height), resized),
       alpha: new this.ort.Tensor('float32', [alpha], [1, 1]),
       strokes: new this.ort.Tensor('float32', [strokes], [1, 1]),
-      grain: new this.ort.Tensor('float32', GRAIN, [1, 2]),
+      ...(this.info.fixed ? {} : { grain: new this.ort.Tensor('float32', GRAIN, [1, 2]) }),
     });
     const picture = toImageData(await stylized.getData(), stylized.dims, pixels.width, pixels.height);
     stylized.dispose();
@@ -55,7 +56,7 @@ export class Stylizer {
   }
 
   /** ImageData as float32 (1, 3, height, width) in [0, 1]; its last row and column are repeated to fill that. */
-  tensor({ data, width: own, height: ownHeight }, width, height) {
+  tensor({ data, width: own, height: ownHeight }, { width, height }) {
     const planes = new Float32Array(3 * width * height);
     let index = 0;
     for (let channel = 0; channel < 3; channel++) {
@@ -66,12 +67,12 @@ export class Stylizer {
     }
     return new this.ort.Tensor('float32', planes, [1, 3, height, width]);
   }
-}
 
-/** Width and height of a picture whose shorter side is `size` at most. */
-function shrunk({ width, height }, size) {
-  const scale = Math.min(1, size / Math.min(width, height));
-  return [width, height].map((side) => Math.max(1, Math.round(side * scale)));
+  /** Width and height of a picture whose shorter side is `size` at most, and that goes into the graph. */
+  shrunk({ width, height }, size) {
+    const scale = Math.min(1, size / Math.min(width, height), shrinking(this.info, { width, height }));
+    return [width, height].map((side) => Math.max(1, Math.round(side * scale)));
+  }
 }
 
 /** A picture's pixels, resized. */

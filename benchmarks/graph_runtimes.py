@@ -1,12 +1,13 @@
 """Measures exported graphs in many runtimes, and fills the tables of `export/README.md`.
 
-    python benchmarks/runtimes.py equal GRAPH.onnx ...     difference of each runtime from onnxruntime on the CPU
-    python benchmarks/runtimes.py nonsense GRAPH.onnx ...  what each runtime answers to inputs that make no sense
-    python benchmarks/runtimes.py numbers GRAPH.onnx ...   bytes, memory, times and multiplications, in onnxruntime
-    python benchmarks/runtimes.py tables                   write the tables from what was measured
+    python benchmarks/graph_runtimes.py equal GRAPH.onnx ...     difference of each runtime from onnxruntime
+    python benchmarks/graph_runtimes.py nonsense GRAPH.onnx ...  answers of each runtime to absurd inputs
+    python benchmarks/graph_runtimes.py numbers GRAPH.onnx ...   bytes, memory, times, multiplications
+    python benchmarks/graph_runtimes.py tables                   write the tables from what was measured
 
 `--python opencv=PATH` names a Python that has a runtime; without it, this one is asked. `node`, `wasm` and `webgpu` are
-the programs in `export/consumers`, which must be installed. What was measured is in `benchmarks/results/runtimes.json`.
+the programs in `export/consumers`, which must be installed. `benchmarks/results/graph-runtimes.json` has what was
+measured.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ from adain.runtimes.contract import GraphInfo
 
 ROOT = Path(__file__).resolve().parents[1]
 CONSUMERS = ROOT / "export" / "consumers"
-RESULTS = ROOT / "benchmarks" / "results" / "runtimes.json"
+RESULTS = ROOT / "benchmarks" / "results" / "graph-runtimes.json"
 README = ROOT / "export" / "README.md"
 PICTURES = ROOT / "tests" / "data"
 SIZE = (96, 128)  # height and width of the compared content; a portable graph gets the next that fits
@@ -168,12 +169,14 @@ def picture(name: str, size: tuple[int, int]) -> NDArray[np.float32]:
     return np.ascontiguousarray(rgb.transpose(2, 0, 1)[None]) / np.float32(255)
 
 
-def feed(info: GraphInfo, size: tuple[int, int] = SIZE) -> Arrays:
-    """Sensible inputs of a graph that stylizes or encodes a picture."""
+def feed(info: GraphInfo, size: tuple[int, int] = SIZE, style: tuple[int, int] = STYLE) -> Arrays:
+    """Sensible inputs of a graph that stylizes or encodes a picture, of the next sizes that fit."""
     fit = partial(fitting, multiple=info.size_multiple, minimum=info.size_minimum)
+    if info.fixed is not None:
+        size = style = info.fixed.height, info.fixed.width
     numbers = {"alpha": [0.8], "strokes": [0.5], "grain": GRAIN, "weights": [1.0]}
     given: Arrays = {name: np.array([values], np.float32) for name, values in numbers.items()}
-    given["content"], given["style"] = picture("astronaut.jpg", fit(size)), picture("strokes.jpg", fit(STYLE))
+    given["content"], given["style"] = picture("astronaut.jpg", fit(size)), picture("strokes.jpg", fit(style))
     given["codes"] = code(info.model)[:, None]
     names = {
         "whole": ("content", "style", "alpha", "strokes", "grain"),
@@ -181,7 +184,7 @@ def feed(info: GraphInfo, size: tuple[int, int] = SIZE) -> Arrays:
         "apply": ("content", "codes", "weights", "alpha", "strokes", "grain"),
         "level": ("content", "codes", "weights", "alpha"),
     }
-    return {name: given[name] for name in names[info.graph]}
+    return {name: given[name] for name in names[info.graph] if info.fixed is None or name != "grain"}
 
 
 def code(model: str) -> NDArray[np.float32]:
@@ -199,14 +202,18 @@ def equal(graphs: Sequence[Path], asked: Sequence[Runtime]) -> list[dict[str, An
     expected = [_session(graph).run(None, inputs)[0] for graph, inputs in jobs]
     for runtime in asked:
         for info, answer, wanted in zip(infos, runtime.run(jobs), expected, strict=True):
-            form = "portable" if info.portable else "plain"
+            form = "plain" if not info.portable else "portable" if info.fixed is None else "one size"
             row = {"runtime": runtime.name, "version": runtime.version, "graph": info.graph, "model": info.model}
-            row |= {"precision": info.precision, "form": form, "error": answer.error}
+            row |= {"precision": info.precision, "form": form, "error": _short(answer.error)}
             if answer.error is None:
                 row |= _difference(next(iter(answer.outputs.values())), wanted, info)
             print(row, flush=True)
             rows.append(row)
     return rows
+
+
+def _short(error: str | None) -> str | None:
+    return None if error is None else " ".join(error.split())[:200]
 
 
 def _difference(actual: NDArray[Any], wanted: NDArray[Any], info: GraphInfo) -> dict[str, Any]:
@@ -261,7 +268,7 @@ def answers(graphs: Sequence[Path], asked: Sequence[Runtime]) -> list[dict[str, 
 
 def _said(answer: Answer) -> dict[str, Any]:
     if answer.error is not None:
-        return {"answer": "crash" if answer.error.startswith("it crashed") else "error", "text": answer.error[:400]}
+        return {"answer": "crash" if answer.error.startswith("it crashed") else "error", "text": _short(answer.error)}
     values = next(iter(answer.outputs.values()))
     if values.size == 0:
         return {"answer": "empty"}
@@ -286,14 +293,16 @@ def main() -> None:
         kept["machine"] = f"{platform.machine()}, {os.cpu_count()} cores, onnxruntime {onnxruntime.__version__}"
         if arguments.what == "numbers":
             new = [
-                asdict(measure(graph, feed(about(graph), (side, side)))) for graph in graphs for side in arguments.size
+                asdict(measure(graph, feed(about(graph), (side, side), (min(side, 512),) * 2)))
+                for graph in graphs
+                for side in arguments.size
             ]
         else:
             asked = runtimes(dict(pair.split("=", 1) for pair in arguments.python), arguments.runtime)
             new = (equal if arguments.what == "equal" else answers)(graphs, asked)
         kept[arguments.what] = merged(kept.get(arguments.what, []), new)
         write_bytes(RESULTS, (json.dumps(kept, indent=1) + "\n").encode())
-    from runtime_tables import TABLES
+    from graph_tables import TABLES
 
     text = README.read_text(encoding="utf-8")
     for name, table in TABLES.items():
@@ -315,7 +324,7 @@ def merged(rows: list[dict[str, Any]], new: list[dict[str, Any]]) -> list[dict[s
 
 def inserted(text: str, name: str, table: str) -> str:
     """Put a table between its marks in a text."""
-    marks = f"<!-- {name}: benchmarks/runtimes.py -->\n", f"<!-- /{name} -->"
+    marks = f"<!-- {name}: benchmarks/graph_runtimes.py -->\n", f"<!-- /{name} -->"
     pattern = f"{re.escape(marks[0])}.*?{re.escape(marks[1])}"
     result, count = re.subn(pattern, lambda _: f"{marks[0]}{table}{marks[1]}", text, flags=re.DOTALL)
     if count != 1:

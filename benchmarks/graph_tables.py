@@ -1,4 +1,4 @@
-"""The tables of `export/README.md` that `benchmarks/runtimes.py` fills."""
+"""The tables of `export/README.md` that `benchmarks/graph_runtimes.py` fills."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def nonsense(rows: Rows) -> str:
 
 def numbers(rows: Rows) -> str:
     """One line per graph and size."""
-    head = ["graph", "side, px", "file, MB", "peak memory, MB", "load, ms", "first run, ms", "later runs, ms", "GMAC"]
+    head = ["graph", "side, px", "file, MB", "peak memory, MB", "load, ms", "first run, ms", "later, ms", "GMAC"]
     lines = [_line(*head, "phone-class core, ms"), _line(*["---"] * (len(head) + 1))]
     for row in rows:
         name = f"`{row['model']}` {row['graph']}, {row['form']}, {row['precision']}"
