@@ -112,6 +112,8 @@ class AnimationSource:
                     image = self._image if self._image.mode.startswith("I") else self._image.convert("RGBA")
                     picture = images.read(image, keep_hidden=self._keep_hidden)
             except ImageError as error:
+                if number == 0:
+                    raise
                 self.damage.end(_cause(error))
                 return
             self.damage.decoded += 1
