@@ -106,7 +106,7 @@ def check(folder: Path, pictures: int) -> int:
     assert set(table["error"].to_pylist()) == {""}
     alone = stylize(folder)
     compared = 0
-    for row in table.take(range(0, pictures, EACH)).to_pylist():
+    for row in table.take(list(range(0, pictures, EACH))).to_pylist():
         number = int(row["id"][:7])
         assert alone({"id": row["id"], "label": number % 10, "bytes": picture(number)}) == row, row["id"]
         compared += 1
