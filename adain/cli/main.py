@@ -33,8 +33,8 @@ INTERRUPTED = 130  # exit code; 128 + SIGINT, for a run that was stopped and can
 # Subcommand: its line in `adain --help`. Each is a command in the module of the same name.
 _COMMANDS = {
     "stylize": "Give a picture the style of others.",
-    "optimize": "Optimise a picture by losses: slow, the best picture (extra: torch).",
-    "tune": "Improve a style's code, once for all pictures (extra: torch).",
+    "optimize": "Optimise a picture by losses, in minutes (extra: torch).",
+    "tune": "Optimise a style's code, once for all pictures (extra: torch).",
     "shards": "Give WebDataset and Parquet files random styles (extra: datasets).",
     "manifest": "Check a data set that --random made, and join its shards.",
     "texture": "Make a texture that looks like a picture.",

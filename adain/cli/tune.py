@@ -1,4 +1,4 @@
-"""`adain tune`: improve a style's code, once for all pictures."""
+"""`adain tune`: optimise a style's code, once for all pictures."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def tune(
     request: StyleRequest,
     model: str,
 ) -> None:
-    """Write a style code of STYLE that is better than the encoded one, for every content.
+    """Write a style code of STYLE that has smaller losses than the encoded one, on all contents together.
 
     The network stays as it is, and its style code is optimised on a few dozen contents. That takes minutes, once. The
     file is used as any style code: `adain stylize photo.jpg STYLE.safetensors -o result.png`. Ctrl-C writes nothing.

@@ -56,7 +56,7 @@ class ContentErrors(Term):
         if name == "content":
             return error / target.square().sum().clamp_min(EPS)
         if name == "gatys_content":
-            return error / 2 / target.mean().clamp_min(EPS).square()
+            return error / 2 / target[0].numel() / target.mean().clamp_min(EPS).square()
         pixels = target[0].numel()
         mean, own = sums[f"{layer}.x"] / pixels, target.mean((1, 2))
         variance = (sums[f"{layer}.xx"] / pixels - mean.square()).clamp_min(0)

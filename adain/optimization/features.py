@@ -52,7 +52,7 @@ class Features:
         sides: length of a map's side for a picture's, at a layer.
         minimum: least side of a picture, in pixels.
         band: width in pixels of the invalid band along the inner edges of a tile.
-        bytes_per_pixel: memory of one pass with gradient, per pixel of the picture; measured.
+        bytes_per_pixel: memory of one pass with gradient, per pixel of the picture; measured with vgg16 and adain-slim.
         precision: torch's type that convolutions run in.
     """
 
@@ -133,7 +133,7 @@ def _frozen(network: _N, device: torch.device) -> _N:
 
 def _whole_vgg(name: str, named: Run, sides: Sides, dtype: torch.dtype) -> Features:
     """A VGG to relu5_1 that gives any of its rectified layers."""
-    return Features(name, VGG_LAYERS, (_GATYS_CONTENT,), named, sides, 32, _VGG_BAND, 4200, dtype)
+    return Features(name, VGG_LAYERS, (_GATYS_CONTENT,), named, sides, 32, _VGG_BAND, 4300, dtype)
 
 
 def _blurred(side: int, layer: str) -> int:
@@ -161,7 +161,7 @@ def _slim(name: str, network: ShippedEncoder, dtype: torch.dtype) -> Features:
     def sides(side: int, layer: str) -> int:
         return -(-side // SCALES[-1]) * SCALES[-1] // layers[layer]
 
-    return Features(name, tuple(layers), (f"x{SCALES[-1]}",), run, sides, 32, _SLIM_BAND, 900, dtype)
+    return Features(name, tuple(layers), (f"x{SCALES[-1]}",), run, sides, 32, _SLIM_BAND, 500, dtype)
 
 
 def _vgg(name: str, encoders: Sequence[Encoder], dtype: torch.dtype) -> Features:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -20,6 +20,7 @@ __all__ = ["Objective", "Target"]
 
 _SECOND = ("gram", "covariance", "gatys_style")  # need the products of all channels
 _CONTENT = ("content", "content_cosine", "gatys_content")
+_CELL = 8  # px, the largest that `grid` compares
 
 
 @dataclass(frozen=True)
@@ -127,8 +128,7 @@ class Objective:
         values: dict[str, Tensor] = {}
         for index, term in enumerate(self._terms):
             values |= term.losses([each[index] for each in gathered])
-        if "total_variation" in self.weights:
-            values["total_variation"] = training_losses.total_variation(picture)
+        values |= {name: _PIXELS[name](picture) for name in self._named(_PIXELS)}
         return torch.stack([self.weights[name] * value for name, value in values.items()]).sum(), values
 
     def _named(self, names: Iterable[str]) -> list[str]:
@@ -193,6 +193,18 @@ class Objective:
         height, width = self.target.masks.shape[1:]
         sides = self.features.sides(height, layer), self.features.sides(width, layer)
         return F.adaptive_avg_pool2d(self.target.masks[None], sides)[0]
+
+
+def _grid(picture: Tensor) -> Tensor:
+    """`training.losses.grid`, of as many whole cells as the picture holds."""
+    height, width = (side // _CELL * _CELL for side in picture.shape[2:])
+    return training_losses.grid(picture[..., :height, :width])
+
+
+_PIXELS: Mapping[str, Callable[[Tensor], Tensor]] = {
+    "total_variation": training_losses.total_variation,
+    "grid": _grid,
+}
 
 
 def _blank(layers: Sequence[str], full: bool) -> dict[str, Second]:

@@ -40,7 +40,8 @@ LOSSES: Final[Mapping[str, str]] = MappingProxyType(
         "covariance": "means and covariances, by the Wasserstein-2 distance",
         "sliced": "patches of features as distributions, by sliced Wasserstein distances",
         "total_variation": "differences of neighbouring pixels",
-        "gatys_content": "the content loss of Gatys et al. 2016, summed",
+        "grid": "patterns that repeat every 2, 4 or 8 px, as strides of feature networks leave them",
+        "gatys_content": "the content loss of Gatys et al. 2016, per place",
         "gatys_style": "the style loss of Gatys et al. 2016",
     }
 )
@@ -66,7 +67,7 @@ class Settings:
 PRESETS: Final[Mapping[str, Settings]] = MappingProxyType(
     {
         "default": Settings(
-            losses={"content_cosine": 1.0, "covariance": 1.0, "sliced": 0.5, "total_variation": 0.2},
+            losses={"content_cosine": 0.5, "covariance": 1.0, "sliced": 0.5, "total_variation": 0.5, "grid": 60.0},
             optimizer="adam",
             iterations=40,
             average=0.9,

@@ -56,7 +56,7 @@ def test_a_coarse_copy_takes_more_iterations(tiny, content, style):
 
 def test_lbfgs_lowers_the_loss(tiny, content, style):
     seen = []
-    smooth = {"gram": 1.0, "sliced": 0.0, "covariance": 0.0, "total_variation": 0.0}
+    smooth = {"gram": 1.0, "sliced": 0.0, "covariance": 0.0, "total_variation": 0.0, "grid": 0.0}
     chosen = options(optimizer="lbfgs", start="noise", iterations=6, coarsest=0, losses=smooth)
     optimize(content, style, chosen, progress=seen.append)
     assert seen[-1].losses["total"] < 0.95 * seen[0].losses["total"]
@@ -227,4 +227,4 @@ def test_a_preset_gives_what_is_left_open_and_the_rate_is_the_optimizers() -> No
     assert OptimizeOptions(preset="gatys", rate=0.5, iterations=7).settings.rate == 0.5
     assert OptimizeOptions(preset="gatys", iterations=7).settings.iterations == 7
     losses = OptimizeOptions(losses={"gram": 2, "sliced": 0}).settings.losses
-    assert losses.keys() == {"gram", "covariance", "content_cosine", "total_variation"}
+    assert losses.keys() == {"gram", "covariance", "content_cosine", "total_variation", "grid"}
