@@ -192,12 +192,14 @@ def _encoded(image: Image.Image, kind: Format, name: str, metadata: Metadata, qu
     options = {**kind.options, **_metadata_options(metadata, kind, name)}
     if quality is not None:
         options["quality"] = quality
+    colors = _colors_16(image) if kind.deep else None
+    suited = image if colors is not None else _suited(image, kind)
     try:
-        if kind.deep and (colors := _colors_16(image)) is not None:
+        if colors is not None:
             encode = deep.encoded_png if kind.name == "PNG" else deep.encoded_tiff
             return encode(colors, np.array(image.getchannel("A")) if image.mode == "RGBA" else None, metadata)
         data = io.BytesIO()
-        _suited(image, kind).save(data, format=kind.pillow, **options)
+        suited.save(data, format=kind.pillow, **options)
     except MemoryError:
         raise
     except Exception as error:  # encoders raise any type
