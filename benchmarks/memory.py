@@ -122,7 +122,7 @@ def report(document: dict[str, Any]) -> str:
         f"{machine['processor']}, {machine['cores']} cores. Peak of the whole process in MiB, from a JPEG file to a "
         "JPEG file, on the CPU; in parentheses, the memory before the call, with the model loaded.",
         "",
-        f"| model | options | {' | '.join(f'{size} megapixels' for size in sizes)} |",
+        f"| model | options | {' | '.join(f'{size} MP' for size in sizes)} |",
         "|---|---|" + "---|" * len(sizes),
     ]
     for row in document["peaks"]:
