@@ -51,7 +51,7 @@ def tune(
     request: StyleRequest,
     model: str,
 ) -> None:
-    """Write a style code of STYLE that has smaller losses than the encoded one, on all contents together.
+    """Write a style code of STYLE that has smaller losses on some contents than the encoded one.
 
     The network stays as it is, and its style code is optimised on a few dozen contents. That takes minutes, once. The
     file is used as any style code: `adain stylize photo.jpg STYLE.safetensors -o result.png`. Ctrl-C writes nothing.
