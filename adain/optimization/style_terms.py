@@ -131,9 +131,8 @@ class _TraceRoot(torch.autograd.Function):
     def forward(ctx: Any, matrix: Tensor) -> Tensor:
         values, vectors = torch.linalg.eigh((matrix + matrix.transpose(1, 2)) / 2)
         floor = values.amax(1, keepdim=True).clamp_min(1e-12) * 1e-7  # of what float32 holds
-        roots = values.clamp_min(0).maximum(floor).sqrt()
-        ctx.save_for_backward(roots, vectors)
-        trace: Tensor = roots.sum(1)
+        ctx.save_for_backward(values.maximum(floor).sqrt(), vectors)
+        trace: Tensor = values.clamp_min(0).sqrt().sum(1)
         return trace
 
     @staticmethod

@@ -30,7 +30,7 @@ def pixels(image: Image.Image) -> np.ndarray:
 
 def test_losses_fall_and_the_size_is_the_contents(tiny, content, style):
     seen = []
-    chosen = options(iterations=12, coarsest=0, losses={"sliced": 0, "content_cosine": 0})
+    chosen = options(iterations=12, coarsest=0, rate=0.02, losses={"sliced": 0, "content_cosine": 0})
     result = optimize(content, style, chosen, progress=seen.append)
     assert result.size == content.size
     assert result.mode == "RGB"
@@ -222,7 +222,7 @@ def test_options_are_checked(arguments, said):
 
 
 def test_a_preset_gives_what_is_left_open_and_the_rate_is_the_optimizers() -> None:
-    assert OptimizeOptions().settings.rate == 0.02
+    assert OptimizeOptions().settings.rate == 0.01
     assert OptimizeOptions(optimizer="lbfgs").settings.rate == OptimizeOptions(preset="gatys").settings.rate == 1
     assert OptimizeOptions(preset="gatys", rate=0.5, iterations=7).settings.rate == 0.5
     assert OptimizeOptions(preset="gatys", iterations=7).settings.iterations == 7
