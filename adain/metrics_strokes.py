@@ -80,8 +80,9 @@ def _halved(picture: Tensor) -> Tensor:
 @lru_cache(maxsize=2)
 def _binomial(device: torch.device) -> Tensor:
     """Kept on the device: a CUDA graph copies nothing from the processor."""
-    row = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0], device=device) / 16
-    return row[:, None] * row
+    with torch.inference_mode(False):  # a training may use it, too
+        row = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0], device=device) / 16
+        return row[:, None] * row
 
 
 def wasserstein(found: Tensor, wanted: Tensor) -> Tensor:

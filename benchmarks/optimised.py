@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -39,24 +41,25 @@ class Optimised:
 
 
 class Tuned:
-    """The default model with tuned style codes, which are tuned on generated contents.
+    """The default model with tuned style codes.
 
     Args:
         iterations: of each code.
+        contents: photographs to tune on.
         model: the model.
     """
 
     alpha, blends = 1.0, True
 
-    def __init__(self, iterations: int, model: str = registry.DEFAULT) -> None:
-        self._options, self._model = OptimizeOptions(iterations=iterations), model
+    def __init__(self, iterations: int, contents: Sequence[Path], model: str = registry.DEFAULT) -> None:
+        self._options, self._model, self._contents = OptimizeOptions(iterations=iterations), model, contents
         self._stylizer: Stylizer = load(model)
-        self.name = f"{model}, tuned, {iterations} iterations"
+        self.name = f"{model}, tuned, {iterations} iterations on {len(contents)} photographs"
         self.weights = f"{self._stylizer.maker} {self._options.settings.losses}"
 
     def encode(self, style: NDArray[np.uint8]) -> Any:
         """A tuned code, at the style's own size."""
-        return tune(style, None, self._options, request=StyleRequest(style_size=None), model=self._model)
+        return tune(style, self._contents, self._options, request=StyleRequest(style_size=None), model=self._model)
 
     def stylize(self, content: NDArray[np.uint8], code: Any, alpha: float) -> NDArray[np.uint8]:
         """As a user gets it."""

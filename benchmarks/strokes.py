@@ -261,6 +261,7 @@ def table(rows: Sequence[Mapping[str, Any]], size: int) -> str:
 @click.option("--peer", "peers", multiple=True, metavar="NAME=CHECKOUT", help=f"{', '.join(candidates.PEERS)}.")
 @click.option("--untouched", is_flag=True, help="Also the content itself.")
 @click.option("--tuned", type=int, help="Also adain-slim with style codes of `adain tune`, of so many iterations each.")
+@click.option("--tune-on", type=FOLDER, help="For --tuned: photographs that are not among those of the pairs.")
 @click.option("--optimised", type=int, help="Also `adain optimize`, of so many iterations each: the ceiling.")
 @click.option("--detail", default=0.6, show_default=True, help="Detail given back before the revision.")
 @click.option("--scale", default="3/8", show_default=True, help="Side of a draft over that of its picture.")
@@ -279,6 +280,7 @@ def main(
     peers: tuple[str, ...],
     untouched: bool,
     tuned: int | None,
+    tune_on: Path | None,
     optimised: int | None,
     detail: float,
     scale: str,
@@ -300,7 +302,10 @@ def main(
     entrants += [Checkpoint(file) for file in checkpoints]
     entrants += [Drafted(source, Strokes((up, down), detail)) for source in drafts]
     entrants += [candidates.peer(argument) for argument in peers]
-    entrants += [Tuned(tuned)] if tuned else []
+    if tuned:
+        if tune_on is None:
+            raise click.UsageError("--tuned needs photographs; name their folder by --tune-on")
+        entrants.append(Tuned(tuned, sorted(tune_on.iterdir())))
     entrants += [Optimised(optimised)] if optimised else []
     exhibits = {exhibit.name: exhibit for kind in ("content", "style") for exhibit in read_folder(images / kind, size)}
     judge = Judge.open(judges)

@@ -36,8 +36,9 @@ __all__ = ["tune"]
     "--content",
     "contents",
     multiple=True,
+    required=True,
     type=PICTURES,
-    help="Picture, folder or pattern to tune on; repeatable.  [default: 24 generated pictures]",
+    help="Photograph, folder or pattern to tune on; repeatable. Best are two dozen.",
 )
 @optimization_options("features", "losses", "iterations", "rate", "precision")
 @request_options("strokes", "seed", "style_size")
@@ -51,10 +52,10 @@ def tune(
     request: StyleRequest,
     model: str,
 ) -> None:
-    """Write a style code of STYLE that has smaller losses on some contents than the encoded one.
+    """Write a style code of STYLE that has smaller losses on photographs than the encoded one.
 
-    The network stays as it is, and its style code is optimised on a few dozen contents. That takes minutes, once. The
-    file is used as any style code: `adain stylize photo.jpg STYLE.safetensors -o result.png`. Ctrl-C writes nothing.
+    The network stays as it is, and its style code is optimised on a few dozen photographs. That takes minutes, once.
+    The file is used as any style code: `adain stylize photo.jpg STYLE.safetensors -o out.png`. Ctrl-C writes nothing.
     """
     require_torch("`adain tune`")
     from adain.code import is_code_file
@@ -63,13 +64,13 @@ def tune(
     if not is_code_file(output):
         raise InputError(f"{output} must be the name of a style code, which ends in .safetensors")
     refuse_inputs(output, (style,))
-    found = _found(contents)
+    from adain.jobs import find_contents
     from adain.optimization.tuning import tune
 
     with LossBar() as bar:
         code = tune(
             style,
-            found,
+            [source.path for source in find_contents(contents).sources],
             options,
             request=request,
             model=model,
@@ -77,12 +78,3 @@ def tune(
         )
     code.save(output)
     click.echo(output)
-
-
-def _found(contents: tuple[str, ...]) -> list[Path] | None:
-    """The files of contents; None if none were named."""
-    if not contents:
-        return None
-    from adain.jobs import find_contents
-
-    return [source.path for source in find_contents(contents).sources]

@@ -38,4 +38,5 @@ def stored_tile() -> Tensor:
 @lru_cache(maxsize=2)
 def _tile(device: torch.device) -> Tensor:
     """The tile, kept on the device: a CUDA graph copies nothing from the processor."""
-    return torch.from_numpy(strokes.tile().copy()).to(device)
+    with torch.inference_mode(False):  # a training may use it, too
+        return torch.from_numpy(strokes.tile().copy()).to(device)

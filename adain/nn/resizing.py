@@ -47,7 +47,8 @@ def weights(up: int, down: int) -> Tensor:
 @lru_cache(maxsize=8)
 def weights_on(up: int, down: int, device: torch.device) -> Tensor:
     """As `weights`, kept on the device: a CUDA graph copies nothing from the processor."""
-    return weights(up, down).to(device)
+    with torch.inference_mode(False):  # a training may use them, too
+        return weights(up, down).to(device)
 
 
 def _along_rows(x: Tensor, weights: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """Tuning of a style code: optimised once, and then fast for every picture.
 
-    code = adain.tune("painting.jpg")
+    code = adain.tune("painting.jpg", ["photo.jpg", "other.jpg"])
     code.save("painting.safetensors")
 
 The network is frozen. Its style code, which it else encodes from the picture, is changed so that a few dozen contents
@@ -41,6 +41,7 @@ __all__ = ["ITERATIONS", "CodeStep", "tune"]
 
 ITERATIONS = 150
 _RATE = 0.03
+_OF_PIXELS = {"total_variation", "grid"}
 _AVERAGE = 0.95
 _BOUND = 0.7  # of a mean's change, in deviations, and of the logarithm of a deviation's
 _COLORING = 0.2  # of the deviation: how far an entry of a covariance's root may change, times `_BOUND`
@@ -57,7 +58,7 @@ class CodeStep:
 
 def tune(
     style: PictureInput,
-    contents: Sequence[PictureInput] | None = None,
+    contents: Sequence[PictureInput],
     options: OptimizeOptions | None = None,
     *,
     request: StyleRequest | None = None,
@@ -69,8 +70,10 @@ def tune(
 
     Args:
         style: the picture.
-        contents: pictures to tune on, of at least 256 px a side. None: 24 generated ones.
-        options: features, losses, iterations (default 150) and rate (default 0.03). None: `OptimizeOptions()`.
+        contents: photographs to tune on, best two dozen, of at least 256 px a side. A code that was tuned on pictures
+            without the statistics of photographs is worse on photographs than the encoded one.
+        options: features, losses, iterations (default 150) and rate (default 0.03). The losses of pixels,
+            `total_variation` and `grid`, count only if they are named. None: `OptimizeOptions()`.
         request: strokes, seed and style size.
         model: the model, as for `adain.load`.
         progress: called after each iteration.
@@ -127,8 +130,14 @@ def _objectives(
         options.features, weights_dir=options.weights_dir, precision=options.precision, device=device
     )
     contents = [torch.from_numpy(crop).to(device) for crop in crops]
-    first = Objective(network, options.settings.losses, Target(contents[0], [tensor(style, device)], [1.0]), seed=seed)
+    first = Objective(network, _losses(options), Target(contents[0], [tensor(style, device)], [1.0]), seed=seed)
     return [first, *map(first.for_content, contents[1:])]
+
+
+def _losses(options: OptimizeOptions) -> dict[str, float]:
+    """The losses without those that hold an optimiser of pixels back: a network does not need them."""
+    left_out = _OF_PIXELS - set(options.losses or {})
+    return {name: weight for name, weight in options.settings.losses.items() if name not in left_out}
 
 
 class _Code:

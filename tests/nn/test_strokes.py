@@ -10,11 +10,13 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from adain import metrics_strokes
 from adain.engine import strokes as levels
 from adain.engine.strokes import TILE, draft_size
+from adain.nn import grain as grain_module
 from adain.nn.grain import grain
 from adain.nn.padding import crop_to, reflected
-from adain.nn.resizing import resized, weights
+from adain.nn.resizing import resized, weights, weights_on
 from adain.nn.strokes import DraftAndRevise, Strokes, shares
 
 
@@ -126,6 +128,20 @@ def test_a_pyramid_goes_from_the_smallest_copy_to_the_picture() -> None:
     recorder = Recorder()
     DraftAndRevise(recorder, Strokes(drafts=2))(picture(320, 512), {}, torch.ones(1))
     assert [tuple(seen.shape[2:]) for seen in recorder.seen] == [(45, 72), (120, 192), (320, 512)]
+
+
+def test_what_is_kept_from_a_picture_without_gradients_serves_a_training() -> None:
+    for kept in (weights_on, grain_module._tile, metrics_strokes._binomial):
+        kept.cache_clear()
+    picture = torch.rand(1, 3, 16, 16)
+    with torch.inference_mode():
+        resized(picture, weights_on(3, 8, picture.device))
+        grain(4, 4, torch.zeros(2))
+        metrics_strokes.band_contrasts(picture)
+    picture.requires_grad_()
+    small = resized(picture, weights_on(3, 8, picture.device)) * grain(6, 6, torch.zeros(2))
+    (small.sum() + sum(band.sum() for band in metrics_strokes.band_contrasts(picture))).backward()
+    assert picture.grad is not None
 
 
 def test_gradients_reach_the_network_through_both_levels() -> None:

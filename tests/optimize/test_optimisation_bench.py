@@ -46,15 +46,14 @@ def test_curves_of_all_are_written(
     assert "CPU seconds" in result.output
 
 
-def test_candidates_stylize(tiny, benchmarks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_candidates_stylize(tiny, benchmarks: Path, photo_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from adain.optimization import contents
 
-    monkeypatch.setattr(contents, "SIDE", 64)
-    monkeypatch.setattr(contents, "COUNT", 1)
+    monkeypatch.setattr(contents, "SIDE", 32)
     from optimised import Optimised, Tuned
 
     content, style = painting(64, 48), painting(60, 60, seed=1)
-    for candidate in (Optimised(1), Tuned(1)):
+    for candidate in (Optimised(1), Tuned(1, [photo_file])):
         result = candidate.stylize(content, candidate.encode(style), 1.0)
         assert result.shape == content.shape
         assert (result != content).any()

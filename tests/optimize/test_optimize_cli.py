@@ -89,13 +89,12 @@ def test_a_folder_that_cannot_be_written_is_named_before_any_work(photo_file: Pa
 def test_tune_writes_a_code_that_stylize_takes(
     photo_file: Path, painting_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(contents, "SIDE", 64)
-    monkeypatch.setattr(contents, "COUNT", 2)
+    monkeypatch.setattr(contents, "SIDE", 32)
     code = tmp_path / "code.safetensors"
-    result = run("tune", painting_file, "-o", code, "--features", "adain-slim", "--iterations", 2)
+    result = run("tune", painting_file, "-c", photo_file, "-o", code, "--features", "adain-slim", "--iterations", 2)
     assert result.exit_code == 0, result.output
     assert "2/2" in result.stderr
     StyleCode.load(code)
     result = run("stylize", photo_file, code, "-o", tmp_path / "out.png")
     assert result.exit_code == 0, result.output
-    assert run("tune", painting_file, "-o", tmp_path / "code.png").exit_code == 1
+    assert run("tune", painting_file, "-c", photo_file, "-o", tmp_path / "code.png").exit_code == 1

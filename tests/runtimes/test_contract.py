@@ -13,7 +13,7 @@ import pytest
 from adain.engine.framing import Framing
 from adain.errors import InputError, WeightsError
 from adain.registry import FusedMap, Stage
-from adain.runtimes.contract import CONTRACT_VERSION, GRAPHS, GraphInfo, file_name, flatten, unflatten
+from adain.runtimes.contract import CONTRACT_VERSION, GRAPHS, Fixed, GraphInfo, file_name, flatten, unflatten
 
 STAGES = (
     Stage("relu2_1", (FusedMap("relu2_1", 2, 3, "wct"),), 4.0),
@@ -55,6 +55,7 @@ def test_every_field_is_in_the_metadata() -> None:
         INFO,
         stage="relu2_1",
         framing=Framing(multiple=2, minimum=4, encoder_band=16, decoder_band=16, margin=8, context=2),
+        fixed=Fixed(height=480, width=640, styles=2),
     )
     fields = {f"adain.{field.name}" for field in dataclasses.fields(GraphInfo)}
     assert {*fields, "adain.code_layout"} == set(info.to_metadata())
