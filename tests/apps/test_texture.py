@@ -211,6 +211,7 @@ def test_an_unwritable_target_is_an_error_before_any_work(loaded: list[str], pai
     assert "is no folder" in result.stderr
 
 
+@pytest.mark.heavy
 def test_both_backends_make_the_same_texture(exports: Exports) -> None:
     from adain.export.graphs import Options
     from adain.runtimes.graph_files import GraphFiles

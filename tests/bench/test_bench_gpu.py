@@ -18,6 +18,7 @@ def gpu(benchmarks: Path) -> ModuleType:
     return speed_gpu
 
 
+@pytest.mark.heavy
 def test_ways_of_a_model_give_one_picture(gpu: ModuleType, tmp_path: Path) -> None:
     arguments = ["--model", "adain-slim", "--sizes", "48x40,32", "--rounds", "2", "--times", "1"]
     where = ["--device", "cpu", "--no-compile", "-o", str(tmp_path / "new")]

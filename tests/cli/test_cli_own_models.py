@@ -80,6 +80,7 @@ def test_what_is_exported_runs(
         assert result.exit_code == 0, result.output
 
 
+@pytest.mark.heavy
 def test_bench_measures_a_trained_file(model: Path, tmp_path: Path) -> None:
     result = run(
         "bench",

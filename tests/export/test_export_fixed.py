@@ -44,7 +44,7 @@ def assert_torch_agrees(made: Export) -> None:
 
 @pytest.mark.parametrize(
     ("name", "kind"),
-    [("small-slim", "apply"), ("small-slim", "level_regions")]
+    [("small-slim", "apply"), pytest.param("small-slim", "level_regions", marks=pytest.mark.heavy)]
     + [pytest.param("adain-slim", kind, marks=pytest.mark.heavy) for kind in WHOLE]
     + [pytest.param("wct-slim", kind, marks=pytest.mark.heavy) for kind in ("apply", "level_regions")],
 )

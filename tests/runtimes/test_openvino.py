@@ -164,6 +164,7 @@ def test_a_cache_that_cannot_be_written_is_no_error(tmp_path: Path, monkeypatch:
     adain.load(runtime="openvino")
 
 
+@pytest.mark.heavy
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="says how much memory is taken: Linux")
 def test_memory_stays_flat_over_sizes_and_falls_after_a_large_picture() -> None:
     taken = subprocess.run([sys.executable, "-c", _TAKEN], capture_output=True, text=True, check=True)

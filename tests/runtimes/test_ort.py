@@ -129,6 +129,7 @@ def test_a_mixed_code_works_like_any_other(made: Export) -> None:
     assert np.abs(picture - same.clip(0, 1)).max() <= ONE_OF_255
 
 
+@pytest.mark.heavy
 def test_sizes_that_a_portable_graph_does_not_take_are_padded(exports: Exports) -> None:
     portable = exports("small-adain", Options(portable=True, kinds=("level",)))
     plain = exports("small-adain", ADAIN)

@@ -212,6 +212,7 @@ def test_padding_repeats_the_edge_and_is_cropped_away(size: tuple[int, int], mul
     assert torch.equal(padded[:, :, -1, -1], image[:, :, -1, -1])
 
 
+@pytest.mark.heavy
 @every_model
 def test_it_compiles_to_one_graph(model: registry.Model) -> None:
     """What a CUDA graph can be of; `fullgraph` raises where there would be several."""

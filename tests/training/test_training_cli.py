@@ -181,7 +181,7 @@ def test_a_missing_loss_network_is_named_at_once_with_all_that_is_needed_to_get_
         assert needed in said
 
 
-@pytest.mark.parametrize("network", ["shipped", "vgg16"])
+@pytest.mark.parametrize("network", ["shipped", pytest.param("vgg16", marks=pytest.mark.heavy)])
 def test_fine_tuning_runs_offline(folder, network):
     if network == "vgg16":
         pytest.importorskip("stlpips_pytorch", reason="VGG-16 needs the extra perceptual")
