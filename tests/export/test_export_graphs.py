@@ -29,11 +29,12 @@ from adain.runtimes.contract import CONTRACT_VERSION, DRAFTED, GRAPHS, GraphInfo
 
 FAMILIES = {
     "small-adain": Options(kinds=("encode_style", "level")),
-    "small-wct": Options(kinds=("encode_style", "level")),
+    "small-wct": Options(kinds=("encode_style",)),
     "small-slim": Options(kinds=("level",)),
     "small-slim-wct": Options(kinds=("encode_style",)),
 }
-FURTHER = [("small-adain", kind) for kind in ("level_regions", *DRAFTED)] + [("small-slim-wct", "level")]
+FURTHER = [("small-adain", kind) for kind in ("level_regions", *DRAFTED)]
+FURTHER += [(name, "level") for name in ("small-wct", "small-slim-wct")]
 GRAPHS_OF_FAMILIES = [(name, kind) for name, options in FAMILIES.items() for kind in options.graphs] + [
     pytest.param(*each, marks=pytest.mark.heavy) for each in FURTHER
 ]

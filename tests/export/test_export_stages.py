@@ -48,6 +48,7 @@ def backend(exports: Exports, family: str) -> OrtBackend:
     return OrtBackend(made.model.row, find(made.model.row, made.directory), "cpu")
 
 
+@pytest.mark.heavy
 @every_family
 def test_each_graph_computes_what_the_network_does(exports: Exports, family: str) -> None:
     from small_models import network
