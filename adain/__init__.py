@@ -109,7 +109,15 @@ if not TYPE_CHECKING:  # a type checker would conclude that every attribute exis
             return import_module(f"adain.{name}")
         if name not in _LAZY:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value = getattr(import_module(_LAZY[name]), name)
+        try:
+            module = import_module(_LAZY[name])
+        except ModuleNotFoundError as error:
+            if error.name != "torch":
+                raise
+            from adain.errors import DeviceError
+
+            raise DeviceError(f"adain.{name} needs torch; pip install 'adain[torch]'") from error
+        value = getattr(module, name)
         globals()[name] = value  # the next access skips __getattr__
         return value
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import pytest
 
 import adain
+from adain.errors import DeviceError
 
 LIMIT = 0.5  # s, for the import itself; about 0.01 s on two slow cores
 HEAVY = ["torch", "torchvision", "onnx", "onnxruntime", "numpy", "PIL", "click", "fastapi", "uvicorn"]
+
+OF_TORCH = ("optimize", "tune")
 
 
 def run(code: str) -> str:
@@ -44,8 +48,18 @@ def test_help_waits_for_nothing_heavy() -> None:
 
 @pytest.mark.parametrize("name", adain.__all__)
 def test_every_public_name_can_be_fetched(name: str) -> None:
+    if name in OF_TORCH and find_spec("torch") is None:
+        with pytest.raises(DeviceError, match=r"needs torch; pip install 'adain\[torch\]'"):
+            getattr(adain, name)
+        return
     assert getattr(adain, name) is not None
     assert name in dir(adain)
+
+
+@pytest.mark.parametrize("name", OF_TORCH)
+def test_without_torch_an_error_says_what_to_install(name: str) -> None:
+    code = f"import sys; sys.modules['torch'] = None; import adain\ntry: adain.{name}\nexcept adain.AdainError as e: print(e)"
+    assert run(code) == f"adain.{name} needs torch; pip install 'adain[torch]'\n"
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
