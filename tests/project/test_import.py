@@ -58,8 +58,9 @@ def test_every_public_name_can_be_fetched(name: str) -> None:
 
 @pytest.mark.parametrize("name", OF_TORCH)
 def test_without_torch_an_error_says_what_to_install(name: str) -> None:
-    code = f"import sys; sys.modules['torch'] = None; import adain\ntry: adain.{name}\nexcept adain.AdainError as e: print(e)"
-    assert run(code) == f"adain.{name} needs torch; pip install 'adain[torch]'\n"
+    code = f"try: adain.{name}\nexcept adain.AdainError as error: print(error)"
+    said = run(f"import sys; sys.modules['torch'] = None; import adain\n{code}")
+    assert said == f"adain.{name} needs torch; pip install 'adain[torch]'\n"
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
