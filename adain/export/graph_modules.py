@@ -236,8 +236,7 @@ def fixed_examples(kind: GraphKind, network: StyleTransfer, io: Io, fixed: Fixed
         "alpha": torch.rand(1, 1),
         "strokes": torch.rand(1, 1),
     }
-    names = GRAPHS[kind].without("grain").inputs
-    return {name: Example(every[name], {}) for name in names}
+    return {name: Example(every[name], {}) for name in signature(kind, network.stages[-1], fixed).inputs}
 
 
 def examples(kind: GraphKind, network: StyleTransfer, io: Io, stage: Stage) -> dict[str, Example]:
@@ -287,9 +286,10 @@ def sides_of(kind: GraphKind, framing: Framing) -> tuple[int, int]:
     return fitting_both(*sides) if kind in DRAFTED else sides
 
 
-def signature(kind: GraphKind, stage: Stage) -> Signature:
-    """The names of a graph's inputs and outputs."""
-    return GRAPHS[kind].with_maps(each.name for each in stage.maps)
+def signature(kind: GraphKind, stage: Stage, fixed: Fixed | None = None) -> Signature:
+    """The names of a graph's inputs and outputs; a graph of one size has no `grain`."""
+    names = GRAPHS[kind].with_maps(each.name for each in stage.maps)
+    return names if fixed is None else names.without("grain")
 
 
 def output_axes(kind: GraphKind, io: Io, stage: Stage) -> dict[str, dict[int, str]]:

@@ -93,10 +93,22 @@ class GraphOperators(Operators):
         return count / int_max(count - 1, 1)
 
 
-class PortableOperators(GraphOperators):
-    """Operations for WebGPU, CoreML and TensorRT; the caller must pad pictures to a size that fits."""
+class _FewOperators(GraphOperators):
+    """What graphs for many runtimes share; sides of maps are even wherever they are halved."""
 
     portable = True
+
+    def pool(self, x: Tensor) -> Tensor:
+        """Max pooling by 2."""
+        return F.max_pool2d(x, 2)
+
+    def at_least(self, x: Tensor, floor: Tensor) -> Tensor:
+        """See `Operators.at_least`; WebGPU in onnxruntime has no Max."""
+        return torch.relu(x - floor) + floor
+
+
+class PortableOperators(_FewOperators):
+    """Operations for WebGPU, CoreML and TensorRT; the caller must pad pictures to a size that fits."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -128,14 +140,6 @@ class PortableOperators(GraphOperators):
         """See `GraphOperators.repeat`."""
         x = torch.cat([x[:, :, :1], x, x[:, :, -1:]], dim=2)
         return torch.cat([x[..., :1], x, x[..., -1:]], dim=3)
-
-    def pool(self, x: Tensor) -> Tensor:
-        """Max pooling by 2; both sides are even."""
-        return F.max_pool2d(x, 2)
-
-    def at_least(self, x: Tensor, floor: Tensor) -> Tensor:
-        """See `Operators.at_least`; WebGPU in onnxruntime has no Max."""
-        return torch.relu(x - floor) + floor
 
     def covariance(self, centred: Tensor) -> Tensor:
         """See `GraphOperators.covariance`; row by row, because flattening a map would need its shape."""
@@ -176,10 +180,8 @@ class PortableOperators(GraphOperators):
         return (x[:, :1] * 0 + 1).sum(dim=(2, 3), keepdim=True)
 
 
-class FixedOperators(GraphOperators):
-    """Operations for graphs of one size: no shapes, no Pad, and resizing by a convolution; the least runtimes need."""
-
-    portable = True
+class FixedOperators(_FewOperators):
+    """Operations for graphs of one size: no shapes, no Pad, and resizing by a convolution."""
 
     def fit(self, image: Tensor, *, multiple: int = 1, minimum: int = 1) -> Tensor:
         """See `Operators.fit`; the last row and column are joined as often as needed."""
@@ -200,10 +202,6 @@ class FixedOperators(GraphOperators):
         """See `GraphOperators.repeat`."""
         return _extended(_extended(x, 2, 1, 1), 3, 1, 1)
 
-    def pool(self, x: Tensor) -> Tensor:
-        """Max pooling by 2; both sides are even."""
-        return F.max_pool2d(x, 2)
-
     def resize(self, x: Tensor, up: int, down: int) -> Tensor:
         """See `Operators.resize`; a convolution computes all outputs of a block of pixels as channels."""
         table = weights(up, down)
@@ -221,10 +219,6 @@ class FixedOperators(GraphOperators):
         rows = (np.arange(like.shape[2]) + row) % TILE
         columns = (np.arange(like.shape[3]) + column) % TILE
         return torch.from_numpy(strokes.tile()[:, rows[:, None], columns])[None]
-
-    def at_least(self, x: Tensor, floor: Tensor) -> Tensor:
-        """See `PortableOperators.at_least`."""
-        return torch.relu(x - floor) + floor
 
 
 def _extended(x: Tensor, axis: int, before: int, behind: int) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -110,7 +111,9 @@ class Options:
                 f"a graph of one size is for whole pictures, not {' or '.join(STAGED)}; leave these or the size out"
             )
         if self.winograd and (self.operators.portable or self.precision != "fp32"):
-            raise InputError("winograd is for float32 graphs that run on CPUs; use fp32, and leave portable out")
+            raise InputError(
+                "winograd is for float32 graphs that run on CPUs; use fp32, and leave portable and fixed out"
+            )
 
 
 @dataclass(frozen=True)
@@ -149,7 +152,7 @@ def export(
     )
     exported = exportable(network, form)
     tracer = Tracer(exported, options.opset, options.fixed)
-    compact = Tracer(exportable(network, replace(form, phases=False)), options.opset)
+    compact = Tracer(exportable(network, replace(form, phases=False)), options.opset) if options.compact else tracer
     _make(directory)
     hashes = {role: hashlib.sha256(path.read_bytes()).hexdigest() for role, path in files.items()}
     shared = _beside(model, files, directory) if options.sharing else []
@@ -236,12 +239,13 @@ def _feeds(
     network: StyleTransfer, info: GraphInfo, pictures: Sequence[PictureInput]
 ) -> Iterator[dict[str, NDArray[np.generic]]]:
     """Calibration inputs for a graph: each picture in the style of the one before it."""
-    arrays = [_square(source) for source in pictures]
+    fixed = info.fixed or Fixed(_CALIBRATION_SIDE, _CALIBRATION_SIDE)
+    arrays = [_middle(source, fixed) for source in pictures]
     stage = stage_of(info)
     framing = network.framing(stage)
     for index, content in enumerate(arrays):
         style, seen = arrays[index - 1], framing.framed(content)
-        masks = np.ones((1, 1, *content.shape[2:]), np.float32)
+        masks = np.full((1, fixed.styles, *content.shape[2:]), 1 / fixed.styles, np.float32)
         with torch.inference_mode():
             code = network.encode_style(torch.from_numpy(style))
             maps = network.features(torch.from_numpy(seen), stage)
@@ -253,8 +257,8 @@ def _feeds(
         every: dict[str, NDArray[np.generic]] = {
             "content": _laid_out(seen if staged else content, info.io),
             "style": _laid_out(style, info.io),
-            "codes": flat[None, None],
-            "weights": np.ones((1, 1), np.float32),
+            "codes": np.tile(flat, (1, fixed.styles, 1)),
+            "weights": np.ones((1, fixed.styles), np.float32),
             "masks": framing.masks(masks) if staged else masks,
             "statistics": np.stack([statistics] * 2)[None] if info.graph == "decode_regions" else statistics[None],
             "alpha": np.full((1, 1), info.default_alpha, np.float32),
@@ -262,14 +266,17 @@ def _feeds(
             "grain": np.zeros((1, 2), np.float32),
             **{each.name: maps[each.name].to(stored(each.fusion, network)).numpy() for each in stage.maps},
         }
-        yield {name: every[name] for name in signature(info.graph, stage).inputs}
+        yield {name: every[name] for name in signature(info.graph, stage, info.fixed).inputs}
 
 
-def _square(source: PictureInput) -> NDArray[np.float32]:
-    """The middle of a picture, (1, 3, 256, 256)."""
-    picture = images.to_tensor(images.resize(images.read(source), _CALIBRATION_SIDE).rgb)
-    top, left = ((side - _CALIBRATION_SIDE) // 2 for side in picture.shape[2:])
-    return np.ascontiguousarray(picture[:, :, top : top + _CALIBRATION_SIDE, left : left + _CALIBRATION_SIDE])
+def _middle(source: PictureInput, size: Fixed) -> NDArray[np.float32]:
+    """The middle of a picture, scaled to cover a size: (1, 3, height, width)."""
+    picture = images.read(source)
+    shorter, sides = min(picture.rgb.shape[:2]), (size.height, size.width)
+    cover = max(math.ceil(side * shorter / own) for side, own in zip(sides, picture.rgb.shape[:2], strict=True))
+    array = images.to_tensor(images.resize(picture, cover).rgb)
+    top, left = ((own - side) // 2 for own, side in zip(array.shape[2:], sides, strict=True))
+    return np.ascontiguousarray(array[:, :, top : top + size.height, left : left + size.width])
 
 
 def _laid_out(picture: NDArray[np.float32], io: Io) -> NDArray[np.generic]:

@@ -156,8 +156,13 @@ class Encoder(_Stack):
 
     def taps(self, image: Tensor, levels: Sequence[int]) -> dict[int, Tensor]:
         """The feature maps of several levels in one pass, which stops at the deepest; `image` as in `forward`."""
-        found: dict[int, Tensor] = {}
-        names = {f"conv{level}_1": level for level in levels}
+        maps = self.named(image, [f"relu{level}_1" for level in levels])
+        return {int(name[4]): x for name, x in maps.items()}
+
+    def named(self, image: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
+        """The maps of any rectified layers, such as `relu4_2`, by name; otherwise as `taps`."""
+        found: dict[str, Tensor] = {}
+        names = {f"conv{layer.removeprefix('relu')}": layer for layer in layers}
         x = image
         for layer in self.layers:
             x = self.step(layer, x)

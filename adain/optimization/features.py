@@ -20,7 +20,7 @@ from adain import registry, weights
 from adain.nn import build
 from adain.nn.slim import SlimNetwork
 from adain.nn.slim_layers import SCALES
-from adain.nn.vgg import Conv, Encoder
+from adain.nn.vgg import Encoder
 from adain.nn.vgg_networks import VGGNetwork
 from adain.training import loss_files
 from adain.training.loss_encoders import BlurPoolVGG16, ShippedEncoder
@@ -174,21 +174,7 @@ def _vgg(name: str, encoders: Sequence[Encoder], dtype: torch.dtype) -> Features
 
     def run(picture: Tensor, wanted: Sequence[str]) -> Maps:
         if shared:
-            return _taps(encoders[0], picture, wanted)
+            return encoders[0].named(picture, wanted)
         return {f"relu{each.level}_1": each(picture) for each in encoders if f"relu{each.level}_1" in wanted}
 
     return Features(name, style_layers, (content,), run, _ceiled, 32, _VGG_BAND, 4800 if shared else 1600, dtype)
-
-
-def _taps(encoder: Encoder, picture: Tensor, wanted: Sequence[str]) -> Maps:
-    """Any rectified layers of an encoder, in one pass that stops at the last of them."""
-    names = {f"conv{layer.removeprefix('relu')}": layer for layer in wanted}
-    found: Maps = {}
-    x = picture
-    for layer in encoder.layers:
-        x = encoder.step(layer, x)
-        if isinstance(layer, Conv) and layer.name in names:
-            found[names[layer.name]] = x
-            if len(found) == len(names):
-                break
-    return found

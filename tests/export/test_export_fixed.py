@@ -11,6 +11,7 @@ import pytest
 import small_models
 from click.testing import CliRunner
 from pictures import painting, photo
+from PIL import Image
 
 pytest.importorskip("torch", reason="exporting needs the extra torch")
 
@@ -85,6 +86,16 @@ def test_opencv_gives_the_picture_of_adain(exports: Exports, name: str) -> None:
     wanted = np.asarray(adain.load(made.model.row.name)(content, style, alpha=1.0, strokes=FULL, seed=0))
     assert wanted.std() > 5
     assert np.abs(found - wanted).max() <= 1
+
+
+@pytest.mark.heavy
+def test_int8_of_one_size_is_calibrated_at_that_size(exports: Exports, tmp_path: Path) -> None:
+    pictures = []
+    for seed, sides in enumerate([(64, 64), (200, 80), (70, 150)]):
+        pictures.append(tmp_path / f"{seed}.png")
+        Image.fromarray(painting(*sides, seed)).save(pictures[-1])
+    options = Options(precision="int8", kinds=("apply", "level_regions"), calibration=tuple(pictures), fixed=SIZE)
+    assert_torch_agrees(exports("small-adain", options))
 
 
 @pytest.mark.parametrize("opset", [13, 17, pytest.param(21, marks=pytest.mark.heavy)])
