@@ -181,8 +181,13 @@ def sliced_distance(features: Tensor, style: Tensor, filters: Tensor) -> Tensor:
         mean over filters. Differentiable.
     """
     found, wanted = (F.conv2d(x, filters).flatten(2) for x in (features, style))  # (N, count, pixels)
+    return response_distance(found, wanted)
+
+
+def response_distance(found: Tensor, wanted: Tensor) -> Tensor:
+    """As `sliced_distance`, of responses (..., count, pixels) to filters: (...)."""
     spread = wanted.std(-1).clamp_min(1e-3)
-    return (wasserstein(found, wanted) / spread).mean(1)
+    return (wasserstein(found, wanted) / spread).mean(-1)
 
 
 def halo(picture: Tensor, content: Tensor) -> Tensor:

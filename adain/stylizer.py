@@ -140,11 +140,8 @@ class Stylizer:
         with timed(
             f"stylize {_size(picture)} pixels with alpha {self.alpha(request):g}, strokes {self.strokes(request):g}"
         ):
-            colors = picture.rgb if picture.deep is None else picture.deep
-            rgb = self.stylize_pixels(colors, codes, request, masks=where, cancel=check)
-        if picture.deep is not None:
-            return Picture.of_16_bits(rgb, picture.alpha, picture.metadata).to_pil()
-        return replace(picture, rgb=rgb).to_pil()
+            colors = self.stylize_pixels(picture.colors, codes, request, masks=where, cancel=check)
+        return picture.recolored(colors).to_pil()
 
     def check(self, request: StyleRequest, styles: int) -> None:
         """Raise an `InputError` unless the request fits this model and number of styles. Reads no picture."""

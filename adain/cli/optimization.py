@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
-from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from adain.checks import shown
 from adain.cli.options import device_option, model_option, option_of, weights_dir_option
 from adain.errors import InputError
 from adain.optimization.options import LOSSES, OptimizeOptions, spec
+from adain.request import Spec
 
-__all__ = ["optimization_options", "require_torch"]
+__all__ = ["optimization_options"]
 
 _R = TypeVar("_R")
 _FLAGS = {"losses": "loss"}
@@ -28,10 +29,16 @@ _SPECIAL: dict[str, dict[str, Any]] = {
 }
 
 
-def optimization_options(*names: str) -> Callable[[Callable[..., _R]], Callable[..., _R]]:
+def optimization_options(
+    *names: str, specs: Mapping[str, Spec] = MappingProxyType({})
+) -> Callable[[Callable[..., _R]], Callable[..., _R]]:
     """Add an option for each of these fields of `OptimizeOptions`, and those that choose model and device.
 
     The command gets the `options` and the name of the `model`.
+
+    Args:
+        names: of the fields.
+        specs: facts of fields that are other ones for this command.
     """
 
     def add(command: Callable[..., _R]) -> Callable[..., _R]:
@@ -46,7 +53,7 @@ def optimization_options(*names: str) -> Callable[[Callable[..., _R]], Callable[
             default = OptimizeOptions.preset if name == "preset" else None
             option = option_of(
                 name,
-                spec(name),
+                specs.get(name) or spec(name),
                 _MORE.get(name, ""),
                 default,
                 flag=_FLAGS.get(name),
@@ -64,10 +71,3 @@ def _weighed(text: str) -> tuple[str, float]:
         return name, float(weight if equals else "")
     except ValueError as error:
         raise InputError(f"a loss must look like NAME=WEIGHT, such as gram=1, got {shown(text)}") from error
-
-
-def require_torch(what: str) -> None:
-    """Raise an `InputError` if the extra is missing, before anything slow happens."""
-    missing = [package for package in ("torch", "torchvision") if find_spec(package) is None]
-    if missing:
-        raise InputError(f"{what} needs {', '.join(missing)}: pip install 'adain[torch]'")

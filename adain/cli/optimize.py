@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from adain.cli.extras import require_torch
 from adain.cli.inputs import DASH, PICTURE, PICTURE_OR_STDIN, with_stdin
 from adain.cli.masks import MaskChoice, mask_options
 from adain.cli.number_list import CommandWithNumbers
 from adain.cli.number_types import WholeNumber
-from adain.cli.optimization import optimization_options, require_torch
+from adain.cli.optimization import optimization_options
 from adain.cli.options import request_options
 from adain.cli.outputs import check_output, output_option, write_output
 from adain.cli.pictures import quality_option, reading_options, strip_option

@@ -8,13 +8,13 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
 
+from adain.cli.extras import require_torch
 from adain.cli.inputs import OutputFolder
 from adain.cli.main import INTERRUPTED
 from adain.cli.progress import clock
@@ -94,9 +94,7 @@ def _checked_recipe(name: str, overrides: tuple[str, ...], teachers: Path | None
         InputError: the extra `torch` is missing, or the recipe is not valid.
         WeightsError: the loss network is missing.
     """
-    missing = [package for package in ("torch", "torchvision") if find_spec(package) is None]
-    if missing:
-        raise InputError(f"training needs {', '.join(missing)}: pip install 'adain[torch]'")
+    require_torch("training")
     from adain.training import loss_files, recipe
 
     found = recipe.read(name, overrides)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from adain.cli.extras import require_torch
 from adain.cli.inputs import PICTURE, PICTURES
-from adain.cli.optimization import optimization_options, require_torch
+from adain.cli.optimization import optimization_options
 from adain.cli.options import request_options
 from adain.cli.pictures import reading_options
 from adain.cli.progress import LossBar
 from adain.cli.verbosity import verbose_option
 from adain.errors import InputError
+from adain.optimization.options import TUNING_ITERATIONS, TUNING_RATE, spec
 
 if TYPE_CHECKING:
     from adain.optimization.options import OptimizeOptions
@@ -40,7 +43,17 @@ __all__ = ["tune"]
     type=PICTURES,
     help="Photograph, folder or pattern to tune on; repeatable. Best are two dozen.",
 )
-@optimization_options("features", "losses", "iterations", "rate", "precision")
+@optimization_options(
+    "features",
+    "losses",
+    "iterations",
+    "rate",
+    "precision",
+    specs={
+        "iterations": replace(spec("iterations"), help="Iterations in all", unset=str(TUNING_ITERATIONS)),
+        "rate": replace(spec("rate"), unset=str(TUNING_RATE)),
+    },
+)
 @request_options("strokes", "seed", "style_size")
 @reading_options
 @verbose_option

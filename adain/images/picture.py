@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import operator
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from adain.errors import InputError
-from adain.images.arrays import check_rgb, described, to_uint8
+from adain.images.arrays import Colors, check_rgb, described, to_uint8
 from adain.images.metadata import Metadata
 from adain.images.rules import pixel_limit
 
@@ -56,6 +56,17 @@ class Picture:
     ) -> Picture:
         """Make a picture of colours of 16 bits, (H, W, 3)."""
         return cls(to_uint8(deep), alpha, metadata or Metadata(), deep)
+
+    @property
+    def colors(self) -> Colors:
+        """The colours (H, W, 3): in 16 bits, if the picture has them."""
+        return self.rgb if self.deep is None else self.deep
+
+    def recolored(self, colors: NDArray[Any]) -> Picture:
+        """The same picture with other colours, of the type of `colors`."""
+        if self.deep is None:
+            return replace(self, rgb=colors)
+        return Picture.of_16_bits(colors, self.alpha, self.metadata)
 
     @property
     def size(self) -> tuple[int, int]:

@@ -22,11 +22,12 @@ from adain.nn.slim import SlimNetwork
 from adain.nn.slim_layers import SCALES
 from adain.nn.vgg import Encoder
 from adain.nn.vgg_networks import VGGNetwork
+from adain.optimization.options import OptimizeOptions
 from adain.training import loss_files
 from adain.training.loss_encoders import BlurPoolVGG16, ShippedEncoder
 from adain.training.loss_layers import VGG_LAYERS
 
-__all__ = ["Features", "load", "stride"]
+__all__ = ["Features", "load", "of_options", "stride"]
 
 _GATYS_CONTENT = "relu4_2"  # of Gatys et al.; also where the style layers are relu1_1 to relu5_1
 _VGG_BAND = 112  # px; more than a third of what relu5_1 of VGG-19 sees, and all that changes by more than rounding
@@ -86,6 +87,11 @@ class Features:
 def stride(layer: str) -> int:
     """Pixels of the picture per pixel of a layer: 8 for `relu4_2` and `x8`."""
     return int(layer[1:]) if layer.startswith("x") else 1 << (int(layer[4]) - 1)
+
+
+def of_options(options: OptimizeOptions, device: torch.device) -> Features:
+    """Load the feature network that the options name, as `load` does."""
+    return load(options.features, weights_dir=options.weights_dir, precision=options.precision, device=device)
 
 
 def load(

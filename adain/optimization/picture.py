@@ -132,7 +132,7 @@ class Optimization:
         self._request.check(len(styles))
         self._pictures = Pictures.read(content, styles, self._request)
         self._device = choose_device(self._options.device)
-        self._features = features.load(self._options.features, precision=self._options.precision, device=self._device)
+        self._features = features.of_options(self._options, self._device)
         self._pictures.check(self._features, self._settings.coarsest)
         self._sides = sides(min(self._pictures.size), self._settings.coarsest)
         self._model = model

@@ -102,16 +102,14 @@ class Pictures:
 
     def finished(self, picture: Tensor) -> Picture:
         """The result: an optimised picture (1, 3, H, W), in 8 bits or the content's 16, with its alpha and metadata."""
-        colors = self.content.rgb if self.content.deep is None else self.content.deep
+        colors = self.content.colors
         values = picture[0].permute(1, 2, 0).clamp(0, 1).cpu().numpy()
         result = images.quantize(values, colors.dtype.type)
         if self.request.preserve_color == "luminance":
             result = color.luminance(result, colors)
         if self.masks is not None:
             result = masking.over(result, colors, self.masks)
-        if self.content.deep is not None:
-            return Picture.of_16_bits(result, self.content.alpha, self.content.metadata)
-        return replace(self.content, rgb=result)
+        return self.content.recolored(result)
 
 
 def tensor(picture: Picture, device: torch.device) -> Tensor:

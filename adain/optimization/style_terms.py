@@ -195,7 +195,7 @@ class SlicedPatches(Term):
             pixels = max(1, sum(x.shape[1] for x in found))
             shares = [x.shape[1] / pixels for x in found]
         distances = [
-            share * _distance(x, style[layer])
+            share * metrics_strokes.response_distance(x, style[layer])
             for x, style, share in zip(found, self._wanted, shares, strict=True)
             if x.shape[1]
         ]
@@ -205,8 +205,3 @@ class SlicedPatches(Term):
 def _filtered(maps: Tensor, filters: Tensor) -> Tensor:
     """Responses (K, h, w) of a map (1, C, h, w)."""
     return F.conv2d(F.pad(maps, (1, 1, 1, 1), mode="replicate"), filters)[0]
-
-
-def _distance(found: Tensor, wanted: Tensor) -> Tensor:
-    spread = wanted.std(-1).clamp_min(1e-3)
-    return (metrics_strokes.wasserstein(found, wanted) / spread).mean()

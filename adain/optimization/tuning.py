@@ -32,15 +32,13 @@ from adain.optimization import contents as tuning_contents
 from adain.optimization import features
 from adain.optimization.descent import BETAS
 from adain.optimization.objective import Objective, Target
-from adain.optimization.options import OptimizeOptions
+from adain.optimization.options import TUNING_ITERATIONS, TUNING_RATE, OptimizeOptions
 from adain.optimization.pictures import read_style, tensor
 from adain.request import StyleRequest
 from adain.runtimes.torch_backend import TorchBackend
 
-__all__ = ["ITERATIONS", "CodeStep", "tune"]
+__all__ = ["CodeStep", "tune"]
 
-ITERATIONS = 150
-_RATE = 0.03
 _OF_PIXELS = {"total_variation", "grid"}
 _AVERAGE = 0.95
 _BOUND = 0.7  # of a mean's change, in deviations, and of the logarithm of a deviation's
@@ -99,7 +97,9 @@ def tune(
     code = _Code(network, picture, torch.device(backend.device))
     strokes = source.model.default_strokes if request.strokes is None else request.strokes
     stylize = _drafted(network, strokes, code.device)
-    seed, total, rate = request.seed or 0, options.iterations or ITERATIONS, options.rate or _RATE
+    seed = request.seed or 0
+    total = TUNING_ITERATIONS if options.iterations is None else options.iterations
+    rate = TUNING_RATE if options.rate is None else options.rate
     objectives = _objectives(picture, tuning_contents.crops(contents, seed), options, seed, code.device)
     optimizer = torch.optim.Adam(code.parameters, lr=rate, betas=BETAS)
     for step in range(total):
@@ -126,9 +126,7 @@ def _objectives(
     style: Picture, crops: Sequence[NDArray[np.float32]], options: OptimizeOptions, seed: int, device: torch.device
 ) -> list[Objective]:
     """An objective per content; the style's terms are the same."""
-    network = features.load(
-        options.features, weights_dir=options.weights_dir, precision=options.precision, device=device
-    )
+    network = features.of_options(options, device)
     contents = [torch.from_numpy(crop).to(device) for crop in crops]
     first = Objective(network, _losses(options), Target(contents[0], [tensor(style, device)], [1.0]), seed=seed)
     return [first, *map(first.for_content, contents[1:])]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from pictures import painting, photo
 
 torch = pytest.importorskip("torch", reason="optimisation needs the extra torch")
 
-from adain import WeightsError  # noqa: E402
+from adain import OptimizeOptions, WeightsError  # noqa: E402
 from adain.optimization import features, objective  # noqa: E402
+from adain.optimization.picture import Optimization  # noqa: E402
 from adain.optimization.torchvision_vgg import TorchvisionVGG19  # noqa: E402
 
 CPU = torch.device("cpu")
@@ -67,3 +69,10 @@ def test_bf16_is_near_fp32():
     maps = exact(picture, ("x8",))["x8"], rough(picture, ("x8",))["x8"]
     assert maps[1].dtype == torch.float32
     assert 0 < (maps[0] - maps[1]).norm() < 0.05 * maps[0].norm()
+
+
+def test_weights_are_searched_in_the_named_folder_first(tmp_path):
+    (tmp_path / "adain-slim.safetensors").write_bytes(b"damaged")
+    options = OptimizeOptions(features="adain-slim", weights_dir=tmp_path)
+    with pytest.raises(WeightsError, match="adain-slim.safetensors"):
+        Optimization(photo(), [painting()], options)
