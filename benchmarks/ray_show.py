@@ -74,7 +74,7 @@ def job(folder: Path) -> None:
 
 
 def started(folder: Path) -> subprocess.Popen[bytes]:
-    """Start the job in a process group of its own."""
+    """Start the job in a process of its own."""
     with open(folder / "log.txt", "ab") as log:
         command = [sys.executable, __file__, "--job", str(folder)]
         environment = {**os.environ, "RAY_worker_niceness": "0"}

@@ -49,8 +49,8 @@ def encode(
     """Write the style codes of STYLEs: small files that `adain stylize` takes in place of the pictures.
 
     A STYLE is a picture, a folder of pictures, a pattern in quotes such as 'paintings/*.jpg', or - for a picture on
-    standard input. One file with many codes is for `adain.transforms.RandomStyle`. In a folder, codes that exist are
-    skipped, so an interrupted run can be continued.
+    standard input. One file with many codes is for data sets and `adain.transforms.RandomStyle`. In a folder, codes
+    that exist are skipped, so an interrupted run can be continued.
     """
     from adain.code import is_code_file
     from adain.images.formats import READABLE

@@ -126,6 +126,11 @@ def export(
         raise click.UsageError("Give either -o DIR, or --triton DIR for a Triton model repository.")
     if triton is not None and runtime:
         raise click.UsageError("--runtime writes graphs for adain itself; leave it out with --triton.")
+    if runtime and (kinds or fixed):
+        raise InputError("--runtime names the graphs and needs every size; leave --only and --fixed out")
+    if styles != 1 and fixed is None:
+        raise InputError("--styles is for graphs of one size; give --fixed too")
+    chosen = _kinds(kinds)
     from adain.model_files import resolve
     from adain.runtimes.contract import Fixed
     from adain.runtimes.graph_files import FURTHER, GRAPHS, sharing
@@ -138,10 +143,6 @@ def export(
         if error.name is None or error.name.startswith("adain"):
             raise
         raise DeviceError(f'exporting needs {error.name}; pip install "adain[torch]"') from error
-    if runtime and (kinds or fixed):
-        raise InputError("--runtime names the graphs and needs every size; leave --only and --fixed out")
-    if styles != 1 and fixed is None:
-        raise InputError("--styles is for graphs of one size; give --fixed too")
     source = resolve(model)
     row = source.model
     options = exporting.Options(
@@ -151,7 +152,7 @@ def export(
         io=io,
         winograd=winograd,
         calibration=_pictures(calibrate),
-        kinds=GRAPHS if runtime else _kinds(kinds) or (SERVED if triton is not None else None),
+        kinds=GRAPHS if runtime else chosen or (SERVED if triton is not None else None),
         fixed=None if fixed is None else Fixed(height=fixed[1], width=fixed[0], styles=styles),
         sharing=sharing(row) if runtime else (),
         compact=FURTHER if runtime else (),

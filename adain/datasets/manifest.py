@@ -15,7 +15,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -144,7 +144,7 @@ class Log:
     """
 
     def __init__(self, path: Path, header: Header, kept: Iterable[Entry] = ()) -> None:
-        self.path, self.run = path, len(header.runs) - 1
+        self.path = path
         atomic.write_lines(path, (header.line(), *(entry.line() for entry in kept)))
         self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115  closed by `__exit__`
 
@@ -221,7 +221,7 @@ def _add(whole: Manifest, part: Manifest, path: Path) -> None:
     for id, entry in part.entries.items():
         if id in whole.entries:
             raise InputError(f"{id} is in two shards, the second is {path}; remove the one that is not of this run")
-        whole.entries[id] = Entry(**{**asdict(entry), "run": numbers[entry.run]})
+        whole.entries[id] = replace(entry, run=numbers[entry.run])
 
 
 def _agree(key: str, before: object, now: object, name: str) -> None:

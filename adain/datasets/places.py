@@ -73,16 +73,6 @@ class Place:
         system, path = _system(self.url)
         return bool(_tried(lambda: _uncached(system).exists(path), f"look for {self}"))
 
-    def read(self) -> bytes:
-        """Return the file's bytes.
-
-        Raises:
-            InputError: it does not exist, or cannot be read.
-        """
-        system, path = _system(self.url)
-        data: bytes = _tried(lambda: system.cat_file(path), f"read {self}")
-        return data
-
     @contextmanager
     def as_file(self) -> Iterator[Path]:
         """Yield a path on this machine with the file's bytes.

@@ -241,7 +241,7 @@ class Stylize:
         return versions.of(self.stylizer)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave out the network."""
+        """Leave out what is made on first use: it pickles to the same bytes before and after."""
         return {name: value for name, value in self.__dict__.items() if name != "_key"}
 
     @property

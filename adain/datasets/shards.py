@@ -85,8 +85,7 @@ def stylize_shards(
         progress: called with the number of finished shards and the number of all; first with 0.
 
     Raises:
-        InputError: an argument is not allowed, a shard does not exist, or would be replaced by its result; or what is
-            there was made with other options.
+        InputError: an argument is not allowed, a shard does not exist, or would be replaced by its result.
     """
     sources = found([shards] if isinstance(shards, str) else checks.listed("shards", shards))
     processes = checks.whole("processes", processes, 1)

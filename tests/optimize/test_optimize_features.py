@@ -74,5 +74,5 @@ def test_bf16_is_near_fp32():
 def test_weights_are_searched_in_the_named_folder_first(tmp_path):
     (tmp_path / "adain-slim.safetensors").write_bytes(b"damaged")
     options = OptimizeOptions(features="adain-slim", weights_dir=tmp_path)
-    with pytest.raises(WeightsError, match="adain-slim.safetensors"):
+    with pytest.raises(WeightsError, match=r"adain-slim\.safetensors"):
         Optimization(photo(), [painting()], options)
