@@ -28,7 +28,6 @@ from adain.jobs.many import FolderSteps, Paths, Progress, Report, Tally, find_co
 from adain.jobs.naming import Template
 from adain.jobs.plan import Result, Task, check_apart, plan
 from adain.jobs.running import Failure
-from adain.jobs.sources import Source
 from adain.jobs.steps import Stylizing
 from adain.jobs.style_set import found_styles
 from adain.request import StyleRequest
@@ -93,22 +92,20 @@ def stylize_folder(
     )
     stylizer.check(request, 1)
     template = Template(("{content}" if looks.per_picture == 1 else "{content}_{style}") if name is None else name)
-    draws = {source.path: looks.draw(_id(source)) for source in found[0].sources}
+    # Before `plan`, which lengthens the names of contents whose results would have the same path.
+    ids = {source.path: source.name + source.path.suffix for source in found[0].sources}
+    draws = {path: looks.draw(id) for path, id in ids.items()}
     tasks = plan(found[0].sources, looks.looks, (), template, output, model.name, draws)
-    tasks = [task for task in tasks if shard.holds(_id(task.content))]
+    tasks = [task for task in tasks if shard.holds(ids[task.content.path])]
     check_apart(tasks, found, output)
     options = {**looks.facts(), "name": template.text, "quality": quality, "strip": strip}
-    record = _Record(output, shard, tasks, options, versions.of(stylizer), overwrite=overwrite)
+    record = _Record(output, shard, tasks, ids, options, versions.of(stylizer), overwrite=overwrite)
     left = record.left(tasks)
     stylizing = Stylizing(stylizer, request, cancel=cancel)
     steps = _RecordedSteps(stylizing, compare=False, quality=quality, strip=strip)
     with record.open() as log:
         tally = _RecordedTally(sum(len(task.results) for task in left), progress, steps, record, log)
         return run_folder(steps, tasks, left, found, progress, tally)
-
-
-def _id(source: Source) -> str:
-    return source.name + source.path.suffix
 
 
 class _Record:
@@ -123,6 +120,7 @@ class _Record:
         output: Path,
         shard: Shard,
         tasks: Sequence[Task],
+        ids: Mapping[Path, str],
         options: Mapping[str, Any],
         made_by: Mapping[str, str],
         *,
@@ -133,7 +131,7 @@ class _Record:
         self.path = output / file_name(shard)
         self._header = Header(options, (made_by,), str(shard))
         self._kept: dict[str, Entry] = {}
-        self._contents = {result.target: task.content for task in tasks for result in task.results}
+        self._contents = {result.target: ids[task.content.path] for task in tasks for result in task.results}
         if overwrite:
             return
         if self.path.exists():
@@ -164,7 +162,7 @@ class _Record:
         """Return the entry of a result, without what is known only once it is written."""
         return Entry(
             self._name(result.target),
-            _id(self._contents[result.target]),
+            self._contents[result.target],
             result.look.styles[0].name,
             result.alpha,
             self._seed,

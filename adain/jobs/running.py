@@ -107,7 +107,7 @@ def run(tasks: Iterable[Task], steps: Steps[_T], sink: Sink) -> None:
     Raises:
         Full: the disk is full or read-only; the sink has received the failed result.
     """
-    broken: dict[Look, Failure] = {}
+    broken: dict[Look, tuple[Failure, list[Result]]] = {}  # with the results that are missing
     with _threads("adain-read", READERS) as reading, _threads("adain-write", WRITERS) as writing:
         writes = _Writes(writing, steps, sink)
         try:
@@ -124,8 +124,8 @@ def run(tasks: Iterable[Task], steps: Steps[_T], sink: Sink) -> None:
                             sink.failed(Failure(task.content.path, reason(error), missing=(result,)))
             writes.collect()
         finally:
-            for failure in broken.values():
-                sink.failed(failure)
+            for failure, missing in broken.values():
+                sink.failed(replace(failure, results=len(missing), missing=tuple(missing)))
 
 
 class _Writes(Generic[_T]):
@@ -158,17 +158,16 @@ class _Writes(Generic[_T]):
         return not _no_room(problem)
 
 
-def _prepared(steps: Steps[_T], result: Result, broken: dict[Look, Failure]) -> bool:
+def _prepared(steps: Steps[_T], result: Result, broken: dict[Look, tuple[Failure, list[Result]]]) -> bool:
     """Whether the result's look can be used. A broken look is reported once, with its results."""
     look = result.look
     if look in broken:
-        lost = broken[look]
-        broken[look] = replace(lost, results=lost.results + 1, missing=(*lost.missing, result))
+        broken[look][1].append(result)
         return False
     try:
         steps.prepare(look)
     except PROBLEMS as error:
-        broken[look] = Failure(look.styles[0].path, reason(error), missing=(result,))
+        broken[look] = Failure(look.styles[0].path, reason(error)), [result]
         return False
     return True
 

@@ -74,6 +74,17 @@ def test_a_folder_keeps_its_tree_and_has_a_manifest(folders: Path) -> None:
     assert run("manifest", "out", "--verify").exit_code == 0
 
 
+def test_contents_whose_results_have_longer_names_keep_their_ids(folders: Path) -> None:
+    Image.fromarray(photo(30, 16)).save("photos/a.apng", format="PNG")  # its result is a PNG too, as that of a.png
+    assert random().exit_code == 0
+    _, *rows = lines(folders / "out" / "manifest.jsonl")
+    named = {str(row["content"]): row for row in rows}
+    assert {"a.png", "a.apng"} <= set(named)
+    assert named["a.png"]["id"] != named["a.apng"]["id"]
+    made = adain.Stylize("styles", seed=5)({"id": "a.apng", "bytes": Path("photos/a.apng").read_bytes()})
+    assert (made["style"], made["alpha"]) == (named["a.apng"]["style"], named["a.apng"]["alpha"])
+
+
 def test_several_styles_per_picture_are_different_ones(folders: Path) -> None:
     assert run("stylize", "photos", "styles", "-o", "out", "--random", "2").exit_code == 0
     rows = lines(folders / "out" / "manifest.jsonl")[1:]
