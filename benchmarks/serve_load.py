@@ -263,7 +263,7 @@ def _busy(load: Sequence[float], cores: int) -> str:
         return ""
     return (
         f" **The machine was busy with other programs**: its load was {load[0]:.0f} before the test and {load[-1]:.0f} "
-        "at the end, so these times are several times as long as on a free machine."
+        "at the end, so these times are longer than on a free machine."
     )
 
 

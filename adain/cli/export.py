@@ -132,8 +132,8 @@ def export(
         raise InputError("--styles is for graphs of one size; give --fixed too")
     chosen = _kinds(kinds)
     from adain.model_files import resolve
+    from adain.runtimes import graph_files
     from adain.runtimes.contract import Fixed
-    from adain.runtimes.graph_files import FURTHER, GRAPHS, sharing
 
     try:
         from adain.export import graphs as exporting
@@ -152,10 +152,10 @@ def export(
         io=io,
         winograd=winograd,
         calibration=_pictures(calibrate),
-        kinds=GRAPHS if runtime else chosen or (SERVED if triton is not None else None),
+        kinds=graph_files.GRAPHS if runtime else chosen or (SERVED if triton is not None else None),
         fixed=None if fixed is None else Fixed(height=fixed[1], width=fixed[0], styles=styles),
-        sharing=sharing(row) if runtime else (),
-        compact=FURTHER if runtime else (),
+        sharing=graph_files.sharing(row) if runtime else (),
+        compact=graph_files.FURTHER if runtime else (),
     )
     with DownloadBars() as bars:
         files = source.weights(weights_dir, bars)

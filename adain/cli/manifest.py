@@ -6,13 +6,11 @@ from pathlib import Path
 
 import click
 
-from adain.cli.reporting import counted
+from adain.cli.reporting import counted, say_first
 from adain.cli.verbosity import verbose_option
 from adain.errors import AdainError
 
 __all__ = ["manifest"]
-
-_SHOWN = 20  # failures
 
 
 @click.command()
@@ -37,9 +35,6 @@ def manifest(folder: Path, verify: bool) -> None:
         *(f"{entry.id} is missing" for entry in missing),
         *(f"{entry.id} is not the file that was written" for entry in damaged),
     ]
-    for line in lines[:_SHOWN]:
-        click.echo(f"failed: {line}", err=True)
-    if len(lines) > _SHOWN:
-        click.echo(f"... and {len(lines) - _SHOWN:,} more, in the manifest", err=True)
+    say_first(lines, "the manifest")
     if lines:
         raise AdainError(f"{counted(len(lines), 'result')} missing or failed; run the same command again to make them")

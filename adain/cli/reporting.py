@@ -14,7 +14,9 @@ from adain.errors import AdainError
 if TYPE_CHECKING:
     from adain.jobs import Failure, Report
 
-__all__ = ["counted", "ignored", "left", "say", "say_failures", "say_unreadable", "say_written"]
+__all__ = ["counted", "ignored", "left", "say", "say_failures", "say_first", "say_unreadable", "say_written"]
+
+_SHOWN = 20  # failures
 
 
 def say(report: Report) -> None:
@@ -56,6 +58,14 @@ def say_failures(failures: Sequence[Failure]) -> None:
     for failure in failures:
         lost = f" ({counted(failure.results, 'result')} missing)" if failure.results > 1 else ""
         click.echo(f"failed: {in_options(str(failure))}{lost}", err=True)
+
+
+def say_first(lines: Sequence[str], where: str) -> None:
+    """Print the first of many failures on stderr, and where the others stand."""
+    for line in lines[:_SHOWN]:
+        click.echo(f"failed: {line}", err=True)
+    if len(lines) > _SHOWN:
+        click.echo(f"... and {len(lines) - _SHOWN:,} more, in {where}", err=True)
 
 
 def say_written(path: Path, size: tuple[int, int]) -> None:

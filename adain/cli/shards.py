@@ -15,7 +15,7 @@ from adain.cli.number_types import WholeNumber
 from adain.cli.options import alphas_option, model_options, request_options
 from adain.cli.pictures import quality_option, strip_option
 from adain.cli.progress import StepBar
-from adain.cli.reporting import counted
+from adain.cli.reporting import counted, left, say_first
 from adain.cli.verbosity import verbose_option
 from adain.errors import AdainError, DeviceError, InputError
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["shards"]
 
-_SHOWN = 20  # failures
 _MOST = 1024  # processes
 
 
@@ -83,6 +82,7 @@ def shards(
 
     if len(alpha) > 2:
         raise InputError(f"--alpha is one number or the two ends of a range, got {len(alpha)}")
+    # It downloads the weights, with a bar, before processes are started that need them.
     loading = open_stylizer(1 if processes > 1 else None).loading
     assert isinstance(loading, partial), "load gives one"
     stylize = Stylize(
@@ -106,16 +106,11 @@ def shards(
 
 def _say(report: ShardsReport) -> None:
     new = [each for each in report.shards if not each.existing]
-    existing = len(report.shards) - len(new)
-    left = f", left {existing:,} that existed (--overwrite makes them again)" if existing else ""
     made = counted(sum(each.made for each in new), "picture")
-    click.echo(f"wrote {counted(len(new), 'shard')} with {made}{left}", err=True)
+    click.echo(f"wrote {counted(len(new), 'shard')} with {made}{left(len(report.shards) - len(new))}", err=True)
     failed = [f"{each.name}: {entry.id}: {entry.error}" for each in report.shards for entry in each.failed]
     lines = [*(f"{name}: {why}" if name not in why else why for name, why in report.failures), *failed]
-    for line in lines[:_SHOWN]:
-        click.echo(f"failed: {line}", err=True)
-    if len(lines) > _SHOWN:
-        click.echo(f"... and {len(lines) - _SHOWN:,} more, in the manifests", err=True)
+    say_first(lines, "the manifests")
     if report.failures:
         raise AdainError("some shards failed, for the reasons above; run the same command again to make them")
     if failed:

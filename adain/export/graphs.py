@@ -46,7 +46,7 @@ from adain.runtimes.contract import (
 )
 from adain.trained import code_digest
 
-__all__ = ["Options", "Written", "count", "export"]
+__all__ = ["Options", "Written", "count", "export", "make_folder"]
 
 _CALIBRATION_SIDE = 256  # pixels; affects memory, and hardly the ranges
 
@@ -153,7 +153,7 @@ def export(
     exported = exportable(network, form)
     tracer = Tracer(exported, options.opset, options.fixed)
     compact = Tracer(exportable(network, replace(form, phases=False)), options.opset) if options.compact else tracer
-    _make(directory)
+    make_folder(directory)
     hashes = {role: hashlib.sha256(path.read_bytes()).hexdigest() for role, path in files.items()}
     shared = _beside(model, files, directory) if options.sharing else []
     written = []
@@ -283,7 +283,12 @@ def _laid_out(picture: NDArray[np.float32], io: Io) -> NDArray[np.generic]:
     return images.from_tensor(picture)[None] if io == "uint8" else picture
 
 
-def _make(directory: Path) -> None:
+def make_folder(directory: Path) -> None:
+    """Make a folder for graphs.
+
+    Raises:
+        OutputError: it cannot be made.
+    """
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -13,8 +13,8 @@ from pathlib import Path
 import onnx
 
 from adain.atomic import write_bytes
-from adain.errors import InputError, OutputError
-from adain.export.graphs import Written
+from adain.errors import InputError
+from adain.export.graphs import Written, make_folder
 from adain.runtimes.contract import GraphKind
 
 __all__ = ["MAX_BATCH", "SERVED", "configuration", "repository"]
@@ -47,16 +47,14 @@ def repository(written: Iterable[Written], directory: Path) -> list[Path]:
     """
     folders = []
     for each in written:
-        model = onnx.load(each.path, load_external_data=False)
+        data = each.path.read_bytes()
+        model = onnx.ModelProto.FromString(data)
         if any(initializer.external_data for initializer in model.graph.initializer):
             raise InputError(f"{each.path.name} reads its weights from another file; export it without --runtime")
         name = each.path.name.removesuffix(".onnx").replace(".", "_")  # a dot would end a name in some clients
         folder = directory / name
-        try:
-            (folder / "1").mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"{folder} cannot be created: {error.strerror}; choose another directory") from error
-        write_bytes(folder / "1" / "model.onnx", each.path.read_bytes())
+        make_folder(folder / "1")
+        write_bytes(folder / "1" / "model.onnx", data)
         write_bytes(folder / "config.pbtxt", configuration(name, model).encode())
         folders.append(folder)
     return folders

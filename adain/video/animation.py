@@ -117,7 +117,8 @@ class AnimationSource:
                 self.damage.end(_cause(error))
                 return
             self.damage.decoded += 1
-            self._note(fault)
+            if fault is not None:
+                self.damage.show(fault)
             opaque = picture.alpha is None or picture.alpha.min() == 255
             yield Frame(picture.rgb, time, duration, None if opaque else picture.alpha)
             time += duration
@@ -144,12 +145,6 @@ class AnimationSource:
                 image.load_end()
             return error
         return None
-
-    def _note(self, fault: Exception | None) -> None:
-        """Count a frame that shows damage."""
-        if fault is not None:
-            self.damage.corrupt += 1
-            self.damage.reason = self.damage.reason or reason(fault)
 
     def _scan(self) -> None:
         """Read the times of all frames, and make the clip."""

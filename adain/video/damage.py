@@ -35,10 +35,15 @@ class Damage:
     cut: bool = False
     reason: str = ""
 
-    def skip(self, reason: object, places: int = 1) -> None:
+    def skip(self, why: str, places: int = 1) -> None:
         """Count places that could not be read."""
         self.broken += places
-        self.reason = self.reason or str(reason)
+        self.reason = self.reason or why
+
+    def show(self, error: Exception) -> None:
+        """Count a frame that shows damage."""
+        self.corrupt += 1
+        self.reason = self.reason or reason(error)
 
     def end(self, error: Exception) -> None:
         """Note that the film cannot be read on."""

@@ -128,6 +128,7 @@ def test_the_program_in_python_gives_adains_picture(exports: Exports, tmp_path: 
 
 @heavy
 def test_the_client_for_triton_gives_the_graphs_picture(exports: Exports, tmp_path: Path) -> None:
+    consumers.needs("tritonclient")
     from triton_server import serving
 
     from adain.export.graphs import Written
