@@ -6,7 +6,7 @@ shrinking lost, and stylized again with the same style code (the revision). A la
 on a smaller copy, so that strokes and shapes keep their proportion to it. After the draft and revision networks of
 LapStyle (Lin et al. 2021, arXiv 2104.05376); here both are one network, for any style.
 
-These are the sizes, the grain and the resizing, in NumPy and Pillow. So the picture is the same on every runtime.
+These are the sizes, the grain and the resizing, in NumPy. So the picture is the same on every runtime.
 `adain.nn.strokes` has the same in torch, for training and for graphs.
 """
 
@@ -17,9 +17,9 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from adain.engine.framing import Box, fitting, repeated
+from adain.engine.resizing import resized
 
 __all__ = [
     "BLOCK",
@@ -113,7 +113,7 @@ def fitting_both(multiple: int, minimum: int) -> tuple[int, int]:
 def shrunk(picture: NDArray[np.float32]) -> NDArray[np.float32]:
     """Shrink pictures (..., H, W) to `draft_size`, bicubic and antialiased; first padded to multiples of 8."""
     up, down = SCALE
-    return _resized(padded(picture), up, down)
+    return resized(padded(picture), up, down)
 
 
 def enlarged(picture: NDArray[np.float32], part: Box) -> NDArray[np.float32]:
@@ -132,23 +132,13 @@ def enlarged(picture: NDArray[np.float32], part: Box) -> NDArray[np.float32]:
     begins, ends = (max(top - 1, 0), max(left - 1, 0)), (min(bottom + 1, rows), min(right + 1, columns))
     seen = picture[..., begins[0] * up : ends[0] * up, begins[1] * up : ends[1] * up]
     above, before = (top - begins[0]) * down, (left - begins[1]) * down
-    result = _resized(seen, down, up)
+    result = resized(seen, down, up)
     return result[..., above : above + (bottom - top) * down, before : before + (right - left) * down]
 
 
 def padded(picture: NDArray[np.float32]) -> NDArray[np.float32]:
     """Repeat the last row and column of pictures (..., H, W) up to multiples of 8."""
     return repeated(picture, *padded_size(*picture.shape[-2:]))
-
-
-def _resized(picture: NDArray[np.float32], up: int, down: int) -> NDArray[np.float32]:
-    """Resize (..., H, W) by `up / down`, edges repeated beyond the picture; H and W are multiples of `down`."""
-    *channels, height, width = picture.shape
-    beyond = ((0, 0), (down, down), (down, down))
-    around = np.pad(picture.reshape(-1, height, width), beyond, mode="edge")
-    size = (width // down + 2) * up, (height // down + 2) * up
-    planes = [np.asarray(Image.fromarray(plane).resize(size, Image.Resampling.BICUBIC)) for plane in around]
-    return np.stack(planes)[:, up:-up, up:-up].reshape(*channels, height // down * up, width // down * up)
 
 
 def grain(height: int, width: int, begin: tuple[int, int]) -> NDArray[np.float32]:

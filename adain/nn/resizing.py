@@ -1,19 +1,15 @@
-"""Bicubic resizing by a ratio of small whole numbers, as Pillow does it, with matrix products of blocks of pixels.
-
-No weight depends on a size, so training and all graphs share it.
-"""
+"""`adain.engine.resizing` in torch, for training and for graphs."""
 
 from __future__ import annotations
 
-import math
 from functools import lru_cache
 
 import torch
 from torch import Tensor
 
-__all__ = ["resized", "weights", "weights_on"]
+from adain.engine import resizing
 
-_KEYS = -0.5  # Keys 1981: the cubic convolution of Pillow, and of torch where it shrinks
+__all__ = ["resized", "weights", "weights_on"]
 
 
 def resized(picture: Tensor, weights: Tensor) -> Tensor:
@@ -32,16 +28,8 @@ def resized(picture: Tensor, weights: Tensor) -> Tensor:
 
 
 def weights(up: int, down: int) -> Tensor:
-    """The weight of each pixel for the `up` outputs of a block of `down` pixels, (2 * reach + 1, down, up).
-
-    The pixels are those of the block itself and of the `reach` blocks before and behind it.
-    """
-    wide = max(1.0, down / up)
-    centres = [(phase + 0.5) * down / up - 0.5 for phase in range(up)]
-    reach = math.ceil((2 * wide - centres[0]) / down)
-    taps = range(-reach * down, (reach + 1) * down)
-    table = torch.tensor([[_cubic((tap - centre) / wide) for centre in centres] for tap in taps])
-    return (table / table.sum(0)).view(2 * reach + 1, down, up)
+    """`adain.engine.resizing.weights` for torch."""
+    return torch.tensor(resizing.weights(up, down))
 
 
 @lru_cache(maxsize=8)
@@ -59,10 +47,3 @@ def _along_rows(x: Tensor, weights: Tensor) -> Tensor:
     around = torch.cat([blocks[..., :1, :1] * ones, blocks, blocks[..., -1:, -1:] * ones], dim=3)
     seen = [around[..., first : first + 1 - count or None, :] for first in range(count)]  # ends that need no size
     return (torch.cat(seen, dim=4) @ weights.flatten(0, 1)).flatten(3)
-
-
-def _cubic(x: float) -> float:
-    x = abs(x)
-    if x < 1:
-        return (_KEYS + 2) * x**3 - (_KEYS + 3) * x**2 + 1
-    return _KEYS * (x**3 - 5 * x**2 + 8 * x - 4) if x < 2 else 0.0
