@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from peers.checkout import digest, to_rgb, to_tensor
 from peers.collab_distill import CollabDistill
+from peers.magenta import Magenta
 from peers.microast import MicroAST
 
 from adain import load, registry, trained, weights
@@ -103,6 +104,7 @@ class Checkpoint:
 PEERS: dict[str, Callable[[str, Path], Candidate]] = {
     "microast": MicroAST,
     "collab-distill": CollabDistill,
+    "magenta": Magenta,
 }
 
 
