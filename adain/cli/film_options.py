@@ -69,6 +69,6 @@ _OPTIONS = (
         default=SMOOTHING,
         show_default=True,
         metavar="SECONDS",
-        help="Average the content's statistics over this time, against flicker; 0 for none.",
+        help="Average the content's statistics and drafts over this time, against flicker; 0 for none.",
     ),
 )

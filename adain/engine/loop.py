@@ -18,7 +18,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,8 +39,17 @@ _KEPT = 768 << 20  # bytes; limit for the feature maps that are kept between enc
 
 Cancel: TypeAlias = Callable[[], None]
 """Called between tiles, stages and frames; raises to end the call."""
-Follow: TypeAlias = Callable[[tuple[int, int, int], Moments], Moments]
-"""Replaces a frame's moments, for instance by smoothed ones. The key is (level, position of the stage, region)."""
+
+
+class Follow(Protocol):
+    """Replaces what is computed from a frame of a film, for instance by what is smoothed over time."""
+
+    def moments(self, key: tuple[int, int, int], own: Moments) -> Moments:
+        """A frame's moments. The key is (level, position of the stage, region)."""
+
+    def draft(self, level: int, seen: NDArray[np.float32], own: NDArray[np.float32]) -> NDArray[np.float32]:
+        """A frame's draft (3, h, w) of a level, and what it was made from, (C, h, w) in [0, 1]: content and masks."""
+
 
 logger = logging.getLogger(__name__)
 
@@ -88,7 +97,7 @@ def stylize(
             further draft, on a smaller copy, makes strokes broader.
         seed: of the grain of the smallest draft, at least 0.
         tile: side of the tiles in pixels; 0: never use tiles; None: only if memory would be short.
-        follow: replaces the content's moments, for the frames of a film.
+        follow: replaces the content's moments and drafts, for the frames of a film.
         cancel: called between tiles and stages.
 
     Returns:
@@ -136,6 +145,8 @@ class _Levels:
             detail = 1 - self.alpha * (1 - detail)  # with alpha 0 the result is the content
             draft = canvas.Floats(np.empty_like(copy.values))
             self._level(level, source, draft, styles[level])
+            if self.follow is not None:
+                draft = canvas.Floats(self.follow.draft(level, _seen(copy, styles[level]), draft.values))
             source = canvas.Composed(content, copy.values, draft.values, share, detail)
         self._level(0, source, target, self.styles)
 
@@ -156,6 +167,11 @@ class _Levels:
             _whole(self.backend, source, target, styles, self.alpha)
             return
         _Stages(self.backend, styles, self.alpha, level, side, self.follow, self.cancel).run(source, target)
+
+
+def _seen(copy: canvas.Floats, styles: Styles) -> NDArray[np.float32]:
+    """A copy of the picture, with the masks of its styles as further channels."""
+    return copy.values if styles.masks is None else np.concatenate([copy.values, styles.masks])
 
 
 def _whole(backend: Backend, source: canvas.Source, target: canvas.Target, styles: Styles, alpha: float) -> None:
@@ -207,7 +223,7 @@ class _Stages:
         parts = list(tiles((rows, columns), self.side or max(rows, columns), overlap, framing.multiple))
         kept, found = self._encoded(stage, source, parts)
         if self.follow is not None:
-            found = [self.follow((self.level, position, region), each) for region, each in enumerate(found)]
+            found = [self.follow.moments((self.level, position, region), each) for region, each in enumerate(found)]
         for tile in parts:
             maps = kept.pop(tile) if tile in kept else self._encode(stage, source, tile)[0]
             output = self._decode(stage, source, tile, maps, found)

@@ -51,7 +51,7 @@ _FORM = described.form(
             "type": "number",
             "minimum": 0,
             "default": SMOOTHING,
-            "description": "Average the content's statistics over this time in seconds, against flicker.",
+            "description": "Average the content's statistics and drafts over this time in seconds, against flicker.",
         },
     },
 )

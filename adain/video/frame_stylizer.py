@@ -61,6 +61,7 @@ class FrameStylizer:
         coral = request.preserve_color == "coral"
         self._codes = None if coral else stylizer.codes(self._styles, request, cancel=self._cancel)
         self._mixed: tuple[tuple[float, ...], StyleCode] | None = None
+        self._look: tuple[float, tuple[float, ...]] | None = None  # alpha and weights of the frame before
         self._cut = CutDetector()
         self._masks = None if request.masks is None else FilmMasks(request.masks, len(styles))
         self.cuts: list[float] = []
@@ -69,10 +70,14 @@ class FrameStylizer:
         """Stylize the next frame."""
         now, masks, codes = self._enter(frame)
         self._smoothing.advance(now)
+        look = self._timeline.alpha(now), self._timeline.weights(now)
+        if look != self._look:  # earlier drafts look otherwise
+            self._smoothing.forget_drafts()
+            self._look = look
         rgb = self._stylizer.stylize_pixels(
             frame.rgb,
             [self._mix(codes, now)] if masks is None else codes,
-            replace(self._request, alpha=self._timeline.alpha(now), weights=None),
+            replace(self._request, alpha=look[0], weights=None),
             masks=masks,
             follow=self._smoothing if self._smoothing.active else None,
             cancel=self._cancel,

@@ -18,11 +18,28 @@ from adain.engine.backend import Maps
 from adain.engine.framing import Framing
 from adain.engine.loop import Styles, stylize
 from adain.engine.moments import MapMoments, Moments
+from adain.engine.smoothing import Smoothing
 from adain.errors import AdainError, InputError
 from adain.registry import FusedMap, Stage
 
 MODEL = registry.get(registry.DEFAULT)
 STAGES = tuple(Stage(name, (FusedMap("y", 1, 3, "adain"),), 8.0) for name in ("first", "second"))
+
+
+class Asked(Smoothing):
+    """Changes nothing, and remembers what it was asked for."""
+
+    def __init__(self) -> None:
+        super().__init__(0)
+        self.keys: list[Any] = []
+
+    def moments(self, key: tuple[int, int, int], own: Moments) -> Moments:
+        self.keys.append(key)
+        return super().moments(key, own)
+
+    def draft(self, level: int, seen: NDArray[np.float32], own: NDArray[np.float32]) -> NDArray[np.float32]:
+        self.keys.append(level)
+        return super().draft(level, seen, own)
 
 
 @dataclass
@@ -181,17 +198,12 @@ def test_a_tile_without_its_neighbours_statistics_would_show() -> None:
 
 @pytest.mark.parametrize("regions", [False, True])
 def test_statistics_that_follow_a_film_are_asked_for_by_stage_and_region(regions: bool) -> None:
-    rgb, asked = photo(64, 48), []
-
-    def follow(key: tuple[int, int, int], found: Moments) -> Moments:
-        asked.append(key)
-        return found
-
+    rgb, follow = photo(64, 48), Asked()
     styles = two_regions((64, 48)) if regions else Styles((CODE,))
     followed = stylize(Blur(margin=4, context=2), rgb, styles, 1.0, follow=follow)
     whole = stylize(Blur(margin=4, context=2), rgb, styles, 1.0)
     assert np.abs(followed.astype(int) - whole).max() <= 1
-    assert asked == [(0, stage, region) for stage in range(2) for region in range(3 if regions else 1)]
+    assert follow.keys == [(0, stage, region) for stage in range(2) for region in range(3 if regions else 1)]
 
 
 @pytest.mark.parametrize("regions", [False, True])
@@ -201,7 +213,7 @@ def test_with_strokes_tiles_and_films_give_the_whole_pictures_result(size: tuple
     styles = two_regions(size) if regions else Styles((CODE,))
     whole = stylize(backend, rgb, styles, 1.0, strokes=0.5)
     tiled = stylize(backend, rgb, styles, 1.0, strokes=0.5, tile=32)
-    followed = stylize(backend, rgb, styles, 1.0, strokes=0.5, follow=lambda key, found: found)
+    followed = stylize(backend, rgb, styles, 1.0, strokes=0.5, follow=Smoothing(0))
     assert np.abs(tiled.astype(int) - whole).max() <= 1
     assert np.abs(followed.astype(int) - whole).max() <= 1
 
@@ -213,14 +225,9 @@ def test_a_large_picture_is_drafted_several_times_from_small_to_large() -> None:
 
 
 def test_films_follow_each_level_of_a_picture_by_itself() -> None:
-    asked = []
-
-    def follow(key: tuple[int, int, int], found: Moments) -> Moments:
-        asked.append(key)
-        return found
-
+    follow = Asked()
     stylize(Blur(), photo(64, 48), Styles((CODE,)), 1.0, strokes=0.5, follow=follow)
-    assert asked == [(1, 0, 0), (1, 1, 0), (0, 0, 0), (0, 1, 0)]
+    assert follow.keys == [(1, 0, 0), (1, 1, 0), 1, (0, 0, 0), (0, 1, 0)]
 
 
 def test_strokes_of_0_are_one_pass_and_a_seed_changes_only_the_grain() -> None:

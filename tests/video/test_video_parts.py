@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -162,6 +162,35 @@ class TestSmoothing:
     def test_a_wrong_time_is_an_error(self, seconds: float) -> None:
         with pytest.raises(InputError, match="smoothing must be a finite number of seconds, at least 0"):
             Smoothing(seconds)
+
+    def test_a_draft_is_averaged_where_its_content_stands_still(self) -> None:
+        smoothing, content = Smoothing(0.5), np.full((3, 48, 60), 0.4, np.float32)
+        moved = content.copy()
+        moved[:, :, 30:] += 0.2
+        black, white = np.zeros_like(content), np.ones_like(content)
+        assert np.array_equal(smoothing.draft(1, content, black), black)
+        smoothing.advance(0.1)
+        average = smoothing.draft(1, moved, white)
+        assert average[:, :, :18] == pytest.approx(1 - np.exp(-0.2), abs=1e-5)
+        assert average[:, :, 36:] == pytest.approx(1)
+        smoothing.advance(0.2)
+        assert smoothing.draft(1, moved, white)[:, :, :18] == pytest.approx(1 - np.exp(-0.4), abs=1e-5)
+        assert np.array_equal(smoothing.draft(2, moved, white), white), "each level by itself"
+
+    @pytest.mark.parametrize("change", [Smoothing.restart, Smoothing.forget_drafts])
+    def test_a_cut_and_another_style_forget_drafts(self, change: Callable[[Smoothing], None]) -> None:
+        smoothing, content = Smoothing(0.5), np.full((3, 12, 12), 0.4, np.float32)
+        smoothing.draft(1, content, np.zeros_like(content))
+        change(smoothing)
+        assert smoothing.draft(1, content, np.ones_like(content)).min() == 1
+
+    def test_where_masks_move_a_draft_is_its_frames_own(self) -> None:
+        smoothing, content = Smoothing(0.5), np.full((3, 12, 12), 0.4, np.float32)
+        masks = [np.full((1, 12, 12), weight, np.float32) for weight in (0, 1)]
+        for number, mask in enumerate(masks):
+            smoothing.advance(number / 25)
+            seen = np.concatenate([content, mask])
+            assert smoothing.draft(1, seen, np.full_like(content, number)) == pytest.approx(number)
 
     def test_it_begins_anew_at_a_cut(self) -> None:
         stylizer = mean_stylizer()
