@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from adain.request import StyleRequest
     from adain.stylizer import Stylizer
 
-__all__ = ["RandomChoice", "random_options"]
+__all__ = ["RandomChoice", "batch_option", "random_options"]
 
 _MOST = 1_000_000  # results per picture; more is a mistake
 
@@ -34,10 +34,12 @@ class RandomChoice:
     Attributes:
         count: results per picture.
         shard: the part to make, such as `3/16`. None: all.
+        batch: number of pictures that go through the network together. None: by the device.
     """
 
     count: int
     shard: str | None
+    batch: int | None
 
     def run(
         self,
@@ -80,6 +82,7 @@ class RandomChoice:
                 overwrite=overwrite,
                 quality=quality,
                 strip=strip,
+                batch=self.batch,
                 progress=bar,
             )
         failed = sum(failure.results for failure in report.failures)
@@ -89,19 +92,28 @@ class RandomChoice:
 
 
 def random_options(command: Callable[..., _R]) -> Callable[..., _R]:
-    """Add `--random` and `--shard`; the command gets `random`, a `RandomChoice` or None."""
+    """Add `--random`, `--shard` and `--batch`; the command gets `random`, a `RandomChoice` or None."""
 
     @wraps(command)
-    def with_choice(*, random: int | None, shard: str | None, **others: Any) -> _R:
+    def with_choice(*, random: int | None, shard: str | None, batch: int | None, **others: Any) -> _R:
         if random is None and shard is not None:
             raise InputError("--shard is a part of a data set; it needs --random")
-        return command(random=None if random is None else RandomChoice(random, shard), **others)
+        if random is None and batch is not None:
+            raise InputError("--batch is for data sets; it needs --random")
+        return command(random=None if random is None else RandomChoice(random, shard, batch), **others)
 
     chosen: Callable[..., _R] = with_choice
     for option in reversed(_OPTIONS):
         chosen = option(chosen)
     return chosen
 
+
+batch_option = click.option(
+    "--batch",
+    type=WholeNumber(1, 1024),
+    metavar="N",
+    help="Stylize N pictures of one size at once.  [default: 1, on CUDA 32]",
+)
 
 _OPTIONS = (
     click.option(
@@ -115,4 +127,5 @@ _OPTIONS = (
         metavar="I/COUNT",
         help="With --random: make only part I of COUNT, for instance one on each of COUNT machines.",
     ),
+    batch_option,
 )

@@ -15,6 +15,7 @@ from adain.cli.number_types import WholeNumber
 from adain.cli.options import alphas_option, model_options, request_options
 from adain.cli.pictures import quality_option, strip_option
 from adain.cli.progress import StepBar
+from adain.cli.random_styles import batch_option
 from adain.cli.reporting import counted, left, say_first
 from adain.cli.verbosity import verbose_option
 from adain.errors import AdainError, DeviceError, InputError
@@ -44,6 +45,7 @@ _MOST = 1024  # processes
 )
 @click.option("--shard", metavar="I/COUNT", help="Make only every COUNTth file, from the Ith.")
 @click.option("--processes", type=WholeNumber(1, _MOST), default=1, show_default=True, help="Processes, one core each.")
+@batch_option
 @click.option("--picture", metavar="NAME", help="Column or suffix of the pictures.  [default: the only one]")
 @click.option("--overwrite", is_flag=True, help="Make files again that are done.")
 @alphas_option("the two ends of a range to draw it from")
@@ -59,6 +61,7 @@ def shards(
     count: int,
     shard: str | None,
     processes: int,
+    batch: int | None,
     picture: str | None,
     overwrite: bool,
     alpha: tuple[float, ...],
@@ -93,6 +96,7 @@ def shards(
         picture=picture or "bytes",
         quality=quality,
         strip=strip,
+        batch=batch,
         model=loading.args[0],
         **loading.keywords,
     )

@@ -20,15 +20,15 @@ from adain.cancellation import CancelInput
 from adain.datasets import versions
 from adain.datasets.drawing import Shard
 from adain.datasets.looks import RandomLooks
+from adain.datasets.made import encoded
 from adain.datasets.manifest import Entry, Header, Log, file_name, read
-from adain.datasets.rows import encoded
 from adain.errors import InputError
 from adain.files import check_folder
 from adain.jobs.many import FolderSteps, Paths, Progress, Report, Tally, find_contents, run_folder
 from adain.jobs.naming import Template
 from adain.jobs.plan import Result, Task, check_apart, plan
 from adain.jobs.running import Failure
-from adain.jobs.steps import Stylizing
+from adain.jobs.steps import Stylizing, checked_batch
 from adain.jobs.style_set import found_styles
 from adain.request import StyleRequest
 from adain.stylizer import Stylizer
@@ -50,6 +50,7 @@ def stylize_folder(
     overwrite: bool = False,
     quality: int | None = None,
     strip: bool = False,
+    batch: int | None = None,
     progress: Progress | None = None,
     cancel: CancelInput | None = None,
 ) -> Report:
@@ -73,6 +74,7 @@ def stylize_folder(
         overwrite: make all results again.
         quality: see `adain.images.write`; only used for formats that have one.
         strip: see `adain.images.write`.
+        batch: number of pictures of equal shape that go through the network together, see `adain.Stylize`.
         progress: as for `adain.stylize_many`.
         cancel: as for `adain.stylize_many`.
 
@@ -84,6 +86,7 @@ def stylize_folder(
     request, output, shard = request or StyleRequest(), checks.path("output", output), shard or Shard()
     checks.callback("progress", progress)
     images.check_quality(quality)
+    batch = checked_batch(batch)
     check_folder(output, output)
     found = find_contents(contents), found_styles(styles)
     model = stylizer.model
@@ -99,9 +102,9 @@ def stylize_folder(
     tasks = [task for task in tasks if shard.holds(ids[task.content.path])]
     check_apart(tasks, found, output)
     options = {**looks.facts(), "name": template.text, "quality": quality, "strip": strip}
-    record = _Record(output, shard, tasks, ids, options, versions.of(stylizer), overwrite=overwrite)
+    record = _Record(output, shard, tasks, ids, options, versions.of(stylizer, batch), overwrite=overwrite)
     left = record.left(tasks)
-    stylizing = Stylizing(stylizer, request, cancel=cancel)
+    stylizing = Stylizing(stylizer, request, batch=batch, cancel=cancel)
     steps = _RecordedSteps(stylizing, compare=False, quality=quality, strip=strip)
     with record.open() as log:
         tally = _RecordedTally(sum(len(task.results) for task in left), progress, steps, record, log)

@@ -13,19 +13,20 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from adain.datasets.rows import ID_COLUMNS
 from adain.errors import InputError
 from adain.images.formats import READABLE, WRITABLE
+from adain.jobs.running import windows
 
 if TYPE_CHECKING:
     import pyarrow
 
-    from adain.datasets.rows import Made, Stylize
-
+    from adain.datasets.made import Made
+    from adain.datasets.rows import Stylize
 
 __all__ = ["FORMATS", "Transform", "check_suffixes"]
 
 Transform: TypeAlias = Callable[["Stylize", Path, Path, str], Iterator["Made"]]
 """Stylizes a file into another, and yields what was made; the name of the shard is the last argument."""
 
-_ROWS = 100  # of a Parquet file in memory at once, and in a row group that is written: some megabytes
+_ROWS = 128  # of a Parquet file in memory at once, and in a row group that is written: some megabytes
 _NEW = {
     "id": "string",
     "content": "string",
@@ -52,12 +53,17 @@ def stylize_tar(stylize: Stylize, source: Path, target: Path, name: str) -> Iter
         open(target, "wb") as stream,
         webdataset.TarWriter(stream, encoder=False, mtime=0, format="PAX_FORMAT") as writer,
     ):
-        for sample in _samples(source, name):
-            column = stylize.column if stylize.column in sample else _picture(sample, name)
-            for made in stylize.make(sample.pop(column), f"{sample['__key__']}.{column}"):
-                yield made
-                if not made.error:
-                    writer.write(_sample(sample, made, column))
+        for samples in windows(_samples(source, name), stylize.window, _bytes):
+            columns = [stylize.column if stylize.column in sample else _picture(sample, name) for sample in samples]
+            pictures = [
+                (sample.pop(column), f"{sample['__key__']}.{column}")
+                for sample, column in zip(samples, columns, strict=True)
+            ]
+            for sample, column, results in zip(samples, columns, stylize.make(pictures), strict=True):
+                for made in results:
+                    yield made
+                    if not made.error:
+                        writer.write(_sample(sample, made, column))
 
 
 def stylize_parquet(stylize: Stylize, source: Path, target: Path, name: str) -> Iterator[Made]:
@@ -90,8 +96,10 @@ def _batch(
 ) -> Iterator[Made]:
     """Stylize the pictures of a batch. The rows to write are appended to `rows`."""
     name, start = first
-    for index, values in enumerate(batch, start=start):
-        for made in stylize.make(values[column], _id(values, column, f"{name}:{index}")):
+    numbered = enumerate(batch, start=start)
+    pictures = [(values[column], _id(values, column, f"{name}:{index}")) for index, values in numbered]
+    for values, results in zip(batch, stylize.make(pictures), strict=True):
+        for made in results:
             yield made
             rows.append({**values, **made.facts(), column: _stored(values[column], made)})
 
@@ -123,6 +131,10 @@ def _samples(source: Path, name: str) -> Iterator[dict[str, Any]]:
             yield from group_by_keys({**member, "__url__": name} for member in tar_file_iterator(stream))
     except (tarfile.TarError, ValueError, EOFError) as error:
         raise InputError(f"{name} is not a complete tar file of samples: {error}") from error
+
+
+def _bytes(sample: Mapping[str, Any]) -> int:
+    return sum(len(value) for value in sample.values() if isinstance(value, bytes))
 
 
 def _picture(sample: Mapping[str, Any], name: str) -> str:

@@ -25,11 +25,13 @@ from adain.datasets.rows import Row, Stylize
 from adain.errors import DeviceError, InputError
 
 if TYPE_CHECKING:
+    import pyarrow
     import ray.data
 
 __all__ = ["Sizes", "reading", "resume_from", "start", "stylized", "write_parquet"]
 
 _FILTER = 1.0  # logical CPUs of the filter's actor; Ray has no option for it
+_ROWS = 128  # at once, where they are stylized in batches
 _FEWEST = 1.5  # logical CPUs, with a checkpoint: the filter, and half a CPU for the other steps
 
 
@@ -118,6 +120,10 @@ def stylized(
     from ray.data import ActorPoolStrategy
 
     options = {"num_cpus": sizes.process, "num_gpus": gpus, "compute": ActorPoolStrategy(size=sizes.processes)}
+    if stylize.batched:
+        return dataset.map_batches(
+            _Batches, fn_constructor_args=(stylize,), batch_size=_ROWS, batch_format="pyarrow", **options
+        )
     step = dataset.map if stylize.looks.per_picture == 1 else dataset.flat_map
     return step(_Actor, fn_constructor_args=(stylize,), **options)
 
@@ -168,6 +174,18 @@ class _Actor:
 
     def __call__(self, row: Row) -> Any:
         return self._stylize(row) if self._stylize.looks.per_picture == 1 else self._stylize.copies(row)
+
+
+class _Batches:
+    """A process that stylizes many rows at once, of which pictures of equal shape are batches."""
+
+    def __init__(self, stylize: Stylize) -> None:
+        self._stylize = stylize
+
+    def __call__(self, table: pyarrow.Table) -> pyarrow.Table:
+        import pyarrow
+
+        return pyarrow.Table.from_pylist(self._stylize.rows(table.to_pylist()))
 
 
 def _sizes(processes: int | None = None, *, checkpoint: bool = True) -> Sizes:

@@ -19,9 +19,9 @@ from adain.images import Picture
 from adain.images.formats import READABLE
 from adain.jobs.naming import Template, default_template
 from adain.jobs.plan import Result, Task, check_apart, looks, plan, unmade
-from adain.jobs.running import Failure, Full, run
+from adain.jobs.running import Failure, Full, Ready, run
 from adain.jobs.sources import Found, find
-from adain.jobs.steps import Stylizing
+from adain.jobs.steps import Job, Stylizing
 from adain.masking import Masks
 from adain.request import PreserveColor, StyleRequest, given
 from adain.stylizer import Stylizer
@@ -195,13 +195,20 @@ class FolderSteps:
         self._stylizing = stylizing
         self._compare = compare
         self._quality, self.strip = quality, strip
+        self.window = stylizing.window
         self.read = stylizing.read
         self.prepare = stylizing.prepare
 
-    def stylize(self, content: Picture, result: Result) -> tuple[Image.Image, list[sheets.Cell]]:
+    def stylize(self, ready: Sequence[Ready]) -> list[tuple[Image.Image, list[sheets.Cell]] | Exception]:
         """See `adain.jobs.running.Steps`."""
-        stylized = self._stylizing.stylize(content, result.look, result.alpha)
-        return stylized, self._stylizing.originals(result.look) if self._compare else []
+        made = self._stylizing.stylize_all([Job(each.content, each.styles, each.result.alpha) for each in ready])
+        return [
+            stylized if isinstance(stylized, Exception) else (stylized, self._originals(each.result))
+            for each, stylized in zip(ready, made, strict=True)
+        ]
+
+    def _originals(self, result: Result) -> list[sheets.Cell]:
+        return self._stylizing.originals(result.look) if self._compare else []
 
     def finish(self, content: Picture, made: tuple[Image.Image, list[sheets.Cell]], result: Result) -> None:
         """See `adain.jobs.running.Steps`."""

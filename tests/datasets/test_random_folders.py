@@ -156,6 +156,7 @@ def test_a_bad_style_is_an_error_of_each_of_its_results(folders: Path) -> None:
         ("--random 4", "4 results per picture need as many styles, got 3"),
         ("--random 0", "0 is not in the range"),
         ("--shard 1/2", "--shard is a part of a data set; it needs --random"),
+        ("--batch 2", "--batch is for data sets; it needs --random"),
         ("--random 1 --shard 3/2", "the number of a shard must be from 1 to their count, got 3/2"),
         ("--random 1 --compare", "leave it out, or --random"),
         ("--random 1 --weights 1 2 3", "a random style takes no --weights"),

@@ -72,13 +72,14 @@ def job() -> Iterator[Path]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _start(folder: Path, pause: float = 0) -> subprocess.Popen[bytes]:
+def _start(folder: Path, pause: float = 0, batch: int = 1) -> subprocess.Popen[bytes]:
     # Ray gives its workers the least priority, with which other programs on the same cores stop them nearly.
     environment = {**os.environ, "PYTHONPATH": str(Path(adain.__file__).parents[1]), "RAY_worker_niceness": "0"}
     log = open(folder / "log.txt", "ab")  # noqa: SIM115  the process writes it
     with log:
         script = Path(__file__).with_name("ray_job.py")
-        return subprocess.Popen([sys.executable, script, folder, str(pause)], stdout=log, stderr=log, env=environment)
+        command = [sys.executable, script, folder, str(pause), str(batch)]
+        return subprocess.Popen(command, stdout=log, stderr=log, env=environment)
 
 
 def _processes() -> dict[int, tuple[int, str]]:
@@ -131,12 +132,14 @@ def test_killed_workers_and_drivers_lose_and_double_nothing(job: Path) -> None:
         os.kill(process, signal.SIGKILL)
     before = ds.dataset(job / "out", exclude_invalid_files=True).count_rows()
     assert 0 < before < FILES * ROWS
-    assert _start(job).wait(timeout=LIMIT) == 0, (job / "log.txt").read_text()[-3000:]
+    assert _start(job, batch=4).wait(timeout=LIMIT) == 0, (job / "log.txt").read_text()[-3000:]
     rows = {row["id"]: row for row in ds.dataset(job / "out").to_table().to_pylist()}
     assert ds.dataset(job / "out").count_rows() == len(rows) == FILES * ROWS + 1
     stylize = adain.Stylize(job / "styles", seed=3, strokes=0, device="cpu")
     for row in ds.dataset(job / "in").to_table().to_pylist():
-        assert rows[row["id"]] == stylize(row), row["id"]
+        made = {**rows[row["id"]], "made_by": rows[row["id"]]["made_by"].replace(" batch 4;", "")}
+        assert made == stylize(row), row["id"]
+    assert len({row["made_by"] for row in rows.values()}) == 2, "one by one before, in batches afterwards"
     assert "is no picture" in rows["bad.jpg"]["error"]
     again = len(list((job / "out").iterdir()))
     assert _start(job).wait(timeout=LIMIT) == 0
