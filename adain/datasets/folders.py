@@ -24,12 +24,11 @@ from adain.datasets.made import encoded
 from adain.datasets.manifest import Entry, Header, Log, file_name, read
 from adain.errors import InputError
 from adain.files import check_folder
-from adain.jobs.many import FolderSteps, Paths, Progress, Report, Tally, find_contents, run_folder
+from adain.jobs.many import FolderSteps, Paths, Progress, Report, Tally, find_contents, find_styles, run_folder
 from adain.jobs.naming import Template
 from adain.jobs.plan import Result, Task, check_apart, plan
 from adain.jobs.running import Failure
 from adain.jobs.steps import Stylizing, checked_batch
-from adain.jobs.style_set import found_styles
 from adain.request import StyleRequest
 from adain.stylizer import Stylizer
 
@@ -88,7 +87,7 @@ def stylize_folder(
     images.check_quality(quality)
     batch = checked_batch(batch)
     check_folder(output, output)
-    found = find_contents(contents), found_styles(styles)
+    found = find_contents(contents), find_styles(styles)
     model = stylizer.model
     looks = RandomLooks.of(
         found[1], stylizer.maker, model.default_alpha, per_picture=per_picture, alpha=alpha, request=request

@@ -21,10 +21,9 @@ from adain.datasets.looks import RandomLooks
 from adain.datasets.made import Made, encoded, result_suffix
 from adain.errors import ImageError, InputError
 from adain.images.formats import READABLE, named
-from adain.jobs.many import Paths
+from adain.jobs.many import Paths, find_styles
 from adain.jobs.running import PROBLEMS, reason, windows
 from adain.jobs.steps import Job, Stylizing, checked_batch, default_batch
-from adain.jobs.style_set import found_styles
 from adain.loading import load
 from adain.model_files import resolve
 from adain.request import PreserveColor, StyleRequest, given
@@ -150,7 +149,7 @@ class Stylize:
         source = resolve(model)
         row = source.model
         self.looks = RandomLooks.of(
-            found_styles(_absolute(styles)),
+            find_styles(_absolute(styles)),
             Maker(row.name, row.code_digest),
             row.default_alpha,
             per_picture=per_picture,

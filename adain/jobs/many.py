@@ -176,7 +176,7 @@ def find_contents(contents: Paths) -> Found:
     Raises:
         InputError: an input does not exist or holds no pictures.
     """
-    return find(_listed(contents), READABLE)
+    return find(_listed("contents", contents), READABLE)
 
 
 def find_styles(styles: Paths) -> Found:
@@ -185,7 +185,7 @@ def find_styles(styles: Paths) -> Found:
     Raises:
         InputError: an input does not exist or holds no pictures.
     """
-    return find(_listed(styles), [*READABLE, SUFFIX])
+    return find(_listed("styles", styles), [*READABLE, SUFFIX])
 
 
 class FolderSteps:
@@ -288,10 +288,10 @@ def run_folder(
     )
 
 
-def _listed(paths: Paths) -> Sequence[str | os.PathLike[str]]:
-    listed = [paths] if isinstance(paths, str | os.PathLike) else checks.listed("contents and styles", paths)
+def _listed(name: str, paths: Paths) -> Sequence[str | os.PathLike[str]]:
+    listed = [paths] if isinstance(paths, str | os.PathLike) else checks.listed(name, paths)
     for each in listed:
-        checks.path("each of contents and styles", each)
+        checks.path(f"each of {name}", each)
     if not listed:
-        raise InputError("at least one file or folder is needed, got none")
+        raise InputError(f"{name} must be at least one file or folder, got none")
     return listed

@@ -6,7 +6,6 @@ import logging
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 from PIL import Image
@@ -14,12 +13,12 @@ from PIL import Image
 from adain import checks, images
 from adain.cancellation import CancelInput, checker
 from adain.code import StyleCode
-from adain.code_files import CodeFile
 from adain.engine import tiles
 from adain.images import Picture
 from adain.jobs.plan import LOOKS_AT_ONCE, Look
 from adain.jobs.running import PROBLEMS
 from adain.jobs.sources import Source
+from adain.jobs.style_set import CodeFiles
 from adain.request import StyleRequest
 from adain.sheets import Cell
 from adain.stylizer import Stylizer
@@ -97,7 +96,7 @@ class Stylizing:
         self.batch = default_batch(stylizer.device) if batch is None else batch
         self._cancel = checker(cancel)
         self._looks: dict[Look, Prepared] = {}
-        self._files: dict[Path, CodeFile] = {}
+        self._files = CodeFiles()
 
     @property
     def window(self) -> int:
@@ -116,7 +115,9 @@ class Stylizing:
         """Read and encode the look's styles, once."""
         self._cancel()
         if look not in self._looks:
-            styles: Prepared = [self._stylizer.open_style(self._style(style), self._request) for style in look.styles]
+            styles: Prepared = [
+                self._stylizer.open_style(self._files.style(style), self._request) for style in look.styles
+            ]
             if self._request.preserve_color != "coral":
                 codes = self._stylizer.codes(styles, self._request, cancel=self._cancel)
                 styles = codes if self._keep_pictures else [replace(code, picture=None) for code in codes]
@@ -124,13 +125,6 @@ class Stylizing:
                 del self._looks[next(iter(self._looks))]
             self._looks[look] = styles
         return self._looks[look]
-
-    def _style(self, style: Source) -> Path | StyleCode:
-        if style.code is None:
-            return style.path
-        if style.path not in self._files:
-            self._files[style.path] = CodeFile(style.path)
-        return self._files[style.path][style.code]
 
     def stylize(self, content: Picture, styles: Prepared, alpha: float) -> Image.Image:
         """Make one result with a prepared look."""

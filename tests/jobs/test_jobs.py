@@ -337,7 +337,7 @@ def test_progress_counts_every_result_whatever_became_of_it(
         ({"tile": -1}, "tile must be a whole number of pixels, at least 0, got -1"),
         ({"name": "{style}.png"}, "add fields until names differ"),
         ({"name": "{picture}"}, "unknown field {picture}"),
-        ({"contents": []}, "at least one file or folder is needed"),
+        ({"contents": []}, "contents must be at least one file or folder, got none"),
         ({"output": "contents"}, "choose an output folder elsewhere"),
     ],
 )
