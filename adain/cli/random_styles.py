@@ -14,13 +14,14 @@ from adain.cli.inputs import DASH
 from adain.cli.number_types import WholeNumber
 from adain.cli.progress import ResultBar
 from adain.cli.reporting import counted, say
+from adain.defaults import BATCH_CUDA, BATCH_MOST
 from adain.errors import InputError
 
 if TYPE_CHECKING:
     from adain.request import StyleRequest
     from adain.stylizer import Stylizer
 
-__all__ = ["RandomChoice", "batch_option", "random_options"]
+__all__ = ["RandomChoice", "alpha_range", "batch_option", "random_options"]
 
 _MOST = 1_000_000  # results per picture; more is a mistake
 
@@ -64,8 +65,7 @@ class RandomChoice:
 
         if DASH in (*contents, *styles, output):
             raise InputError("--random reads and writes folders, not standard input and output (-)")
-        if len(alphas) > 2:
-            raise InputError(f"with --random, --alpha is one number or the two ends of a range, got {len(alphas)}")
+        strengths = alpha_range(alphas)
         shard = None if self.shard is None else Shard.parse(self.shard)
         stylizer = open_stylizer()
         with ResultBar() as bar:
@@ -75,7 +75,7 @@ class RandomChoice:
                 styles,
                 output,
                 per_picture=self.count,
-                alpha=None if not alphas else (alphas[0], alphas[-1]),
+                alpha=strengths,
                 request=request,
                 name=name,
                 shard=shard,
@@ -89,6 +89,17 @@ class RandomChoice:
         if failed:
             click.echo(f"the manifest in {Path(output)} names {counted(failed, 'missing result')}", err=True)
         say(report)
+
+
+def alpha_range(alphas: Sequence[float]) -> tuple[float, float] | None:
+    """Return the ends of the range that `--alpha` gives; None if it was not given.
+
+    Raises:
+        InputError: it has more than two numbers.
+    """
+    if len(alphas) > 2:
+        raise InputError(f"for random styles, --alpha is one number or the two ends of a range, got {len(alphas)}")
+    return (alphas[0], alphas[-1]) if alphas else None
 
 
 def random_options(command: Callable[..., _R]) -> Callable[..., _R]:
@@ -110,9 +121,9 @@ def random_options(command: Callable[..., _R]) -> Callable[..., _R]:
 
 batch_option = click.option(
     "--batch",
-    type=WholeNumber(1, 1024),
+    type=WholeNumber(1, BATCH_MOST),
     metavar="N",
-    help="Stylize N pictures of one size at once.  [default: 1, on CUDA 32]",
+    help=f"Stylize N pictures of one size at once.  [default: 1, on CUDA {BATCH_CUDA}]",
 )
 
 _OPTIONS = (

@@ -106,8 +106,7 @@ def stylize_folder(
     stylizing = Stylizing(stylizer, request, batch=batch, cancel=cancel)
     steps = _RecordedSteps(stylizing, compare=False, quality=quality, strip=strip)
     with record.open() as log:
-        tally = _RecordedTally(sum(len(task.results) for task in left), progress, steps, record, log)
-        return run_folder(steps, tasks, left, found, progress, tally)
+        return run_folder(steps, tasks, left, found, _RecordedTally(left, progress, steps, record, log))
 
 
 class _Record:
@@ -190,7 +189,7 @@ class _RecordedSteps(FolderSteps):
 
     def write(self, picture: Image.Image, target: Path) -> None:
         """Encode a result, and write it completely or not at all."""
-        data = encoded(picture, target.suffix.lower(), self.quality(target), self.strip)
+        data = encoded(picture, target.suffix.lower(), self.quality, self.strip)
         atomic.write_bytes(target, data)
         self.written[target] = hashlib.sha256(data).hexdigest(), len(data)
 
@@ -198,8 +197,10 @@ class _RecordedSteps(FolderSteps):
 class _RecordedTally(Tally):
     """Counts results, and writes an entry for each into the manifest."""
 
-    def __init__(self, total: int, progress: Progress | None, steps: _RecordedSteps, record: _Record, log: Log) -> None:
-        super().__init__(total, progress)
+    def __init__(
+        self, left: Sequence[Task], progress: Progress | None, steps: _RecordedSteps, record: _Record, log: Log
+    ) -> None:
+        super().__init__(left, progress)
         self._steps, self._record, self._log = steps, record, log
 
     def done(self, result: Result) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from adain.datasets.made import COLUMNS
 from adain.datasets.rows import ID_COLUMNS
 from adain.errors import InputError
 from adain.images.formats import READABLE, WRITABLE
@@ -27,16 +28,6 @@ Transform: TypeAlias = Callable[["Stylize", Path, Path, str], Iterator["Made"]]
 """Stylizes a file into another, and yields what was made; the name of the shard is the last argument."""
 
 _ROWS = 128  # of a Parquet file in memory at once, and in a row group that is written: some megabytes
-_NEW = {
-    "id": "string",
-    "content": "string",
-    "style": "string",
-    "alpha": "double",
-    "seed": "int64",
-    "sha256": "string",
-    "error": "string",
-    "made_by": "string",
-}
 
 
 def stylize_tar(stylize: Stylize, source: Path, target: Path, name: str) -> Iterator[Made]:
@@ -182,7 +173,7 @@ def _with_new_columns(schema: pyarrow.Schema) -> pyarrow.Schema:
     import pyarrow as pa
 
     kinds = {"string": pa.string(), "double": pa.float64(), "int64": pa.int64()}
-    fields = [field for field in schema if field.name not in _NEW]
+    fields = [field for field in schema if field.name not in COLUMNS]
     metadata = dict(schema.metadata or {})
     if b"huggingface" in metadata:
         facts = json.loads(metadata[b"huggingface"])
@@ -190,10 +181,10 @@ def _with_new_columns(schema: pyarrow.Schema) -> pyarrow.Schema:
         if isinstance(features, dict):
             features.update(
                 (name, {"dtype": "float64" if kind == "double" else kind, "_type": "Value"})
-                for name, kind in _NEW.items()
+                for name, kind in COLUMNS.items()
             )
             metadata[b"huggingface"] = json.dumps(facts).encode()
-    return pa.schema([*fields, *(pa.field(name, kinds[kind]) for name, kind in _NEW.items())], metadata=metadata)
+    return pa.schema([*fields, *(pa.field(name, kinds[kind]) for name, kind in COLUMNS.items())], metadata=metadata)
 
 
 def check_suffixes(names: Iterable[str]) -> None:

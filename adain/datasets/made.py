@@ -18,7 +18,19 @@ from adain.images.encoded import open_encoded
 from adain.images.formats import FORMATS, WRITABLE
 from adain.jobs.running import PROBLEMS
 
-__all__ = ["Made", "encoded", "result_suffix"]
+__all__ = ["COLUMNS", "Made", "encoded", "result_suffix"]
+
+COLUMNS: Mapping[str, str] = {
+    "id": "string",
+    "content": "string",
+    "style": "string",
+    "alpha": "double",
+    "seed": "int64",
+    "sha256": "string",
+    "error": "string",
+    "made_by": "string",
+}
+"""The columns that say what was made of what, and their types."""
 
 _FALLBACK = ".png"  # of pictures that come as pixels
 
@@ -55,9 +67,8 @@ class Made:
         return "" if self.error else hashlib.sha256(self.data).hexdigest()
 
     def facts(self) -> dict[str, Any]:
-        """The columns that say what was made of what."""
-        names = ("id", "content", "style", "alpha", "seed", "sha256", "error", "made_by")
-        return {name: getattr(self, name) for name in names}
+        """The values of `COLUMNS`."""
+        return {name: getattr(self, name) for name in COLUMNS}
 
 
 def encoded(picture: Image.Image, suffix: str, quality: int | None, strip: bool) -> bytes:

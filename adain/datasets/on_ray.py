@@ -32,7 +32,7 @@ __all__ = ["Sizes", "reading", "resume_from", "start", "stylized", "write_parque
 
 _FILTER = 1.0  # logical CPUs of the filter's actor; Ray has no option for it
 _ROWS = 128  # at once, where they are stylized in batches
-_FEWEST = 1.5  # logical CPUs, with a checkpoint: the filter, and half a CPU for the other steps
+_FEWEST = 0.5  # logical CPUs of all other steps
 
 
 @dataclass(frozen=True)
@@ -61,10 +61,13 @@ class Sizes:
         Raises:
             DeviceError: there are too few CPUs.
         """
-        if cpus < (_FEWEST if checkpoint else 0.5):
-            raise DeviceError(f"a job with a checkpoint needs at least 2 logical CPUs, the cluster has {cpus:g}")
-        count = max(1, int(cpus)) if processes is None else checks.whole("processes", processes, 1)
         left = cpus - (_FILTER if checkpoint else 0)
+        if left < _FEWEST:
+            raise DeviceError(
+                f"a job {'with' if checkpoint else 'without'} a checkpoint needs at least {cpus - left + _FEWEST:g} "
+                f"logical CPUs, the cluster has {cpus:g}; start Ray with num_cpus, or add machines"
+            )
+        count = max(1, int(cpus)) if processes is None else checks.whole("processes", processes, 1)
         other = min(1.0, left / 4)  # one that reads and one that writes
         return cls(count, _floor((left - 2 * other) / count), _floor(other))
 
@@ -156,7 +159,9 @@ def write_parquet(
     if checkpoint is not None:
         if stylize.looks.per_picture > 1:
             raise InputError(
-                "Ray's checkpoints need one result per row; run once per seed instead of per_picture above 1"
+                f"a checkpoint of Ray needs one result per row, got per_picture={stylize.looks.per_picture}: it may "
+                "note a row as finished before all its results are written; run once per seed with per_picture=1, or "
+                "leave checkpoint out"
             )
         resume_from(dataset, checkpoint, id)
     sizes = _sizes(processes, checkpoint=checkpoint is not None)

@@ -29,6 +29,7 @@ from adain.model_files import resolve
 from adain.request import PreserveColor, StyleRequest, given
 from adain.runtimes.devices import parse_device
 from adain.stylizer import Stylizer
+from adain.weights import Progress
 
 __all__ = ["ID_COLUMNS", "Row", "Stylize"]
 
@@ -233,10 +234,21 @@ class Stylize:
                 results[wanted.position].append(self._made(wanted, data))
         return results
 
+    def load(self, progress: Progress | None = None) -> Stylizer:
+        """Return the model of this process, and load it first if need be.
+
+        Args:
+            progress: of a download, see `adain.load`.
+
+        Raises:
+            WeightsError, DeviceError: the network cannot be loaded.
+        """
+        return process.once(("stylizer", repr(self._load)), partial(self._load, progress=progress))
+
     @property
     def stylizer(self) -> Stylizer:
-        """The loaded model of this process."""
-        return process.once(("stylizer", repr(self._load)), self._load)
+        """The model of this process."""
+        return self.load()
 
     @property
     def window(self) -> int:

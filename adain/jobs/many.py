@@ -155,9 +155,8 @@ def stylize_many(
     check_apart(tasks, found, output, (*(request.masks or ()), *inputs))
     left = tasks if overwrite else unmade(tasks)
     stylizing = Stylizing(stylizer, request, keep_pictures=compare, cancel=cancel)
-    return run_folder(
-        FolderSteps(stylizing, compare=compare, quality=quality, strip=strip), tasks, left, found, progress
-    )
+    steps = FolderSteps(stylizing, compare=compare, quality=quality, strip=strip)
+    return run_folder(steps, tasks, left, found, Tally(left, progress))
 
 
 def alphas_of(stylizer: Stylizer, request: StyleRequest, alphas: Sequence[float]) -> list[float]:
@@ -194,7 +193,7 @@ class FolderSteps:
     def __init__(self, stylizing: Stylizing, *, compare: bool, quality: int | None, strip: bool) -> None:
         self._stylizing = stylizing
         self._compare = compare
-        self._quality, self.strip = quality, strip
+        self.quality, self.strip = quality, strip
         self.window = stylizing.window
         self.read = stylizing.read
         self.prepare = stylizing.prepare
@@ -219,20 +218,22 @@ class FolderSteps:
 
     def write(self, picture: Image.Image, target: Path) -> None:
         """Write a result to its file."""
-        images.write(picture, target, quality=self.quality(target), strip=self.strip)
-
-    def quality(self, target: Path) -> int | None:
-        """The quality of a file, if its format has one."""
-        return self._quality if images.has_quality(target) else None
+        quality = self.quality if images.has_quality(target) else None
+        images.write(picture, target, quality=quality, strip=self.strip)
 
 
 class Tally:
-    """Counts written and failed results; the sink of a run."""
+    """Counts written and failed results; the sink of a run.
 
-    def __init__(self, total: int, progress: Progress | None) -> None:
+    Args:
+        left: the tasks whose results are missing.
+        progress: as for `stylize_many`.
+    """
+
+    def __init__(self, left: Sequence[Task], progress: Progress | None) -> None:
         self.written: list[Path] = []
         self.failures: list[Failure] = []
-        self._dealt_with, self._total, self._progress = 0, total, progress
+        self._dealt_with, self.total, self._progress = 0, _results(left), progress
         self._add(0)
 
     def done(self, result: Result) -> None:
@@ -248,7 +249,7 @@ class Tally:
     def _add(self, results: int) -> None:
         self._dealt_with += results
         if self._progress is not None:
-            self._progress(self._dealt_with, self._total)
+            self._progress(self._dealt_with, self.total)
 
 
 def run_folder(
@@ -256,8 +257,7 @@ def run_folder(
     tasks: Sequence[Task],
     left: Sequence[Task],
     found: Sequence[Found],
-    progress: Progress | None,
-    tally: Tally | None = None,
+    tally: Tally,
 ) -> Report:
     """Make the results that are left.
 
@@ -266,11 +266,8 @@ def run_folder(
         tasks: the plan.
         left: the tasks whose results are missing.
         found: the contents and styles.
-        progress: as for `stylize_many`.
-        tally: replaces the sink that counts.
+        tally: counts the results that are left.
     """
-    planned, to_make = (sum(len(task.results) for task in some) for some in (tasks, left))
-    tally = Tally(to_make, progress) if tally is None else tally
     for each in found:
         tally.failures += [Failure(path, reason, 0) for path, reason in each.closed]
     stopped = False
@@ -280,12 +277,16 @@ def run_folder(
         stopped = True
     return Report(
         tuple(tally.written),
-        planned - to_make,
+        _results(tasks) - tally.total,
         sum(each.ignored for each in found),
         tuple(tally.failures),
         stopped,
         tuple(path for each in found for path in each.unreadable),
     )
+
+
+def _results(tasks: Sequence[Task]) -> int:
+    return sum(len(task.results) for task in tasks)
 
 
 def _listed(name: str, paths: Paths) -> Sequence[str | os.PathLike[str]]:

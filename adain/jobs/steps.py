@@ -13,6 +13,7 @@ from PIL import Image
 from adain import checks, images
 from adain.cancellation import CancelInput, checker
 from adain.code import StyleCode
+from adain.defaults import BATCH_CUDA, BATCH_MOST
 from adain.engine import tiles
 from adain.images import Picture
 from adain.jobs.plan import LOOKS_AT_ONCE, Look
@@ -23,13 +24,11 @@ from adain.request import StyleRequest
 from adain.sheets import Cell
 from adain.stylizer import Stylizer
 
-__all__ = ["MOST_BATCH", "Job", "Prepared", "Stylizing", "checked_batch", "default_batch"]
+__all__ = ["Job", "Prepared", "Stylizing", "checked_batch", "default_batch"]
 
 Prepared: TypeAlias = Sequence[StyleCode | Picture]
 """The styles of a look: codes, or pictures that CORAL recolours for each content."""
 
-MOST_BATCH = 1024  # pictures; more is a mistake
-_CUDA_BATCH = 32  # pictures
 _WINDOW = 4  # batches; pictures of other shapes lie between those of one shape
 
 logger = logging.getLogger(__name__)
@@ -51,16 +50,16 @@ class Job(NamedTuple):
 
 def default_batch(device: str) -> int:
     """The number of pictures that go through the network together on a device."""
-    return _CUDA_BATCH if device.startswith("cuda") else 1
+    return BATCH_CUDA if device.startswith("cuda") else 1
 
 
 def checked_batch(batch: int | None) -> int | None:
     """Check a number of pictures that go through the network together.
 
     Raises:
-        InputError: it is not a whole number from 1 to `MOST_BATCH`.
+        InputError: it is not a whole number from 1 to `BATCH_MOST`.
     """
-    return None if batch is None else checks.whole("batch", batch, 1, high=MOST_BATCH)
+    return None if batch is None else checks.whole("batch", batch, 1, high=BATCH_MOST)
 
 
 class Stylizing:

@@ -32,8 +32,10 @@ def test_all_steps_fit_beside_the_filter(cpus: float, processes: int | None) -> 
 
 
 def test_too_few_cpus_are_an_error_and_no_waiting() -> None:
-    with pytest.raises(DeviceError, match="needs at least 2 logical CPUs, the cluster has 1"):
+    with pytest.raises(DeviceError, match=r"with a checkpoint needs at least 1\.5 logical CPUs, the cluster has 1;"):
         Sizes.of(1)
+    with pytest.raises(DeviceError, match=r"without a checkpoint needs at least 0\.5 logical CPUs"):
+        Sizes.of(0.2, checkpoint=False)
     assert Sizes.of(1, checkpoint=False).process > 0
 
 
