@@ -23,7 +23,7 @@ from adain.datasets.looks import RandomLooks
 from adain.datasets.made import encoded
 from adain.datasets.manifest import Entry, Header, Log, file_name, read
 from adain.errors import InputError
-from adain.files import check_folder
+from adain.files import STORES, check_folder, is_elsewhere
 from adain.jobs.many import FolderSteps, Paths, Progress, Report, Tally, find_contents, find_styles, run_folder
 from adain.jobs.naming import Template
 from adain.jobs.plan import Result, Task, check_apart, plan
@@ -85,6 +85,8 @@ def stylize_folder(
     request, output, shard = request or StyleRequest(), checks.path("output", output), shard or Shard()
     checks.callback("progress", progress)
     images.check_quality(quality)
+    if is_elsewhere(output):
+        raise InputError(f"{output} is not on this machine; write to a folder here{STORES}")
     batch = checked_batch(batch)
     check_folder(output, output)
     found = find_contents(contents), find_styles(styles)

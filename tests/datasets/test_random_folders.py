@@ -163,6 +163,10 @@ def test_a_bad_style_is_an_error_of_each_of_its_results(folders: Path) -> None:
         ("--random 1 --alpha 0.1 0.2 0.3", "--alpha is one number or the two ends of a range"),
         ("--random 1 --name {style}", "makes out/"),
         ("--random 1 -o -", "--random reads and writes folders"),
+        ("--random 1 -o s3://bucket/out", "write to a folder here, or use `adain shards`, which takes .tar"),
+        ("-o s3://bucket/out", "out is not on this machine; write to a folder here"),
+        ("-c s3://bucket/*.jpg --random 1", "copy it here, or use `adain shards`"),
+        ("-c s3://bucket/photos --random 1", "s3://bucket/photos is not on this machine"),
         ("--random 1 -o photos/out", "choose an output folder elsewhere"),
     ],
 )
