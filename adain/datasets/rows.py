@@ -20,6 +20,7 @@ from adain.datasets.drawing import Drawn
 from adain.datasets.looks import RandomLooks
 from adain.datasets.made import Made, encoded, result_suffix
 from adain.errors import ImageError, InputError
+from adain.files import is_elsewhere
 from adain.images.formats import READABLE, named
 from adain.jobs.many import Paths, find_styles
 from adain.jobs.running import PROBLEMS, reason, windows
@@ -362,8 +363,9 @@ class Stylize:
 def _absolute(styles: Paths) -> Paths:
     """Make paths absolute: another process may have another working folder."""
     if isinstance(styles, (str, os.PathLike)):
-        return os.path.abspath(styles)
-    return [os.path.abspath(checks.path("each of styles", each)) for each in checks.listed("styles", styles)]
+        return styles if is_elsewhere(styles) else os.path.abspath(styles)
+    named = [checks.path("each of styles", each) for each in checks.listed("styles", styles)]
+    return [each if is_elsewhere(each) else os.path.abspath(each) for each in named]
 
 
 def _attempt(step: Callable[[], _T]) -> _T | Exception:
