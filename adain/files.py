@@ -7,14 +7,35 @@ calls `unreadable` first.
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Iterable
 
 from adain.errors import InputError, OutputError
 
-__all__ = ["FORBIDDEN", "check_folder", "identity", "refuse_inputs", "unreadable"]
+__all__ = [
+    "ELSEWHERE",
+    "FORBIDDEN",
+    "STORES",
+    "check_folder",
+    "identity",
+    "is_elsewhere",
+    "refuse_inputs",
+    "unreadable",
+]
 
-FORBIDDEN = "may not be read by this user; change its permissions"  # follows a path in error messages
+# These follow a path in error messages.
+FORBIDDEN = "may not be read by this user; change its permissions"
+ELSEWHERE = "is not on this machine; copy it here"
+STORES = ", or use `adain shards`, which takes .tar and .parquet files in object stores"
+
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/")  # a path object has only one slash there
+
+
+def is_elsewhere(path: str | os.PathLike[str]) -> bool:
+    """Whether a path is an address such as `s3://bucket/photos`. A folder of that name may exist, but hardly does."""
+    found = _ADDRESS.match(os.fspath(path))
+    return found is not None and not os.path.lexists(found[0])
 
 
 def unreadable(path: str | os.PathLike[str], what: str) -> str | None:
@@ -29,7 +50,7 @@ def unreadable(path: str | os.PathLike[str], what: str) -> str | None:
     except PermissionError:
         return FORBIDDEN
     except (OSError, ValueError):  # also if the name is too long, or has a zero byte
-        return "does not exist; check the path"
+        return ELSEWHERE if is_elsewhere(path) else "does not exist; check the path"
     if stat.S_ISDIR(status.st_mode):
         return f"is a folder; give the path of one {what}"
     if not stat.S_ISREG(status.st_mode):
@@ -47,8 +68,10 @@ def check_folder(folder: str | os.PathLike[str], output: str | os.PathLike[str])
         output: the path that the user gave, for the message.
 
     Raises:
-        OutputError: a part of the path is not a folder, or is write-protected.
+        OutputError: it is an address, or a part of the path is not a folder, or is write-protected.
     """
+    if is_elsewhere(output):
+        raise OutputError(f"{os.fspath(output)} is not on this machine; write to a folder here, and copy what is in it")
     place = os.path.realpath(folder)
     while not os.path.lexists(place) and place != os.path.dirname(place):
         place = os.path.dirname(place)

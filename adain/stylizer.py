@@ -143,6 +143,49 @@ class Stylizer:
             colors = self.stylize_pixels(picture.colors, codes, request, masks=where, cancel=check)
         return picture.recolored(colors).to_pil()
 
+    def stylize_batch(
+        self,
+        contents: Sequence[Picture],
+        codes: Sequence[StyleCode],
+        alphas: Sequence[float],
+        request: StyleRequest,
+        *,
+        cancel: CancelInput | None = None,
+    ) -> list[Image.Image]:
+        """Stylize contents of one shape, each in its own style, in one call of the network per draft and picture.
+
+        Args:
+            contents: at their final size. No more than `tiles.most_at_once` allows.
+            codes: a style code for each.
+            alphas: a strength for each.
+            request: only strokes, seed and luminance are used.
+            cancel: as for a call.
+
+        Returns:
+            As a call, one per content.
+
+        Raises:
+            InputError: the arrays of a code do not fit this model.
+            OutOfMemoryError: there is not enough memory.
+            CancelledError: `cancel` ended the call.
+        """
+        count, size = len(contents), contents[0].size
+        what = f"stylizing {count} pictures of {_size(contents[0])} pixels at once"
+        with timed(what), memory.required(what, count * tiles.memory_needed(self.backend, size)):
+            stylized = loop.stylize_batch(
+                self.backend,
+                [content.colors for content in contents],
+                [code.arrays for code in codes],
+                alphas,
+                strokes=self.strokes(request),
+                seed=request.seed or 0,
+                cancel=checker(cancel),
+            )
+            if request.preserve_color == "luminance":
+                pairs = zip(stylized, contents, strict=True)
+                stylized = [color.luminance(each, content.colors) for each, content in pairs]
+        return [content.recolored(each).to_pil() for content, each in zip(contents, stylized, strict=True)]
+
     def check(self, request: StyleRequest, styles: int) -> None:
         """Raise an `InputError` unless the request fits this model and number of styles. Reads no picture."""
         request.check(styles)

@@ -14,7 +14,6 @@ import os
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,10 +25,9 @@ from torchvision.transforms import v2  # type: ignore[import-untyped]
 
 from adain import checks, registry
 from adain.code import Maker, StyleCode
-from adain.code_files import CodeFile
 from adain.errors import InputError
-from adain.jobs.many import Paths
-from adain.jobs.style_set import found_styles, single_styles
+from adain.jobs.many import Paths, find_styles
+from adain.jobs.style_set import CodeFiles, single_styles
 from adain.loading import load
 from adain.model_files import resolve
 from adain.registry import Model
@@ -166,20 +164,15 @@ class _Styles:
     """Pictures and style codes by number."""
 
     def __init__(self, named: Paths, model: Model) -> None:
-        self._entries = single_styles(found_styles(named), Maker(model.name, model.code_digest))
-        self._files: dict[Path, CodeFile] = {}
+        self._entries = single_styles(find_styles(named), Maker(model.name, model.code_digest))
+        self._files = CodeFiles()
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def encode(self, position: int, stylizer: Stylizer, request: StyleRequest) -> StyleCode:
-        entry = self._entries[position]
-        if entry.code is None:
-            (code,) = stylizer.codes([entry.path], request)
-            return replace(code, picture=None)  # only the code is kept
-        if entry.path not in self._files:
-            self._files[entry.path] = CodeFile(entry.path)
-        return self._files[entry.path][entry.code]
+        (code,) = stylizer.codes([self._files.style(self._entries[position])], request)
+        return replace(code, picture=None)  # only the code is kept
 
 
 def _is_picture(inpt: Any) -> bool:

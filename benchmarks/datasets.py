@@ -1,6 +1,7 @@
 """Pictures a second of data sets in random styles: the whole path, the network alone, and stylize-datasets.
 
     python benchmarks/datasets.py speed --peer ../stylize-datasets -o benchmarks/results/datasets.md
+    python benchmarks/datasets.py batches -o benchmarks/results/dataset-batches.md
     python benchmarks/datasets.py memory
 
 The whole path is `adain.Stylize` on rows: decode a JPEG, stylize, encode a JPEG. The network alone is
@@ -31,7 +32,7 @@ from typing import Any, NamedTuple
 
 import click
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 import adain
 from adain import images
@@ -257,6 +258,79 @@ def line(strokes: float | None, processes: int, threads: int, rates: dict[str, l
     else:
         cells += ["", ""]
     return f"| {' | '.join(cells)} |"
+
+
+@main.command()
+@click.option("--device", default="cpu", show_default=True)
+@click.option("--runtime", "runtimes", multiple=True, default=["onnx", "openvino", "torch"], show_default=True)
+@click.option("--batch", "sizes", type=int, multiple=True, default=[8], show_default=True, help="Repeatable.")
+@click.option("--side", "sides", type=int, multiple=True, default=[64, 256], show_default=True, help="Repeatable.")
+@click.option("--rounds", default=5, show_default=True, help="Turns of each.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="A Markdown file to write.")
+def batches(
+    device: str, runtimes: Sequence[str], sizes: Sequence[int], sides: Sequence[int], rounds: int, output: Path | None
+) -> None:
+    """Compare pictures of equal shape in batches with the same one by one: rates of the whole path, and results."""
+    clock = "the clock" if device != "cpu" else "processor time"
+    lines = [
+        "# Data sets in random styles: batches of equal shape",
+        "",
+        f"{describe()['processor']}, {device}, adain {adain.__version__}, adain-slim without strokes, square "
+        f"photographs, JPEG to JPEG, {rounds} rounds turn by turn, median (5 % to 95 %) per second of {clock}.",
+        "",
+        "| runtime | side, px | batch | pictures per second | times one by one | values that differ | most, of 255 |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        codes = codes_file(Path(folder))
+        for runtime, side in itertools.product(runtimes, sides):
+            options = {"device": device, "runtime": runtime, "threads": None if runtime == "torch" else 1, "strokes": 0}
+            lines += compared(codes, squares(side, max(PICTURES, *sizes)), [1, *sizes], rounds, options)
+            click.echo("\n".join(lines[-len(sizes) - 1 :]), err=True)
+    text = "\n".join([*lines, ""])
+    if output is None:
+        click.echo(text)
+    else:
+        write_text(output, text)
+
+
+def squares(side: int, count: int) -> list[dict[str, Any]]:
+    """Rows with the middles of photographs."""
+    rows = []
+    photos = members("photos.tar", PICTURES)
+    for number in range(count):
+        picture = ImageOps.fit(Image.open(io.BytesIO(photos[number % PICTURES])).convert("RGB"), (side, side))
+        stream = io.BytesIO()
+        picture.save(stream, "JPEG", quality=95)
+        rows.append({"id": f"{number}.jpg", "bytes": stream.getvalue()})
+    return rows
+
+
+def compared(
+    codes: Path, rows: list[dict[str, Any]], sizes: Sequence[int], rounds: int, options: dict[str, Any]
+) -> list[str]:
+    """Return a row of the table for each size of batches; the first is 1."""
+    now = time.process_time if options["device"] == "cpu" else time.perf_counter
+    exact = [[*map(pixels, adain.Stylize(codes, batch=size, format="png", **options).rows(rows))] for size in sizes]
+    stylize = [adain.Stylize(codes, batch=size, **options) for size in sizes]
+    rates: list[list[float]] = [[] for _ in sizes]
+    for turn in range(rounds + 1):
+        for each, found in zip(stylize, rates, strict=True):
+            start = now()
+            each.rows(rows)
+            found += [len(rows) / (now() - start)] if turn else []  # the first one is not timed
+    lines = []
+    for size, found, made in zip(sizes, rates, exact, strict=True):
+        apart = np.abs(np.subtract(made, exact[0], dtype=np.int16))
+        times = spread([a / b for a, b in zip(found, rates[0], strict=True)], 2)
+        cells = [options["runtime"], Image.open(io.BytesIO(rows[0]["bytes"])).width, size, spread(found), times]
+        lines.append(f"| {' | '.join(map(str, [*cells, f'{(apart > 0).mean():.2g}', apart.max()]))} |")
+    return lines
+
+
+def pixels(row: dict[str, Any]) -> Any:
+    """Decode a result."""
+    return np.asarray(Image.open(io.BytesIO(row["bytes"])))
 
 
 @main.command()

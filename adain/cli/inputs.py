@@ -38,8 +38,11 @@ class _Pictures(click.Path):
     """An existing file or folder, or a pattern that the shell has not expanded."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from adain.files import ELSEWHERE, STORES, is_elsewhere
         from adain.jobs.sources import is_pattern
 
+        if is_elsewhere(value):
+            self.fail(f"{value} {ELSEWHERE}{STORES}", param, ctx)
         return value if is_pattern(value) else super().convert(value, param, ctx)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from adain.stylizer import Stylizer
 
 __all__ = [
+    "ModelChoice",
     "alphas_option",
     "device_option",
     "model_name",
@@ -76,10 +78,10 @@ def request_options(
     def add(command: Callable[..., _R]) -> Callable[..., _R]:
         @wraps(command)
         def with_request(**others: Any) -> _R:
-            fields = {name: others.pop(name) for name in names}
-            if not fields.get("weights", True):  # the option was not given
-                fields["weights"] = None
-            return command(request=StyleRequest(**fields), **others)
+            given = {name: others.pop(name) for name in names}
+            if not given.get("weights", True):  # the option was not given
+                given["weights"] = None
+            return command(request=StyleRequest(**given), **others)
 
         chosen: Callable[..., _R] = with_request
         for name in reversed(names):
@@ -120,6 +122,29 @@ def _type(fact: Spec) -> click.ParamType[Any]:
     return WholeNumber(fact.low, fact.high) if fact.kind is int else FiniteNumber(fact.low, fact.high)
 
 
+@dataclass(frozen=True)
+class ModelChoice:
+    """The model and runtime that options chose. A call loads the model; `arguments` are those of `adain.load`."""
+
+    model: str
+    device: str
+    runtime: str
+    precision: str | None
+    weights_dir: Path | None
+
+    def __call__(self, threads: int | None = None) -> Stylizer:
+        """Load the model. A download shows a bar."""
+        from adain.cli.progress import DownloadBars
+        from adain.loading import load
+
+        with DownloadBars() as bars:
+            return load(**self.arguments(), threads=threads, progress=bars)
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the arguments of `adain.load` that were chosen."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
+
+
 def model_options(command: Callable[..., _R]) -> Callable[..., _R]:
     """Add the options that choose model and runtime; the command gets `open_stylizer`, which loads the model."""
 
@@ -127,22 +152,8 @@ def model_options(command: Callable[..., _R]) -> Callable[..., _R]:
     def with_stylizer(
         *, model: str, device: str, runtime: str, precision: str | None, weights_dir: Path | None, **others: Any
     ) -> _R:
-        def open_stylizer(threads: int | None = None) -> Stylizer:
-            from adain.cli.progress import DownloadBars
-            from adain.loading import load
-
-            with DownloadBars() as bars:
-                return load(
-                    model,
-                    device=device,
-                    runtime=runtime,
-                    precision=precision,
-                    weights_dir=weights_dir,
-                    threads=threads,
-                    progress=bars,
-                )
-
-        return command(open_stylizer=open_stylizer, **others)
+        choice = ModelChoice(model, device, runtime, precision, weights_dir)
+        return command(open_stylizer=choice, **others)
 
     chosen: Callable[..., _R] = with_stylizer
     for option in reversed(_MODEL):

@@ -14,13 +14,14 @@ from adain.cli.inputs import DASH
 from adain.cli.number_types import WholeNumber
 from adain.cli.progress import ResultBar
 from adain.cli.reporting import counted, say
+from adain.defaults import BATCH_CUDA, BATCH_MOST
 from adain.errors import InputError
 
 if TYPE_CHECKING:
     from adain.request import StyleRequest
     from adain.stylizer import Stylizer
 
-__all__ = ["RandomChoice", "random_options"]
+__all__ = ["RandomChoice", "alpha_range", "batch_option", "random_options"]
 
 _MOST = 1_000_000  # results per picture; more is a mistake
 
@@ -34,10 +35,12 @@ class RandomChoice:
     Attributes:
         count: results per picture.
         shard: the part to make, such as `3/16`. None: all.
+        batch: number of pictures that go through the network together. None: by the device.
     """
 
     count: int
     shard: str | None
+    batch: int | None
 
     def run(
         self,
@@ -62,8 +65,7 @@ class RandomChoice:
 
         if DASH in (*contents, *styles, output):
             raise InputError("--random reads and writes folders, not standard input and output (-)")
-        if len(alphas) > 2:
-            raise InputError(f"with --random, --alpha is one number or the two ends of a range, got {len(alphas)}")
+        strengths = alpha_range(alphas)
         shard = None if self.shard is None else Shard.parse(self.shard)
         stylizer = open_stylizer()
         with ResultBar() as bar:
@@ -73,13 +75,14 @@ class RandomChoice:
                 styles,
                 output,
                 per_picture=self.count,
-                alpha=None if not alphas else (alphas[0], alphas[-1]),
+                alpha=strengths,
                 request=request,
                 name=name,
                 shard=shard,
                 overwrite=overwrite,
                 quality=quality,
                 strip=strip,
+                batch=self.batch,
                 progress=bar,
             )
         failed = sum(failure.results for failure in report.failures)
@@ -88,20 +91,40 @@ class RandomChoice:
         say(report)
 
 
+def alpha_range(alphas: Sequence[float]) -> tuple[float, float] | None:
+    """Return the ends of the range that `--alpha` gives; None if it was not given.
+
+    Raises:
+        InputError: it has more than two numbers.
+    """
+    if len(alphas) > 2:
+        raise InputError(f"for random styles, --alpha is one number or the two ends of a range, got {len(alphas)}")
+    return (alphas[0], alphas[-1]) if alphas else None
+
+
 def random_options(command: Callable[..., _R]) -> Callable[..., _R]:
-    """Add `--random` and `--shard`; the command gets `random`, a `RandomChoice` or None."""
+    """Add `--random`, `--shard` and `--batch`; the command gets `random`, a `RandomChoice` or None."""
 
     @wraps(command)
-    def with_choice(*, random: int | None, shard: str | None, **others: Any) -> _R:
+    def with_choice(*, random: int | None, shard: str | None, batch: int | None, **others: Any) -> _R:
         if random is None and shard is not None:
             raise InputError("--shard is a part of a data set; it needs --random")
-        return command(random=None if random is None else RandomChoice(random, shard), **others)
+        if random is None and batch is not None:
+            raise InputError("--batch is for data sets; it needs --random")
+        return command(random=None if random is None else RandomChoice(random, shard, batch), **others)
 
     chosen: Callable[..., _R] = with_choice
     for option in reversed(_OPTIONS):
         chosen = option(chosen)
     return chosen
 
+
+batch_option = click.option(
+    "--batch",
+    type=WholeNumber(1, BATCH_MOST),
+    metavar="N",
+    help=f"Stylize N pictures of one size at once.  [default: 1, on CUDA {BATCH_CUDA}]",
+)
 
 _OPTIONS = (
     click.option(
@@ -115,4 +138,5 @@ _OPTIONS = (
         metavar="I/COUNT",
         help="With --random: make only part I of COUNT, for instance one on each of COUNT machines.",
     ),
+    batch_option,
 )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -12,17 +10,17 @@ import click
 from adain.cli.inputs import PICTURES
 from adain.cli.number_list import CommandWithNumbers
 from adain.cli.number_types import WholeNumber
-from adain.cli.options import alphas_option, model_options, request_options
+from adain.cli.options import ModelChoice, alphas_option, model_options, request_options
 from adain.cli.pictures import quality_option, strip_option
-from adain.cli.progress import StepBar
+from adain.cli.progress import DownloadBars, StepBar
+from adain.cli.random_styles import alpha_range, batch_option
 from adain.cli.reporting import counted, left, say_first
 from adain.cli.verbosity import verbose_option
-from adain.errors import AdainError, DeviceError, InputError
+from adain.errors import AdainError, DeviceError
 
 if TYPE_CHECKING:
     from adain.datasets.shards import ShardsReport
     from adain.request import StyleRequest
-    from adain.stylizer import Stylizer
 
 __all__ = ["shards"]
 
@@ -44,6 +42,7 @@ _MOST = 1024  # processes
 )
 @click.option("--shard", metavar="I/COUNT", help="Make only every COUNTth file, from the Ith.")
 @click.option("--processes", type=WholeNumber(1, _MOST), default=1, show_default=True, help="Processes, one core each.")
+@batch_option
 @click.option("--picture", metavar="NAME", help="Column or suffix of the pictures.  [default: the only one]")
 @click.option("--overwrite", is_flag=True, help="Make files again that are done.")
 @alphas_option("the two ends of a range to draw it from")
@@ -59,13 +58,14 @@ def shards(
     count: int,
     shard: str | None,
     processes: int,
+    batch: int | None,
     picture: str | None,
     overwrite: bool,
     alpha: tuple[float, ...],
     request: StyleRequest,
     quality: int | None,
     strip: bool,
-    open_stylizer: Callable[..., Stylizer],
+    open_stylizer: ModelChoice,
 ) -> None:
     """Give the pictures in SHARDS random STYLEs: a data set for training.
 
@@ -80,23 +80,21 @@ def shards(
     from adain.datasets.rows import Stylize
     from adain.datasets.shards import stylize_shards
 
-    if len(alpha) > 2:
-        raise InputError(f"--alpha is one number or the two ends of a range, got {len(alpha)}")
-    # It downloads the weights, with a bar, before processes are started that need them.
-    loading = open_stylizer(1 if processes > 1 else None).loading
-    assert isinstance(loading, partial), "load gives one"
     stylize = Stylize(
         styles,
         per_picture=count,
-        alpha=None if not alpha else (alpha[0], alpha[-1]),
+        alpha=alpha_range(alpha),
         request=request,
         picture=picture or "bytes",
         quality=quality,
         strip=strip,
-        model=loading.args[0],
-        **loading.keywords,
+        batch=batch,
+        threads=1 if processes > 1 else None,
+        **open_stylizer.arguments(),
     )
     part = None if shard is None else Shard.parse(shard)
+    with DownloadBars() as bars:  # before processes are started that need the weights
+        stylize.load(bars)
     with StepBar("stylizing shards") as bar:
         report = stylize_shards(
             stylize, sources, output, part=part, overwrite=overwrite, processes=processes, progress=bar

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from adain import atomic
 from adain.datasets.drawing import Shard
-from adain.datasets.manifest import Entry, Manifest, file_name, join, read
+from adain.datasets.manifest import Entry, Manifest, file_name, join, parts, read
 
 __all__ = ["checked", "joined"]
 
@@ -20,7 +20,7 @@ def joined(folder: Path) -> Manifest:
         OutputError: the joined manifest cannot be written.
     """
     path = folder / file_name(Shard())
-    if path.exists() and not any(folder.glob("manifest-*-of-*.jsonl")):
+    if path.exists() and not parts(folder):
         return read(path)
     whole = join(folder)
     atomic.write_lines(path, (whole.header.line(), *(entry.line() for entry in whole.entries.values())))

@@ -20,16 +20,15 @@ from adain.cancellation import CancelInput
 from adain.datasets import versions
 from adain.datasets.drawing import Shard
 from adain.datasets.looks import RandomLooks
+from adain.datasets.made import encoded
 from adain.datasets.manifest import Entry, Header, Log, file_name, read
-from adain.datasets.rows import encoded
 from adain.errors import InputError
-from adain.files import check_folder
-from adain.jobs.many import FolderSteps, Paths, Progress, Report, Tally, find_contents, run_folder
+from adain.files import STORES, check_folder, is_elsewhere
+from adain.jobs.many import FolderSteps, Paths, Progress, Report, Tally, find_contents, find_styles, run_folder
 from adain.jobs.naming import Template
 from adain.jobs.plan import Result, Task, check_apart, plan
 from adain.jobs.running import Failure
-from adain.jobs.steps import Stylizing
-from adain.jobs.style_set import found_styles
+from adain.jobs.steps import Stylizing, checked_batch
 from adain.request import StyleRequest
 from adain.stylizer import Stylizer
 
@@ -50,6 +49,7 @@ def stylize_folder(
     overwrite: bool = False,
     quality: int | None = None,
     strip: bool = False,
+    batch: int | None = None,
     progress: Progress | None = None,
     cancel: CancelInput | None = None,
 ) -> Report:
@@ -73,6 +73,7 @@ def stylize_folder(
         overwrite: make all results again.
         quality: see `adain.images.write`; only used for formats that have one.
         strip: see `adain.images.write`.
+        batch: number of pictures of equal shape that go through the network together, see `adain.Stylize`.
         progress: as for `adain.stylize_many`.
         cancel: as for `adain.stylize_many`.
 
@@ -84,8 +85,11 @@ def stylize_folder(
     request, output, shard = request or StyleRequest(), checks.path("output", output), shard or Shard()
     checks.callback("progress", progress)
     images.check_quality(quality)
+    if is_elsewhere(output):
+        raise InputError(f"{output} is not on this machine; write to a folder here{STORES}")
+    batch = checked_batch(batch)
     check_folder(output, output)
-    found = find_contents(contents), found_styles(styles)
+    found = find_contents(contents), find_styles(styles)
     model = stylizer.model
     looks = RandomLooks.of(
         found[1], stylizer.maker, model.default_alpha, per_picture=per_picture, alpha=alpha, request=request
@@ -99,13 +103,12 @@ def stylize_folder(
     tasks = [task for task in tasks if shard.holds(ids[task.content.path])]
     check_apart(tasks, found, output)
     options = {**looks.facts(), "name": template.text, "quality": quality, "strip": strip}
-    record = _Record(output, shard, tasks, ids, options, versions.of(stylizer), overwrite=overwrite)
+    record = _Record(output, shard, tasks, ids, options, versions.of(stylizer, batch), overwrite=overwrite)
     left = record.left(tasks)
-    stylizing = Stylizing(stylizer, request, cancel=cancel)
+    stylizing = Stylizing(stylizer, request, batch=batch, cancel=cancel)
     steps = _RecordedSteps(stylizing, compare=False, quality=quality, strip=strip)
     with record.open() as log:
-        tally = _RecordedTally(sum(len(task.results) for task in left), progress, steps, record, log)
-        return run_folder(steps, tasks, left, found, progress, tally)
+        return run_folder(steps, tasks, left, found, _RecordedTally(left, progress, steps, record, log))
 
 
 class _Record:
@@ -188,7 +191,7 @@ class _RecordedSteps(FolderSteps):
 
     def write(self, picture: Image.Image, target: Path) -> None:
         """Encode a result, and write it completely or not at all."""
-        data = encoded(picture, target.suffix.lower(), self.quality(target), self.strip)
+        data = encoded(picture, target.suffix.lower(), self.quality, self.strip)
         atomic.write_bytes(target, data)
         self.written[target] = hashlib.sha256(data).hexdigest(), len(data)
 
@@ -196,8 +199,10 @@ class _RecordedSteps(FolderSteps):
 class _RecordedTally(Tally):
     """Counts results, and writes an entry for each into the manifest."""
 
-    def __init__(self, total: int, progress: Progress | None, steps: _RecordedSteps, record: _Record, log: Log) -> None:
-        super().__init__(total, progress)
+    def __init__(
+        self, left: Sequence[Task], progress: Progress | None, steps: _RecordedSteps, record: _Record, log: Log
+    ) -> None:
+        super().__init__(left, progress)
         self._steps, self._record, self._log = steps, record, log
 
     def done(self, result: Result) -> None:

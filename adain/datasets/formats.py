@@ -10,32 +10,24 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from adain.datasets.made import COLUMNS
 from adain.datasets.rows import ID_COLUMNS
 from adain.errors import InputError
 from adain.images.formats import READABLE, WRITABLE
+from adain.jobs.running import windows
 
 if TYPE_CHECKING:
     import pyarrow
 
-    from adain.datasets.rows import Made, Stylize
-
+    from adain.datasets.made import Made
+    from adain.datasets.rows import Stylize
 
 __all__ = ["FORMATS", "Transform", "check_suffixes"]
 
 Transform: TypeAlias = Callable[["Stylize", Path, Path, str], Iterator["Made"]]
 """Stylizes a file into another, and yields what was made; the name of the shard is the last argument."""
 
-_ROWS = 100  # of a Parquet file in memory at once, and in a row group that is written: some megabytes
-_NEW = {
-    "id": "string",
-    "content": "string",
-    "style": "string",
-    "alpha": "double",
-    "seed": "int64",
-    "sha256": "string",
-    "error": "string",
-    "made_by": "string",
-}
+_ROWS = 128  # of a Parquet file in memory at once, and in a row group that is written: some megabytes
 
 
 def stylize_tar(stylize: Stylize, source: Path, target: Path, name: str) -> Iterator[Made]:
@@ -52,12 +44,17 @@ def stylize_tar(stylize: Stylize, source: Path, target: Path, name: str) -> Iter
         open(target, "wb") as stream,
         webdataset.TarWriter(stream, encoder=False, mtime=0, format="PAX_FORMAT") as writer,
     ):
-        for sample in _samples(source, name):
-            column = stylize.column if stylize.column in sample else _picture(sample, name)
-            for made in stylize.make(sample.pop(column), f"{sample['__key__']}.{column}"):
-                yield made
-                if not made.error:
-                    writer.write(_sample(sample, made, column))
+        for samples in windows(_samples(source, name), stylize.window, _bytes):
+            columns = [stylize.column if stylize.column in sample else _picture(sample, name) for sample in samples]
+            pictures = [
+                (sample.pop(column), f"{sample['__key__']}.{column}")
+                for sample, column in zip(samples, columns, strict=True)
+            ]
+            for sample, column, results in zip(samples, columns, stylize.make(pictures), strict=True):
+                for made in results:
+                    yield made
+                    if not made.error:
+                        writer.write(_sample(sample, made, column))
 
 
 def stylize_parquet(stylize: Stylize, source: Path, target: Path, name: str) -> Iterator[Made]:
@@ -90,8 +87,10 @@ def _batch(
 ) -> Iterator[Made]:
     """Stylize the pictures of a batch. The rows to write are appended to `rows`."""
     name, start = first
-    for index, values in enumerate(batch, start=start):
-        for made in stylize.make(values[column], _id(values, column, f"{name}:{index}")):
+    numbered = enumerate(batch, start=start)
+    pictures = [(values[column], _id(values, column, f"{name}:{index}")) for index, values in numbered]
+    for values, results in zip(batch, stylize.make(pictures), strict=True):
+        for made in results:
             yield made
             rows.append({**values, **made.facts(), column: _stored(values[column], made)})
 
@@ -123,6 +122,10 @@ def _samples(source: Path, name: str) -> Iterator[dict[str, Any]]:
             yield from group_by_keys({**member, "__url__": name} for member in tar_file_iterator(stream))
     except (tarfile.TarError, ValueError, EOFError) as error:
         raise InputError(f"{name} is not a complete tar file of samples: {error}") from error
+
+
+def _bytes(sample: Mapping[str, Any]) -> int:
+    return sum(len(value) for value in sample.values() if isinstance(value, bytes))
 
 
 def _picture(sample: Mapping[str, Any], name: str) -> str:
@@ -170,7 +173,7 @@ def _with_new_columns(schema: pyarrow.Schema) -> pyarrow.Schema:
     import pyarrow as pa
 
     kinds = {"string": pa.string(), "double": pa.float64(), "int64": pa.int64()}
-    fields = [field for field in schema if field.name not in _NEW]
+    fields = [field for field in schema if field.name not in COLUMNS]
     metadata = dict(schema.metadata or {})
     if b"huggingface" in metadata:
         facts = json.loads(metadata[b"huggingface"])
@@ -178,10 +181,10 @@ def _with_new_columns(schema: pyarrow.Schema) -> pyarrow.Schema:
         if isinstance(features, dict):
             features.update(
                 (name, {"dtype": "float64" if kind == "double" else kind, "_type": "Value"})
-                for name, kind in _NEW.items()
+                for name, kind in COLUMNS.items()
             )
             metadata[b"huggingface"] = json.dumps(facts).encode()
-    return pa.schema([*fields, *(pa.field(name, kinds[kind]) for name, kind in _NEW.items())], metadata=metadata)
+    return pa.schema([*fields, *(pa.field(name, kinds[kind]) for name, kind in COLUMNS.items())], metadata=metadata)
 
 
 def check_suffixes(names: Iterable[str]) -> None:

@@ -24,9 +24,9 @@ from adain.datasets.drawing import Shard
 from adain.datasets.versions import SAME
 from adain.errors import InputError, OutputError
 
-__all__ = ["FORMAT", "Entry", "Header", "Log", "Manifest", "entry_of", "file_name", "join", "read"]
+__all__ = ["Entry", "Header", "Log", "Manifest", "file_name", "join", "parts", "read"]
 
-FORMAT = "adain.manifest.1"
+_FORMAT = "adain.manifest.1"
 _SHARD_FILE = re.compile(r"manifest-(\d+)-of-(\d+)\.jsonl")
 
 
@@ -77,7 +77,7 @@ class Header:
 
     def line(self) -> str:
         """Return the header as a line of a manifest."""
-        facts = {"format": FORMAT, "shard": self.shard, "options": dict(self.options), "runs": list(self.runs)}
+        facts = {"format": _FORMAT, "shard": self.shard, "options": dict(self.options), "runs": list(self.runs)}
         return json.dumps(facts, separators=(",", ":")) + "\n"
 
     def resumed(self, options: Mapping[str, Any], versions: Mapping[str, str], name: str) -> Header:
@@ -122,7 +122,7 @@ def read(path: Path) -> Manifest:
             lines = _complete(file)
             manifest = Manifest(_header(next(lines, "")))
             for number, line in enumerate(lines, start=2):
-                entry = entry_of(line, f"line {number}")
+                entry = _entry(line, f"line {number}")
                 manifest.entries[entry.id] = entry
     except (OSError, ValueError) as error:
         raise InputError(
@@ -169,6 +169,11 @@ class Log:
             os.fsync(self._file.fileno())
 
 
+def parts(folder: Path) -> list[Path]:
+    """Return the manifests of shards in a folder, sorted by name."""
+    return sorted(path for path in folder.glob("manifest-*-of-*.jsonl") if _SHARD_FILE.fullmatch(path.name))
+
+
 def join(folder: Path) -> Manifest:
     """Join the manifests of all shards in a folder.
 
@@ -189,9 +194,10 @@ def join(folder: Path) -> Manifest:
 def _shards(folder: Path) -> list[Path]:
     """Return the manifests of all shards, in their order."""
     found = {}
-    for path in sorted(folder.glob("manifest-*-of-*.jsonl")):
-        if (named := _SHARD_FILE.fullmatch(path.name)) is not None:
-            found[int(named[1]), int(named[2])] = path
+    for path in parts(folder):
+        named = _SHARD_FILE.fullmatch(path.name)
+        assert named is not None, "parts have such names"
+        found[int(named[1]), int(named[2])] = path
     counts = {count for _, count in found}
     if not found:
         raise InputError(f"{folder} holds no manifests of shards, such as manifest-1-of-4.jsonl; check the folder")
@@ -239,8 +245,8 @@ def _complete(lines: Iterable[str]) -> Iterator[str]:
 
 def _header(line: str) -> Header:
     facts = checks.parsed_json(line)
-    if not isinstance(facts, dict) or facts.get("format") != FORMAT:
-        raise ValueError(f"its first line lacks the format {FORMAT!r}")
+    if not isinstance(facts, dict) or facts.get("format") != _FORMAT:
+        raise ValueError(f"its first line lacks the format {_FORMAT!r}")
     options, runs, shard = facts.get("options"), facts.get("runs"), facts.get("shard")
     if not (isinstance(options, dict) and isinstance(runs, list) and runs and isinstance(shard, str)):
         raise ValueError("its first line lacks options, runs or shard")
@@ -250,12 +256,8 @@ def _header(line: str) -> Header:
 _FIELDS = {name: type(value) for name, value in asdict(Entry("", "", "", 0.0, 0)).items()}
 
 
-def entry_of(line: str, where: str) -> Entry:
-    """Read an entry from its line.
-
-    Raises:
-        ValueError: it is damaged; the message names `where`.
-    """
+def _entry(line: str, where: str) -> Entry:
+    """Read an entry from its line. Raises a `ValueError` that names `where` if it is damaged."""
     facts = checks.parsed_json(line)
     if not isinstance(facts, dict) or {*facts} != {*_FIELDS}:
         raise ValueError(f"{where} must have the fields {', '.join(_FIELDS)}")

@@ -25,12 +25,14 @@ from adain.datasets.rows import Row, Stylize
 from adain.errors import DeviceError, InputError
 
 if TYPE_CHECKING:
+    import pyarrow
     import ray.data
 
 __all__ = ["Sizes", "reading", "resume_from", "start", "stylized", "write_parquet"]
 
 _FILTER = 1.0  # logical CPUs of the filter's actor; Ray has no option for it
-_FEWEST = 1.5  # logical CPUs, with a checkpoint: the filter, and half a CPU for the other steps
+_ROWS = 128  # at once, where they are stylized in batches
+_FEWEST = 0.5  # logical CPUs of all other steps
 
 
 @dataclass(frozen=True)
@@ -59,10 +61,13 @@ class Sizes:
         Raises:
             DeviceError: there are too few CPUs.
         """
-        if cpus < (_FEWEST if checkpoint else 0.5):
-            raise DeviceError(f"a job with a checkpoint needs at least 2 logical CPUs, the cluster has {cpus:g}")
-        count = max(1, int(cpus)) if processes is None else checks.whole("processes", processes, 1)
         left = cpus - (_FILTER if checkpoint else 0)
+        if left < _FEWEST:
+            raise DeviceError(
+                f"a job {'with' if checkpoint else 'without'} a checkpoint needs at least {cpus - left + _FEWEST:g} "
+                f"logical CPUs, the cluster has {cpus:g}; start Ray with num_cpus, or add machines"
+            )
+        count = max(1, int(cpus)) if processes is None else checks.whole("processes", processes, 1)
         other = min(1.0, left / 4)  # one that reads and one that writes
         return cls(count, _floor((left - 2 * other) / count), _floor(other))
 
@@ -118,6 +123,10 @@ def stylized(
     from ray.data import ActorPoolStrategy
 
     options = {"num_cpus": sizes.process, "num_gpus": gpus, "compute": ActorPoolStrategy(size=sizes.processes)}
+    if stylize.batched:
+        return dataset.map_batches(
+            _Batches, fn_constructor_args=(stylize,), batch_size=_ROWS, batch_format="pyarrow", **options
+        )
     step = dataset.map if stylize.looks.per_picture == 1 else dataset.flat_map
     return step(_Actor, fn_constructor_args=(stylize,), **options)
 
@@ -150,7 +159,9 @@ def write_parquet(
     if checkpoint is not None:
         if stylize.looks.per_picture > 1:
             raise InputError(
-                "Ray's checkpoints need one result per row; run once per seed instead of per_picture above 1"
+                f"a checkpoint of Ray needs one result per row, got per_picture={stylize.looks.per_picture}: it may "
+                "note a row as finished before all its results are written; run once per seed with per_picture=1, or "
+                "leave checkpoint out"
             )
         resume_from(dataset, checkpoint, id)
     sizes = _sizes(processes, checkpoint=checkpoint is not None)
@@ -168,6 +179,18 @@ class _Actor:
 
     def __call__(self, row: Row) -> Any:
         return self._stylize(row) if self._stylize.looks.per_picture == 1 else self._stylize.copies(row)
+
+
+class _Batches:
+    """A process that stylizes many rows at once, of which pictures of equal shape are batches."""
+
+    def __init__(self, stylize: Stylize) -> None:
+        self._stylize = stylize
+
+    def __call__(self, table: pyarrow.Table) -> pyarrow.Table:
+        import pyarrow
+
+        return pyarrow.Table.from_pylist(self._stylize.rows(table.to_pylist()))
 
 
 def _sizes(processes: int | None = None, *, checkpoint: bool = True) -> Sizes:

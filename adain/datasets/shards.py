@@ -22,9 +22,10 @@ from adain import checks
 from adain.datasets import manifest
 from adain.datasets.drawing import Shard
 from adain.datasets.formats import FORMATS, check_suffixes
+from adain.datasets.made import Made
 from adain.datasets.manifest import Entry, Header, Log
 from adain.datasets.places import Place, found
-from adain.datasets.rows import Made, Stylize
+from adain.datasets.rows import Stylize
 from adain.errors import DeviceError, InputError
 from adain.files import identity
 

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 
 from adain import __version__
+from adain.jobs.steps import default_batch
 from adain.stylizer import Stylizer
 
 __all__ = ["SAME", "of", "text"]
 
 SAME = ("model", "digest", "runtime", "precision")
-"""What must not change within a data set. Results of other packages or devices differ by rounding only."""
+"""What must not change within a data set. Results of other packages, devices or batches differ by rounding only."""
 
 _PACKAGES = {
     "onnx": ("onnxruntime-gpu", "onnxruntime"),
@@ -20,8 +21,14 @@ _PACKAGES = {
 }
 
 
-def of(stylizer: Stylizer) -> dict[str, str]:
-    """Return the facts by name."""
+def of(stylizer: Stylizer, batch: int | None = 1) -> dict[str, str]:
+    """Return the facts by name.
+
+    Args:
+        stylizer: the model.
+        batch: number of pictures that go through the network together, see `adain.jobs.steps.Stylizing`.
+    """
+    together = default_batch(stylizer.device) if batch is None else batch
     return {
         "adain": __version__,
         "model": stylizer.model.name,
@@ -29,6 +36,7 @@ def of(stylizer: Stylizer) -> dict[str, str]:
         "runtime": stylizer.runtime,
         "precision": stylizer.precision,
         "device": stylizer.device,
+        **({"batch": str(together)} if together > 1 else {}),
         **_package(*_PACKAGES.get(stylizer.runtime, ())),
         **_package("pillow"),
     }

@@ -24,9 +24,9 @@ Maps: TypeAlias = Mapping[str, NDArray[np.floating]]
 class Backend(Protocol):
     """One loaded model on one device.
 
-    `stylize` and `stylize_regions` run a whole picture through all stages. `encode` and `decode` are the two steps of
-    one stage. Between them the caller can replace the picture's statistics: a tile uses those of the whole picture, a
-    frame those of the film.
+    `stylize`, `stylize_batch` and `stylize_regions` run whole pictures through all stages. `encode` and `decode` are
+    the two steps of one stage. Between them the caller can replace the picture's statistics: a tile uses those of the
+    whole picture, a frame those of the film.
 
     Attributes:
         model: the registry's row.
@@ -62,6 +62,24 @@ class Backend(Protocol):
 
         Raises:
             InputError: the code's arrays are not this model's.
+        """
+        ...
+
+    def stylize_batch(
+        self, contents: NDArray[np.float32], codes: Sequence[Code], alphas: Sequence[float]
+    ) -> NDArray[np.float32]:
+        """Several contents of one shape, each in its own style.
+
+        Args:
+            contents: (N, 3, H, W) float32, RGB in [0, 1], H and W at least 1.
+            codes: N of them, as for `stylize`.
+            alphas: N strengths in [0, 1].
+
+        Returns:
+            (N, 3, H, W) float32, about [0, 1], not clipped.
+
+        Raises:
+            InputError: a code's arrays are not this model's.
         """
         ...
 

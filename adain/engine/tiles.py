@@ -14,7 +14,7 @@ from adain.engine.backend import Backend
 from adain.engine.framing import Box
 from adain.errors import InputError
 
-__all__ = ["Tile", "choose", "memory_needed", "tiles"]
+__all__ = ["Tile", "choose", "memory_needed", "most_at_once", "tiles"]
 
 _PICTURES = 30  # bytes per pixel of the content, the result and its drafts
 _BUDGET = 2 << 30  # bytes that a picture or tile may take in the network
@@ -70,6 +70,16 @@ def choose(tile: int | None, backend: Backend, size: tuple[int, int], regions: i
     return tile if max(size) > tile else None
 
 
+def most_at_once(tile: int | None, backend: Backend, size: tuple[int, int]) -> int:
+    """The number of pictures of a size that a call of the network may take, by their memory; 1 if they need tiles.
+
+    The arguments are those of `choose`.
+    """
+    if choose(tile, backend, size) is not None:
+        return 1
+    return max(1, int(_budget() / (_bytes_per_pixel(backend, 0) * math.prod(size))))
+
+
 def memory_needed(backend: Backend, size: tuple[int, int], regions: int = 0, *, whole: bool = False) -> float:
     """Estimate the bytes that a picture takes: in tiles if it is large, unless `whole`. Other arguments: `choose`."""
     pixels = math.prod(size)
@@ -110,12 +120,17 @@ def _least(backend: Backend) -> int:
 
 
 def _automatic(backend: Backend, pixels: int, regions: int) -> int | None:
-    free = memory.available()
-    budget = _BUDGET if free is None else min(_BUDGET, free // 2)
+    budget = _budget()
     each = _bytes_per_pixel(backend, regions)
     # With masks, a tile takes as much memory as without.
     largest = int(_LARGEST * math.sqrt(_bytes_per_pixel(backend, 0) / each))
     return None if pixels * each <= budget else min(largest, math.isqrt(int(budget / each)))
+
+
+def _budget() -> int:
+    """Bytes that a call of the network may take."""
+    free = memory.available()
+    return _BUDGET if free is None else min(_BUDGET, free // 2)
 
 
 def _bytes_per_pixel(backend: Backend, regions: int) -> float:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import logging
 import os
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -189,23 +190,27 @@ def _encoded(image: Image.Image, kind: Format, name: str, metadata: Metadata, qu
             f"{name}: {kind.name} allows at most {kind.max_side:,} pixels a side, got {image.width}x{image.height}; "
             f"write {others} instead"
         )
-    options = {**kind.options, **_metadata_options(metadata, kind, name)}
-    if quality is not None:
-        options["quality"] = quality
     colors = _colors_16(image) if kind.deep else None
-    suited = image if colors is not None else _suited(image, kind)
+    if colors is not None:
+        alpha = np.array(image.getchannel("A")) if image.mode == "RGBA" else None
+        encode = partial(deep.encoded_png if kind.name == "PNG" else deep.encoded_tiff, colors, alpha, metadata)
+    else:
+        options = {**kind.options, **_metadata_options(metadata, kind, name)}
+        if quality is not None:
+            options["quality"] = quality
+        encode = partial(_encoded_8, _suited(image, kind), kind, options)
     try:
-        if colors is not None:
-            encode = deep.encoded_png if kind.name == "PNG" else deep.encoded_tiff
-            return encode(colors, np.array(image.getchannel("A")) if image.mode == "RGBA" else None, metadata)
-        data = io.BytesIO()
-        suited.save(data, format=kind.pillow, **options)
+        data = encode()
     except MemoryError:
         raise
     except Exception as error:  # encoders raise any type
         raise OutputError(f"{name} cannot be written ({error}); nothing was left behind") from error
-    if kind.name == "TIFF" and metadata.exif:
-        return added_to_tiff(data.getvalue(), metadata.exif)
+    return added_to_tiff(data, metadata.exif) if colors is None and kind.name == "TIFF" and metadata.exif else data
+
+
+def _encoded_8(image: Image.Image, kind: Format, options: Mapping[str, Any]) -> bytes:
+    data = io.BytesIO()
+    image.save(data, format=kind.pillow, **options)
     return data.getvalue()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from adain.jobs.many import Paths, Progress, alphas_of, find_contents, find_styl
 from adain.jobs.plan import Look, looks
 from adain.jobs.running import PROBLEMS, Failure, reason
 from adain.jobs.sources import Found, Source
-from adain.jobs.steps import Stylizing
+from adain.jobs.steps import Prepared, Stylizing
 from adain.jobs.unique import distinct
 from adain.request import PreserveColor, StyleRequest, given
 from adain.sheets import Cell, ContactSheet
@@ -122,16 +122,16 @@ class _Drawing:
         unreadable = tuple(path for each in found for path in each.unreadable)
         return Grid(self._sheet.picture, self._made, ignored, (*closed, *self._failures), unreadable)
 
-    def _draw_styles(self) -> list[int]:
-        """Draw the styles along the top edge. Returns the columns whose style could be read."""
-        usable, broken = [], set[Look]()
+    def _draw_styles(self) -> dict[int, Prepared]:
+        """Draw the styles along the top edge. Returns those that could be read, by their columns."""
+        usable, broken = dict[int, Prepared](), set[Look]()
         for column, (look, alpha) in enumerate(self._columns, start=1):
             original = Cell(None, self._label(look, alpha))
             try:
                 if look not in broken:
-                    self._stylizing.prepare(look)
+                    styles = self._stylizing.prepare(look)
                     original = Cell(self._stylizing.originals(look)[0].picture, original.label)
-                    usable.append(column)
+                    usable[column] = styles
             except PROBLEMS as error:
                 broken.add(look)
                 columns = sum(other is look for other, _ in self._columns)
@@ -139,7 +139,7 @@ class _Drawing:
             self._sheet.put(0, column, original)
         return usable
 
-    def _draw_content(self, row: int, content: Source, usable: Sequence[int]) -> None:
+    def _draw_content(self, row: int, content: Source, usable: Mapping[int, Prepared]) -> None:
         try:
             picture = self._stylizing.read(content)
         except PROBLEMS as error:
@@ -147,10 +147,10 @@ class _Drawing:
             self._fail(Failure(content.path, reason(error), len(usable)))
             return
         self._sheet.put(row, 0, Cell(picture.to_pil(), content.name))
-        for column in usable:
+        for column, styles in usable.items():
             look, alpha = self._columns[column - 1]
             try:
-                stylized = self._stylizing.stylize(picture, look, alpha)
+                stylized = self._stylizing.stylize(picture, styles, alpha)
             except PROBLEMS as error:
                 self._fail(Failure(content.path, reason(error)))
                 continue

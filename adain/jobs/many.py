@@ -19,9 +19,9 @@ from adain.images import Picture
 from adain.images.formats import READABLE
 from adain.jobs.naming import Template, default_template
 from adain.jobs.plan import Result, Task, check_apart, looks, plan, unmade
-from adain.jobs.running import Failure, Full, run
+from adain.jobs.running import Failure, Full, Ready, run
 from adain.jobs.sources import Found, find
-from adain.jobs.steps import Stylizing
+from adain.jobs.steps import Job, Stylizing
 from adain.masking import Masks
 from adain.request import PreserveColor, StyleRequest, given
 from adain.stylizer import Stylizer
@@ -155,9 +155,8 @@ def stylize_many(
     check_apart(tasks, found, output, (*(request.masks or ()), *inputs))
     left = tasks if overwrite else unmade(tasks)
     stylizing = Stylizing(stylizer, request, keep_pictures=compare, cancel=cancel)
-    return run_folder(
-        FolderSteps(stylizing, compare=compare, quality=quality, strip=strip), tasks, left, found, progress
-    )
+    steps = FolderSteps(stylizing, compare=compare, quality=quality, strip=strip)
+    return run_folder(steps, tasks, left, found, Tally(left, progress))
 
 
 def alphas_of(stylizer: Stylizer, request: StyleRequest, alphas: Sequence[float]) -> list[float]:
@@ -176,7 +175,7 @@ def find_contents(contents: Paths) -> Found:
     Raises:
         InputError: an input does not exist or holds no pictures.
     """
-    return find(_listed(contents), READABLE)
+    return find(_listed("contents", contents), READABLE)
 
 
 def find_styles(styles: Paths) -> Found:
@@ -185,7 +184,7 @@ def find_styles(styles: Paths) -> Found:
     Raises:
         InputError: an input does not exist or holds no pictures.
     """
-    return find(_listed(styles), [*READABLE, SUFFIX])
+    return find(_listed("styles", styles), [*READABLE, SUFFIX])
 
 
 class FolderSteps:
@@ -194,14 +193,21 @@ class FolderSteps:
     def __init__(self, stylizing: Stylizing, *, compare: bool, quality: int | None, strip: bool) -> None:
         self._stylizing = stylizing
         self._compare = compare
-        self._quality, self.strip = quality, strip
+        self.quality, self.strip = quality, strip
+        self.window = stylizing.window
         self.read = stylizing.read
         self.prepare = stylizing.prepare
 
-    def stylize(self, content: Picture, result: Result) -> tuple[Image.Image, list[sheets.Cell]]:
+    def stylize(self, ready: Sequence[Ready]) -> list[tuple[Image.Image, list[sheets.Cell]] | Exception]:
         """See `adain.jobs.running.Steps`."""
-        stylized = self._stylizing.stylize(content, result.look, result.alpha)
-        return stylized, self._stylizing.originals(result.look) if self._compare else []
+        made = self._stylizing.stylize_all([Job(each.content, each.styles, each.result.alpha) for each in ready])
+        return [
+            stylized if isinstance(stylized, Exception) else (stylized, self._originals(each.result))
+            for each, stylized in zip(ready, made, strict=True)
+        ]
+
+    def _originals(self, result: Result) -> list[sheets.Cell]:
+        return self._stylizing.originals(result.look) if self._compare else []
 
     def finish(self, content: Picture, made: tuple[Image.Image, list[sheets.Cell]], result: Result) -> None:
         """See `adain.jobs.running.Steps`."""
@@ -212,20 +218,22 @@ class FolderSteps:
 
     def write(self, picture: Image.Image, target: Path) -> None:
         """Write a result to its file."""
-        images.write(picture, target, quality=self.quality(target), strip=self.strip)
-
-    def quality(self, target: Path) -> int | None:
-        """The quality of a file, if its format has one."""
-        return self._quality if images.has_quality(target) else None
+        quality = self.quality if images.has_quality(target) else None
+        images.write(picture, target, quality=quality, strip=self.strip)
 
 
 class Tally:
-    """Counts written and failed results; the sink of a run."""
+    """Counts written and failed results; the sink of a run.
 
-    def __init__(self, total: int, progress: Progress | None) -> None:
+    Args:
+        left: the tasks whose results are missing.
+        progress: as for `stylize_many`.
+    """
+
+    def __init__(self, left: Sequence[Task], progress: Progress | None) -> None:
         self.written: list[Path] = []
         self.failures: list[Failure] = []
-        self._dealt_with, self._total, self._progress = 0, total, progress
+        self._dealt_with, self.total, self._progress = 0, _results(left), progress
         self._add(0)
 
     def done(self, result: Result) -> None:
@@ -241,7 +249,7 @@ class Tally:
     def _add(self, results: int) -> None:
         self._dealt_with += results
         if self._progress is not None:
-            self._progress(self._dealt_with, self._total)
+            self._progress(self._dealt_with, self.total)
 
 
 def run_folder(
@@ -249,8 +257,7 @@ def run_folder(
     tasks: Sequence[Task],
     left: Sequence[Task],
     found: Sequence[Found],
-    progress: Progress | None,
-    tally: Tally | None = None,
+    tally: Tally,
 ) -> Report:
     """Make the results that are left.
 
@@ -259,11 +266,8 @@ def run_folder(
         tasks: the plan.
         left: the tasks whose results are missing.
         found: the contents and styles.
-        progress: as for `stylize_many`.
-        tally: replaces the sink that counts.
+        tally: counts the results that are left.
     """
-    planned, to_make = (sum(len(task.results) for task in some) for some in (tasks, left))
-    tally = Tally(to_make, progress) if tally is None else tally
     for each in found:
         tally.failures += [Failure(path, reason, 0) for path, reason in each.closed]
     stopped = False
@@ -273,7 +277,7 @@ def run_folder(
         stopped = True
     return Report(
         tuple(tally.written),
-        planned - to_make,
+        _results(tasks) - tally.total,
         sum(each.ignored for each in found),
         tuple(tally.failures),
         stopped,
@@ -281,10 +285,14 @@ def run_folder(
     )
 
 
-def _listed(paths: Paths) -> Sequence[str | os.PathLike[str]]:
-    listed = [paths] if isinstance(paths, str | os.PathLike) else checks.listed("contents and styles", paths)
+def _results(tasks: Sequence[Task]) -> int:
+    return sum(len(task.results) for task in tasks)
+
+
+def _listed(name: str, paths: Paths) -> Sequence[str | os.PathLike[str]]:
+    listed = [paths] if isinstance(paths, str | os.PathLike) else checks.listed(name, paths)
     for each in listed:
-        checks.path("each of contents and styles", each)
+        checks.path(f"each of {name}", each)
     if not listed:
-        raise InputError("at least one file or folder is needed, got none")
+        raise InputError(f"{name} must be at least one file or folder, got none")
     return listed

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
 from adain.errors import InputError
+from adain.files import ELSEWHERE, STORES, is_elsewhere
 from adain.images.formats import UNREADABLE
 
 __all__ = ["Found", "Place", "Source", "find", "is_pattern", "left_out"]
@@ -147,6 +148,8 @@ def is_pattern(text: str) -> bool:
 
 
 def _search(text: str, suffixes: Collection[str]) -> _Search:
+    if is_elsewhere(text):
+        raise InputError(f"{text} {ELSEWHERE}{STORES}")
     if is_pattern(text):
         search = _matches(text, suffixes)
         problem = f"{text} matches"

@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-import os
+from pathlib import Path
 
-from adain import checks
-from adain.code import SUFFIX, Maker, is_code_file
+from adain.code import Maker, StyleCode, is_code_file
 from adain.code_files import CodeFile
 from adain.errors import InputError
-from adain.images.formats import READABLE
-from adain.jobs.many import Paths
-from adain.jobs.sources import Found, Source, find
+from adain.jobs.sources import Found, Source
 
-__all__ = ["check_maker", "found_styles", "single_styles"]
+__all__ = ["CodeFiles", "check_maker", "single_styles"]
 
 
-def found_styles(styles: Paths) -> Found:
-    """Find pictures and files of style codes.
+class CodeFiles:
+    """Opens each file of many style codes once."""
 
-    Raises:
-        InputError: an input does not exist or holds no styles.
-    """
-    listed = [styles] if isinstance(styles, (str, os.PathLike)) else checks.listed("styles", styles)
-    named = [checks.path("each of styles", each) for each in listed]
-    if not named:
-        raise InputError("styles must be at least one picture, file of style codes or folder, got none")
-    return find(named, {*READABLE, SUFFIX})
+    def __init__(self) -> None:
+        self._files: dict[Path, CodeFile] = {}
+
+    def style(self, source: Source) -> Path | StyleCode:
+        """Return a style as a stylizer takes it: a code of a file of many, or else the path.
+
+        Raises:
+            InputError: the file cannot be read.
+        """
+        if source.code is None:
+            return source.path
+        if source.path not in self._files:
+            self._files[source.path] = CodeFile(source.path)
+        return self._files[source.path][source.code]
 
 
 def single_styles(found: Found, maker: Maker) -> list[Source]:

@@ -76,11 +76,17 @@ class GraphBackend:
 
     def stylize(self, content: NDArray[np.float32], code: Code, alpha: float) -> NDArray[np.float32]:
         """See `adain.engine.backend.Backend.stylize`."""
-        height, width = content.shape[2:]
+        return self.stylize_batch(content, [code], [alpha])
+
+    def stylize_batch(
+        self, contents: NDArray[np.float32], codes: Sequence[Code], alphas: Sequence[float]
+    ) -> NDArray[np.float32]:
+        """See `adain.engine.backend.Backend.stylize_batch`."""
+        height, width = contents.shape[2:]
         outputs = self._level(
             {
-                "content": _fitted(content, self._level.info),
-                **self._style(code, alpha),
+                "content": _fitted(contents, self._level.info),
+                **self._styles(codes, alphas),
             }
         )
         cropped: NDArray[np.float32] = outputs["stylized"][:, :, :height, :width]
@@ -129,7 +135,7 @@ class GraphBackend:
             {
                 **{name: np.ascontiguousarray(x) for name, x in maps.items()},
                 "statistics": flatten(moments.statistics(stage), statistics_layout(stage))[None],
-                **self._style(code, alpha),
+                **self._styles([code], [alpha]),
             }
         )
         picture: NDArray[np.float32] = outputs["stylized"]
@@ -156,17 +162,20 @@ class GraphBackend:
         picture: NDArray[np.float32] = outputs["stylized"]
         return picture
 
-    def _style(self, code: Code, alpha: float) -> dict[str, NDArray[np.float32]]:
-        """The inputs that say which style, and how strong."""
-        weights = np.ones((1, 1), np.float32)
-        return {"codes": self._stacked([code]), "weights": weights, "alpha": _strength(alpha)}
+    def _styles(self, codes: Sequence[Code], alphas: Sequence[float]) -> dict[str, NDArray[np.float32]]:
+        """The inputs that say which style each picture gets, and how strong."""
+        return {
+            "codes": np.stack([self._stacked([code])[0] for code in codes]),
+            "weights": np.ones((len(codes), 1), np.float32),
+            "alpha": np.array(alphas, np.float32)[:, None],
+        }
 
     def _regions(
         self, codes: Sequence[Code], masks: NDArray[np.float32], alpha: float
     ) -> dict[str, NDArray[np.float32]]:
         """The inputs that say which style goes where, and how strong."""
         masks = np.ascontiguousarray(masks, np.float32)
-        return {"codes": self._stacked(codes), "masks": masks, "alpha": _strength(alpha)}
+        return {"codes": self._stacked(codes), "masks": masks, "alpha": np.full((1, 1), alpha, np.float32)}
 
     def _stacked(self, codes: Sequence[Code]) -> NDArray[np.float32]:
         """Flat style codes as one array (1, S, D)."""
@@ -198,10 +207,6 @@ def _fitted(picture: NDArray[np.float32], info: GraphInfo) -> NDArray[np.float32
     """Pad a picture to a size that the graph takes, by repeating its last row and column, as the torch networks do."""
     sides = fitting(picture.shape[2:], info.size_multiple, info.size_minimum)
     return np.ascontiguousarray(repeated(picture, *sides), np.float32)
-
-
-def _strength(alpha: float) -> NDArray[np.float32]:
-    return np.full((1, 1), alpha, np.float32)
 
 
 def _differ(one: Path, other: Path, name: str) -> WeightsError:

@@ -55,10 +55,16 @@ class TorchBackend:
 
     def stylize(self, content: NDArray[np.float32], code: Code, alpha: float) -> NDArray[np.float32]:
         """See `adain.engine.backend.Backend.stylize`."""
-        self._check(code)
+        return self.stylize_batch(content, [code], [alpha])
+
+    def stylize_batch(
+        self, contents: NDArray[np.float32], codes: Sequence[Code], alphas: Sequence[float]
+    ) -> NDArray[np.float32]:
+        """See `adain.engine.backend.Backend.stylize_batch`."""
         with torch.inference_mode():
-            batched = {name: self._tensor(code[name])[None] for name in self.network.code_shapes}
-            stylized: NDArray[np.float32] = self.network(self._tensor(content), batched, alpha).cpu().numpy()
+            styles = {name: array[0] for name, array in self._stacked(codes).items()}  # (N, ...): one per content
+            strengths = self._tensor(np.array(alphas, np.float32)[:, None])
+            stylized: NDArray[np.float32] = self.network(self._tensor(contents), styles, strengths).cpu().numpy()
         return stylized
 
     def framing(self, stage: Stage) -> Framing:

@@ -1,6 +1,6 @@
-"""A job on a local Ray of two CPUs: `python ray_job.py FOLDER [SECONDS]`, started by `test_ray.py`.
+"""A job on a local Ray of two CPUs: `python ray_job.py FOLDER SECONDS BATCH`, started by `test_ray.py`.
 
-SECONDS is a pause at each row, so that there is time to kill something.
+SECONDS is a pause at each row, so that there is time to kill something. BATCH is the number of pictures at once.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from adain import Stylize
 from adain.datasets import on_ray
 
 BLOCKS = 13  # a block is written, and noted as finished, as a whole
-PAUSE = float(sys.argv[2]) if len(sys.argv) > 2 else 0.0
+PAUSE, BATCH = float(sys.argv[2]), int(sys.argv[3])
 
 
 class Slow(Stylize):
@@ -30,7 +30,7 @@ def main(folder: Path) -> None:
     on_ray.start(num_cpus=2, _temp_dir=str(folder / "t"), log_to_driver=False)
     ray.data.DataContext.get_current().enable_progress_bars = False
     rows = ray.data.read_parquet(str(folder / "in"), override_num_blocks=BLOCKS, **on_ray.reading())
-    stylize = Slow(folder / "styles", seed=3, strokes=0, device="cpu")
+    stylize = Slow(folder / "styles", seed=3, strokes=0, device="cpu", batch=BATCH)
     on_ray.write_parquet(rows, stylize, str(folder / "out"), checkpoint=str(folder / "checkpoint"))
     ray.shutdown()
 

@@ -32,8 +32,10 @@ def test_all_steps_fit_beside_the_filter(cpus: float, processes: int | None) -> 
 
 
 def test_too_few_cpus_are_an_error_and_no_waiting() -> None:
-    with pytest.raises(DeviceError, match="needs at least 2 logical CPUs, the cluster has 1"):
+    with pytest.raises(DeviceError, match=r"with a checkpoint needs at least 1\.5 logical CPUs, the cluster has 1;"):
         Sizes.of(1)
+    with pytest.raises(DeviceError, match=r"without a checkpoint needs at least 0\.5 logical CPUs"):
+        Sizes.of(0.2, checkpoint=False)
     assert Sizes.of(1, checkpoint=False).process > 0
 
 
@@ -72,13 +74,14 @@ def job() -> Iterator[Path]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _start(folder: Path, pause: float = 0) -> subprocess.Popen[bytes]:
+def _start(folder: Path, pause: float = 0, batch: int = 1) -> subprocess.Popen[bytes]:
     # Ray gives its workers the least priority, with which other programs on the same cores stop them nearly.
     environment = {**os.environ, "PYTHONPATH": str(Path(adain.__file__).parents[1]), "RAY_worker_niceness": "0"}
     log = open(folder / "log.txt", "ab")  # noqa: SIM115  the process writes it
     with log:
         script = Path(__file__).with_name("ray_job.py")
-        return subprocess.Popen([sys.executable, script, folder, str(pause)], stdout=log, stderr=log, env=environment)
+        command = [sys.executable, script, folder, str(pause), str(batch)]
+        return subprocess.Popen(command, stdout=log, stderr=log, env=environment)
 
 
 def _processes() -> dict[int, tuple[int, str]]:
@@ -131,12 +134,14 @@ def test_killed_workers_and_drivers_lose_and_double_nothing(job: Path) -> None:
         os.kill(process, signal.SIGKILL)
     before = ds.dataset(job / "out", exclude_invalid_files=True).count_rows()
     assert 0 < before < FILES * ROWS
-    assert _start(job).wait(timeout=LIMIT) == 0, (job / "log.txt").read_text()[-3000:]
+    assert _start(job, batch=4).wait(timeout=LIMIT) == 0, (job / "log.txt").read_text()[-3000:]
     rows = {row["id"]: row for row in ds.dataset(job / "out").to_table().to_pylist()}
     assert ds.dataset(job / "out").count_rows() == len(rows) == FILES * ROWS + 1
     stylize = adain.Stylize(job / "styles", seed=3, strokes=0, device="cpu")
     for row in ds.dataset(job / "in").to_table().to_pylist():
-        assert rows[row["id"]] == stylize(row), row["id"]
+        made = {**rows[row["id"]], "made_by": rows[row["id"]]["made_by"].replace(" batch 4;", "")}
+        assert made == stylize(row), row["id"]
+    assert len({row["made_by"] for row in rows.values()}) == 2, "one by one before, in batches afterwards"
     assert "is no picture" in rows["bad.jpg"]["error"]
     again = len(list((job / "out").iterdir()))
     assert _start(job).wait(timeout=LIMIT) == 0

@@ -74,6 +74,17 @@ def test_a_parquet_file_keeps_rows_and_columns(stylize: adain.Stylize, tmp_path:
     assert list(features) == table.schema.names
 
 
+@pytest.mark.parametrize("name", ["a.tar", "a.parquet"])
+def test_shards_are_the_same_in_batches(stylize: adain.Stylize, tmp_path: Path, name: str) -> None:
+    (write_tar if name == "a.tar" else write_parquet)(tmp_path / "in" / name, range(6), bad=2)
+    batched = adain.Stylize(tmp_path / "styles", seed=1, strokes=0, batch=4)
+    manifests = []
+    for each, folder in ((stylize, "one"), (batched, "four")):
+        stylize_shards(each, str(tmp_path / "in" / name), str(tmp_path / folder))
+        manifests.append(lines(tmp_path / folder / f"{name}.manifest.jsonl")[1:])
+    assert manifests[0] == manifests[1], "the hashes of the pictures are in it"
+
+
 def test_copies_have_keys_of_their_own(tmp_path: Path) -> None:
     stylize = adain.Stylize(write_styles(tmp_path / "styles"), per_picture=2, strokes=0)
     write_tar(tmp_path / "in" / "a.tar", range(2))

@@ -184,6 +184,11 @@ def test_wrong_options_are_errors_at_once(paintings: Path, options: dict[str, ob
         adain.Stylize(paintings, **options)  # type: ignore[arg-type]
 
 
+def test_styles_elsewhere_are_a_clear_error() -> None:
+    with pytest.raises(InputError, match="s3://bucket/paintings is not on this machine"):
+        adain.Stylize("s3://bucket/paintings")
+
+
 def test_a_row_without_a_picture_or_an_id_is_an_error(paintings: Path) -> None:
     stylize = adain.Stylize(paintings)
     with pytest.raises(InputError, match="no column 'bytes'"):

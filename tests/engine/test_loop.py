@@ -285,6 +285,15 @@ def test_small_pictures_are_not_tiled_and_large_ones_are(monkeypatch: pytest.Mon
     assert 1000 < side < 4000
 
 
+def test_as_many_pictures_go_together_as_their_memory_allows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "available", lambda: 64 << 30)
+    few, many = (tiles.most_at_once(None, Blur(), (side, side)) for side in (1000, 100))
+    assert many > few > 1
+    assert tiles.most_at_once(None, Blur(), (5000, 4000)) == 1, "it needs tiles"
+    assert tiles.most_at_once(64, Blur(), (100, 100)) == 1
+    assert tiles.most_at_once(0, Blur(), (50_000, 40_000)) == 1
+
+
 def test_short_memory_makes_smaller_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     sides = []
     for free in (8 << 30, 1 << 28, 1 << 20, 0):

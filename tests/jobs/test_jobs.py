@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -337,7 +337,7 @@ def test_progress_counts_every_result_whatever_became_of_it(
         ({"tile": -1}, "tile must be a whole number of pixels, at least 0, got -1"),
         ({"name": "{style}.png"}, "add fields until names differ"),
         ({"name": "{picture}"}, "unknown field {picture}"),
-        ({"contents": []}, "at least one file or folder is needed"),
+        ({"contents": []}, "contents must be at least one file or folder, got none"),
         ({"output": "contents"}, "choose an output folder elsewhere"),
     ],
 )
@@ -376,6 +376,8 @@ def test_reading_runs_ahead_and_no_more_pictures_wait_than_allowed() -> None:
 class _Waiting:
     """Steps of which the first result waits until what may be read was read."""
 
+    window = 1
+
     def __init__(self) -> None:
         self.names: set[str] = set()
         self.enough = threading.Event()
@@ -387,13 +389,13 @@ class _Waiting:
             self.enough.set()
         return content.name
 
-    def prepare(self, look: plan.Look) -> None:
-        pass
+    def prepare(self, look: plan.Look) -> str:
+        return look.name
 
-    def stylize(self, content: str, result: Result) -> str:
+    def stylize(self, ready: Sequence[running.Ready]) -> list[str]:
         assert self.enough.wait(30)
         self.read_before_first_result = self.read_before_first_result or set(self.names)
-        return content
+        return [each.content for each in ready]
 
     def finish(self, content: str, made: str, result: Result) -> None:
         assert content == made

@@ -141,7 +141,7 @@ def test_a_field_that_makes_no_sense_there_is_an_error(
 @pytest.mark.parametrize(
     ("function", "options", "said"),
     [
-        ("stylize_many", {"contents": 3}, "contents and styles must be a list, got 3"),
+        ("stylize_many", {"contents": 3}, "contents must be a list, got 3"),
         ("stylize_many", {"contents": [3]}, "must be a path, got 3"),
         ("stylize_many", {"output": 3}, "output must be a path, got 3"),
         ("stylize_many", {"name": 3}, "a name is a template"),
