@@ -23,6 +23,7 @@ __all__ = ["LBFGS", "Adam", "Descent", "Loss", "begin", "resized"]
 BETAS = (0.9, 0.99)  # crowsonkb/style-transfer-pytorch; 0.999 remembers gradients of a picture long gone
 _EPS = 1e-8
 _HISTORY = 20
+_SEARCH = 25  # most tries along a direction, torch's own limit where it has none from `max_eval`
 _FIRST = 0.01  # mean change of a pixel in the first step that L-BFGS tries; torch's own shows nothing but kinks
 
 Loss = Callable[[Tensor], tuple[dict[str, float], Tensor]]
@@ -136,16 +137,21 @@ class LBFGS(Descent):
     def __init__(self, picture: Tensor, rate: float) -> None:
         self.picture = picture.clone(memory_format=torch.contiguous_format).requires_grad_()
         self._rate = rate
-        self._optimizer = torch.optim.LBFGS(
+        self._optimizer = self._without_curvature()
+        self._best, self._least = picture.clone(), math.inf
+        self._seen: tuple[Tensor, dict[str, float], Tensor] | None = None  # a picture, its losses, their gradient
+
+    def _without_curvature(self) -> torch.optim.LBFGS:
+        return torch.optim.LBFGS(
             [self.picture],
-            lr=rate,
+            lr=self._rate,
             max_iter=1,
+            max_eval=1 + _SEARCH,  # by default a search ends with its first try, and all later steps are 0
             history_size=_HISTORY,
             line_search_fn="strong_wolfe",
             tolerance_grad=0.0,  # by default it ends where a large picture begins
             tolerance_change=0.0,
         )
-        self._best, self._least = picture.clone(), math.inf
 
     @property
     def best(self) -> Tensor:
@@ -158,10 +164,10 @@ class LBFGS(Descent):
         first: dict[str, float] = {}
         scale = before.numel()  # the gradients of means over pixels are too small for torch's limits
         group = self._optimizer.param_groups[0]
-        group["lr"] = self._rate * (_FIRST * scale if self._least == math.inf else 1.0)
+        group["lr"] = self._rate * (1.0 if self._optimizer.state else _FIRST * scale)
 
         def closure() -> float:
-            values, gradient = loss(self.picture)
+            values, gradient = self._evaluated(loss)
             if not first:
                 first.update(values)
             self.picture.grad = (gradient * scale).contiguous()  # torch's L-BFGS takes no channels-last ones
@@ -174,7 +180,16 @@ class LBFGS(Descent):
             with torch.no_grad():
                 self.picture.copy_(before)
             return {**first, "total": math.nan}
+        if torch.equal(self.picture, before):  # nothing found along the direction, which would stay the same
+            self._optimizer = self._without_curvature()
         return first
+
+    def _evaluated(self, loss: Loss) -> tuple[dict[str, float], Tensor]:
+        """The loss of the picture; a step begins where the search before it ended, so half of them are known."""
+        picture = self.picture.detach()
+        if self._seen is None or not torch.equal(self._seen[0], picture):
+            self._seen = (picture.clone(), *loss(picture))
+        return self._seen[1:]
 
     def resized(self, picture: Tensor) -> LBFGS:
         """See `Descent.resized`: curvature does not carry over."""

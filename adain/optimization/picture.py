@@ -25,7 +25,7 @@ from adain.errors import InputError
 from adain.images import Picture, PictureInput
 from adain.loading import load
 from adain.optimization import descent, features, saved
-from adain.optimization.objective import Objective
+from adain.optimization.objective import Objective, Target
 from adain.optimization.options import STARTS, OptimizeOptions
 from adain.optimization.pictures import Pictures, sides, tensor
 from adain.request import StyleRequest
@@ -158,29 +158,31 @@ class Optimization:
             OutOfMemoryError: there is not enough memory.
         """
         for scale in range(self._scale, len(self._sides)):
-            width, height = self._size(scale)
-            needed = self._features.bytes_per_pixel * self._tile_pixels(width, height)
+            target = self._pictures.at(self._sides[scale], self._features.minimum, self._device)
+            height, width = target.content.shape[2:]
+            tile = self._tile(width, height)
+            pixels = min(tile or width, width) * min(tile or height, height)
+            needed = self._features.bytes_per_pixel * pixels
             with memory.required(f"optimising {width:,} x {height:,} pixels", needed):
-                yield from self._at_scale(scale)
+                yield from self._at_scale(scale, target, tile)
 
-    def _at_scale(self, scale: int) -> Iterator[Step]:
-        side, settings = self._sides[scale], self._settings
-        target = self._pictures.at(side, self._features.minimum, self._device)
-        height, width = target.content.shape[2:]
-        tile = self._tile(width, height)
-        seed = self._request.seed or 0
-        objective = Objective(self._features, settings.losses, target, tile, seed)
+    def _at_scale(self, scale: int, target: Target, tile: int) -> Iterator[Step]:
+        side, seed = self._sides[scale], self._request.seed or 0
+        objective = self._objective(target, tile)
         if self._scale != scale or self._descent is None:
             self._enter(scale, target.content)
         assert self._descent is not None
         while self._iteration < self._count(scale):
-            if settings.optimizer == "adam":
+            if self._settings.optimizer == "adam":
                 objective.draw(seed + self.done)
             losses = self._descent.step(objective)
             if not math.isfinite(losses["total"]):
                 raise InputError(self._not_finite(losses, side))
             self._iteration += 1
             yield Step(side, self.done, self.total, losses)
+
+    def _objective(self, target: Target, tile: int) -> Objective:
+        return Objective(self._features, self._settings.losses, target, tile, self._request.seed or 0)
 
     def _enter(self, scale: int, content: Tensor) -> None:
         """Begin a scale, with what the scale before has made and the start's own detail."""
@@ -275,11 +277,6 @@ class Optimization:
         coarser = len(self._sides) - 1 - scale
         return round(self._settings.iterations * math.sqrt(2) ** coarser)
 
-    def _size(self, scale: int) -> tuple[int, int]:
-        width, height = self._pictures.size
-        ratio = self._sides[scale] / min(width, height)
-        return round(width * ratio), round(height * ratio)
-
     def _tile(self, width: int, height: int) -> int:
         """The side of tiles, 0 for the whole picture at once: as asked for, or by the free memory."""
         least = 4 * self._features.band
@@ -292,10 +289,6 @@ class Optimization:
         budget = _UNKNOWN_MEMORY if free is None else free // 2
         each = self._features.bytes_per_pixel
         return 0 if width * height * each <= budget else max(least, math.isqrt(budget // each))
-
-    def _tile_pixels(self, width: int, height: int) -> int:
-        tile = self._tile(width, height)
-        return width * height if tile == 0 else min(width, tile) * min(height, tile)
 
     def _not_finite(self, losses: Mapping[str, float], side: int) -> str:
         named = [name for name, value in losses.items() if name != "total" and not math.isfinite(value)]

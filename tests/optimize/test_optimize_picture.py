@@ -14,6 +14,7 @@ torch = pytest.importorskip("torch", reason="optimisation needs the extra torch"
 import adain  # noqa: E402
 from adain import CancelledError, CancelToken, InputError, OptimizeOptions, OutOfMemoryError, StyleRequest  # noqa: E402
 from adain.optimization import pictures  # noqa: E402
+from adain.optimization.descent import LBFGS  # noqa: E402
 from adain.optimization.objective import Objective  # noqa: E402
 from adain.optimization.picture import Optimization, optimize  # noqa: E402
 
@@ -60,6 +61,23 @@ def test_lbfgs_lowers_the_loss(tiny, content, style):
     chosen = options(optimizer="lbfgs", start="noise", iterations=6, coarsest=0, losses=smooth)
     optimize(content, style, chosen, progress=seen.append)
     assert seen[-1].losses["total"] < 0.95 * seen[0].losses["total"]
+
+
+def test_lbfgs_goes_on_behind_tries_that_are_too_long_and_evaluates_no_picture_twice() -> None:
+    seen = []
+
+    def valley(picture: torch.Tensor) -> tuple[dict[str, float], torch.Tensor]:
+        """Rosenbrock's, which is curved, so that first tries miss."""
+        seen.append(picture.detach().clone())
+        leaf = picture.detach().requires_grad_()
+        one, two = leaf[:, :1], leaf[:, 1:2]
+        total = (100 * (two - one.square()).square() + (1 - one).square()).mean()
+        return {"total": total.item()}, torch.autograd.grad(total, leaf)[0]
+
+    descent = LBFGS(torch.full((1, 3, 2, 2), -0.5), rate=1.0)
+    losses = [descent.step(valley)["total"] for _ in range(80)]
+    assert losses[-1] < 1e-6 < losses[0]
+    assert len(torch.stack(seen).unique(dim=0)) == len(seen)
 
 
 def test_the_preset_of_gatys_begins_with_noise_and_has_his_losses(tiny, content, style):
