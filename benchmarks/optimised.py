@@ -1,17 +1,24 @@
-"""Candidates that are optimised: pictures, which are the ceiling of what a fast network can reach, and style codes."""
+"""Candidates that are optimised: pictures, which are the ceiling of what a fast network can reach, and style codes.
+
+Optimising takes minutes per picture, so pictures that were made before can be measured too.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
+from gallery import Exhibit
 from numpy.typing import NDArray
+from peers.checkout import digest
+from PIL import Image
 
 from adain import OptimizeOptions, StyleRequest, Stylizer, load, optimize, registry, tune
 
-__all__ = ["Optimised", "Tuned"]
+__all__ = ["Made", "Optimised", "Tuned"]
 
 
 class Optimised:
@@ -64,3 +71,37 @@ class Tuned:
     def stylize(self, content: NDArray[np.uint8], code: Any, alpha: float) -> NDArray[np.uint8]:
         """As a user gets it."""
         return np.asarray(self._stylizer(content, code, alpha=alpha))
+
+
+class Made:
+    """Pictures that were made before, `CONTENT-STYLE.png` each.
+
+    Args:
+        argument: NAME=FOLDER.
+        exhibits: contents and styles by name.
+    """
+
+    alpha, blends = 1.0, False
+
+    def __init__(self, argument: str, exhibits: Mapping[str, Exhibit]) -> None:
+        self.name, _, folder = argument.partition("=")
+        self._folder, self._exhibits = Path(folder), exhibits
+        self.weights = digest(sorted(self._folder.glob("*.png")))
+
+    def encode(self, style: NDArray[np.uint8]) -> Any:
+        """The style's name."""
+        return self._named(style)
+
+    def stylize(self, content: NDArray[np.uint8], code: Any, alpha: float) -> NDArray[np.uint8]:
+        """The picture of this name."""
+        file = self._folder / f"{self._named(content)}-{code}.png"
+        if not file.is_file():
+            raise click.ClickException(f"{file} is missing; make it, or measure fewer pairs by --pairs")
+        with Image.open(file) as picture:
+            found = np.asarray(picture.convert("RGB"))
+        if found.shape != content.shape:
+            raise click.ClickException(f"{file} has another size than its content")
+        return found
+
+    def _named(self, rgb: NDArray[np.uint8]) -> str:
+        return next(name for name, exhibit in self._exhibits.items() if exhibit.rgb is rgb)

@@ -24,7 +24,7 @@ from candidates import Candidate, Checkpoint, Packaged, Untouched
 from gallery import Exhibit, read_folder
 from judge import Judge, Traits
 from numpy.typing import NDArray
-from optimised import Optimised, Tuned
+from optimised import Made, Optimised, Tuned
 from peers.checkout import to_rgb, to_tensor
 from PIL import Image
 from torch import Tensor
@@ -263,6 +263,7 @@ def table(rows: Sequence[Mapping[str, Any]], size: int) -> str:
 @click.option("--tuned", type=int, help="Also adain-slim with style codes of `adain tune`, of so many iterations each.")
 @click.option("--tune-on", type=FOLDER, help="For --tuned: photographs that are not among those of the pairs.")
 @click.option("--optimised", type=int, help="Also `adain optimize`, of so many iterations each: the ceiling.")
+@click.option("--made", multiple=True, metavar="NAME=FOLDER", help="Also pictures CONTENT-STYLE.png, made before.")
 @click.option("--detail", default=0.6, show_default=True, help="Detail given back before the revision.")
 @click.option("--scale", default="3/8", show_default=True, help="Side of a draft over that of its picture.")
 @click.option("--pairs", "count", default=len(PAIRS), show_default=True, help="Only so many of the pairs.")
@@ -282,6 +283,7 @@ def main(
     tuned: int | None,
     tune_on: Path | None,
     optimised: int | None,
+    made: tuple[str, ...],
     detail: float,
     scale: str,
     count: int,
@@ -308,6 +310,7 @@ def main(
         entrants.append(Tuned(tuned, sorted(tune_on.iterdir())))
     entrants += [Optimised(optimised)] if optimised else []
     exhibits = {exhibit.name: exhibit for kind in ("content", "style") for exhibit in read_folder(images / kind, size)}
+    entrants += [Made(argument, exhibits) for argument in made]
     judge = Judge.open(judges)
     measuring = Measuring(exhibits, judge, StrokeJudge(judge), out / "pictures")
     out.mkdir(parents=True, exist_ok=True)
