@@ -70,8 +70,8 @@ def optimize(
 ) -> None:
     """Optimise a picture until it has the content of CONTENT and the style of STYLE.
 
-    Slower than `adain stylize` by a factor of hundreds. The picture begins as the fast result, and is optimised from a
-    small copy up to its full size. Several STYLEs are mixed, or placed by masks.
+    Slower than `adain stylize` by a factor of hundreds. The picture begins as the fast result, and is optimised at its
+    full size; other starts, from a small copy up. Several STYLEs are mixed, or placed by masks.
 
     Ctrl-C writes the best picture so far, and beside it OUTPUT.state, from which --resume continues.
 

@@ -113,12 +113,13 @@ class OptimizeOptions:
         features: the network whose features are compared: a model's name for its encoder, `vgg16` or `torchvision`.
             None: `vgg16` if the extra `perceptual` is installed, else the encoder of `adain-slim`.
         losses: weights by name, see `LOSSES`; they replace those of the preset, and 0 switches a loss off.
-        optimizer: `adam`; or `lbfgs`, for smooth losses: not `sliced`, not `total_variation`.
+        optimizer: `adam`, or `lbfgs`, for which the filters of `sliced` stay the same.
         iterations: at the full size; each coarser copy of the picture, a quarter or more of it, takes the root of 2
             times as many. `adain.tune`: in all.
         rate: the optimizer's step; for Adam in units of the picture, [0, 1].
         average: share of the previous average in the average of the iterates, which is the result. 0: the last.
         coarsest: shorter side in pixels of the coarsest copy. From there, sides grow by the root of 2. 0: one size.
+            None: 0 with the start `fast`, which was drafted on small copies already, else the preset's.
         start: `fast` for the model's own result, `content`, `noise`, or a picture of the content's aspect ratio.
         precision: of the feature network. bf16 is faster on CPUs and GPUs that have it. None: fp32.
         device: of the features and the picture; see `adain.load`.
@@ -175,7 +176,7 @@ class OptimizeOptions:
         default=None,
         metadata=_spec(
             "Shorter side of the coarsest copy; 0 for one size only",
-            unset=_unset("coarsest"),
+            unset=f"0 with the start fast, else {_unset('coarsest')}",
             kind=int,
             unit="pixels",
             high=checks.LARGEST_SIDE,
@@ -213,6 +214,8 @@ class OptimizeOptions:
         if not weights:
             raise InputError("every loss has weight 0; give one of them a weight: " + ", ".join(LOSSES))
         settled = replace(preset, losses=weights, **given)
+        if "coarsest" not in given and isinstance(settled.start, str) and settled.start == "fast":
+            settled = replace(settled, coarsest=0)
         return settled if "rate" in given else replace(settled, rate=RATES[settled.optimizer])
 
 

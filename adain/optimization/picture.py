@@ -1,9 +1,9 @@
-"""The optimisation of a picture, from coarse to fine.
+"""The optimisation of a picture.
 
     picture = adain.optimize("photo.jpg", "painting.jpg")
 
-After Gatys et al. 2016 (Image Style Transfer Using CNNs), in small copies first, as in Gatys et al. 2017
-(arXiv:1611.07865). It differs in its start: the result of a fast network, whose detail comes back at each larger size.
+After Gatys et al. 2016 (Image Style Transfer Using CNNs). It differs in its start: the result of a fast network, which
+needs no small copies. Other starts are optimised in small copies first, as in Gatys et al. 2017 (arXiv:1611.07865).
 """
 
 from __future__ import annotations

@@ -244,5 +244,7 @@ def test_a_preset_gives_what_is_left_open_and_the_rate_is_the_optimizers() -> No
     assert OptimizeOptions(optimizer="lbfgs").settings.rate == OptimizeOptions(preset="gatys").settings.rate == 1
     assert OptimizeOptions(preset="gatys", rate=0.5, iterations=7).settings.rate == 0.5
     assert OptimizeOptions(preset="gatys", iterations=7).settings.iterations == 7
+    assert OptimizeOptions().settings.coarsest == 0  # the fast result has been small already
+    assert OptimizeOptions(start="content").settings.coarsest == OptimizeOptions(coarsest=128).settings.coarsest == 128
     losses = OptimizeOptions(losses={"gram": 2, "sliced": 0}).settings.losses
     assert losses.keys() == {"gram", "covariance", "content_cosine", "total_variation", "grid"}
