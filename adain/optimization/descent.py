@@ -2,8 +2,8 @@
 
 As in crowsonkb/style-transfer-pytorch, Adam's iterates are clipped to [0, 1], its state is enlarged with the picture
 between two scales, and the result is an average of the iterates, which has less noise than the last one. L-BFGS starts
-anew at each scale, is not clipped, and keeps the iterate of the lowest loss. The filters of `sliced` stay the same there,
-as a search compares losses.
+anew at each scale, is not clipped, and keeps the iterate of the lowest loss. For it the filters of `sliced` stay the
+same, as a search compares losses.
 """
 
 from __future__ import annotations
