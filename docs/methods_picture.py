@@ -47,7 +47,7 @@ METHODS: dict[str, Callable[[Image.Image, Image.Image], Image.Image]] = {
     "adain tune": tuned,
     "adain optimize": optimized(OptimizeOptions()),
     "--start content": optimized(OptimizeOptions(start="content")),
-    "--preset gatys": optimized(OptimizeOptions(preset="gatys", iterations=120)),
+    "--preset gatys": optimized(OptimizeOptions(preset="gatys", start="content", iterations=150)),
 }
 
 
