@@ -213,7 +213,7 @@ def report(curves: Mapping[str, Mapping[str, Curve]]) -> str:
         "|---|---|---|---|---|---|---|",
     ]
     for pair, of_pair in curves.items():
-        fast, peer = of_pair["default"][0][1], of_pair["peer"][-1][1]
+        fast, peer = of_pair["ours"][0][1], of_pair["peer"][-1][1]
         for method, curve in of_pair.items():
             own = curve[-1][1]
             marks = [_first(curve, mark) for mark in (fast, peer, 1.1 * own)]
@@ -246,7 +246,7 @@ def main(
 ) -> None:
     """Write curves.json, and the last picture of each method in a folder of its name.
 
-    Methods that are in curves.json are left as they are. Pairs with `peer` and `default` come into curves.md and
+    Methods that are in curves.json are left as they are. Pairs with `ours` and `peer` come into curves.md and
     curves.png.
     """
     if threads:
@@ -266,7 +266,7 @@ def main(
             click.echo(f"{pair.name} {name}: {watch.curve}")
             _save(watch, out / name, pair.name)
             file.write_text(json.dumps(curves), encoding="utf-8")
-    whole = {name: of_pair for name, of_pair in curves.items() if {"peer", "default"} <= of_pair.keys()}
+    whole = {name: of_pair for name, of_pair in curves.items() if {"peer", "ours"} <= of_pair.keys()}
     if whole:
         (out / "curves.md").write_text(report(whole), encoding="utf-8")
         click.echo(report(whole))

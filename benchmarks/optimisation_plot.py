@@ -23,8 +23,8 @@ def draw(curves: Mapping[str, Mapping[str, Sequence[tuple[float, float]]]], path
     figure, axes = pyplot.subplots(1, len(curves), figsize=(5 * len(curves), 4), squeeze=False)
     for axis, (pair, of_pair) in zip(axes[0], curves.items(), strict=True):
         for method, curve in of_pair.items():
-            axis.plot(*zip(*curve, strict=True), marker=".", label=NAMES[method])
-        axis.axhline(of_pair["default"][0][1], linestyle=":", color="gray")
+            axis.plot(*zip(*curve, strict=True), marker=".", label=NAMES[method], color=f"C{list(NAMES).index(method)}")
+        axis.axhline(of_pair["ours"][0][1], linestyle=":", color="gray")
         axis.set(title=pair.replace("-", ", "), xlabel="CPU seconds", yscale="log")
     axes[0][0].set_ylabel("objective of style-transfer-pytorch")
     axes[0][0].legend(fontsize=8)
