@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 import subprocess
 import sys
@@ -21,6 +22,8 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from adain.runtimes.contract import GraphInfo
+
 RUNS = 7
 
 Arrays = dict[str, NDArray[Any]]
@@ -34,7 +37,7 @@ class Cost:
         model: of the graph.
         graph: its kind.
         precision: of the convolutions.
-        form: plain, portable or one size.
+        form: see `form`.
         side: of the content in pixels; it is square.
         bytes: of the file, and of the file of weights that it reads.
         load_ms: processor time to load it.
@@ -64,11 +67,16 @@ def measure(graph: Path, inputs: Arrays) -> Cost:
     with tempfile.TemporaryDirectory() as directory:
         np.savez(Path(directory) / "feed.npz", **inputs)  # type: ignore[arg-type]
         command = [sys.executable, __file__, str(graph), str(Path(directory) / "feed.npz")]
-        environment = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "ORT_DISABLE_TELEMETRY": "1"}
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "ORT_DISABLE_TELEMETRY": "1"}
         done = subprocess.run(command, capture_output=True, encoding="utf-8", check=True, env=environment)
     cost = Cost(**json.loads(done.stdout.splitlines()[-1]))
     print(cost, flush=True)
     return cost
+
+
+def form(info: GraphInfo) -> str:
+    """What the tables call a graph's form."""
+    return "plain" if not info.portable else "portable" if info.fixed is None else "one size"
 
 
 def _cost(graph: Path, inputs: Arrays) -> dict[str, Any]:
@@ -84,12 +92,12 @@ def _cost(graph: Path, inputs: Arrays) -> dict[str, Any]:
         session.run(None, inputs)
         times.append(time.process_time() - start)
     peak = _memory("VmHWM") - before
-    info = session.get_modelmeta().custom_metadata_map
+    info = GraphInfo.from_metadata(session.get_modelmeta().custom_metadata_map, graph.name)
     return {
-        "model": info["adain.model"],
-        "graph": info["adain.graph"],
-        "precision": info["adain.precision"],
-        "form": "plain" if info["adain.portable"] == "false" else "one size" if "adain.fixed" in info else "portable",
+        "model": info.model,
+        "graph": info.graph,
+        "precision": info.precision,
+        "form": form(info),
         "side": int(inputs["content" if "content" in inputs else "style"].shape[-1]),
         "bytes": _bytes(graph),
         "load_ms": load * 1e3,
@@ -128,11 +136,9 @@ def _gemm() -> float:
 
 def _bytes(graph: Path) -> int:
     """Size of a graph with the files that it reads its weights from."""
-    import onnx
+    from adain.export.sharing import shared  # it imports onnx: after memory was measured
 
-    initializers = onnx.load(graph, load_external_data=False).graph.initializer
-    names = {pair.value for each in initializers for pair in each.external_data if pair.key == "location"}
-    return sum(path.stat().st_size for path in (graph, *(graph.parent / name for name in names)))
+    return sum(path.stat().st_size for path in (graph, *shared(graph)))
 
 
 def _macs(graph: Path, inputs: Arrays) -> float:

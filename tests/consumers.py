@@ -193,14 +193,12 @@ def job(path: Path, folder: Path) -> Job:
 
 
 def _write(path: Path, folder: Path, feed: dict[str, NDArray[Any]]) -> None:
-    import onnx
+    from adain.export.sharing import shared
 
     inputs = {}
     for name, array in feed.items():
         inputs[name] = {"type": str(array.dtype), "dims": array.shape, "file": f"{name}.bin"}
         array.tofile(folder / f"{name}.bin")
-    initializers = onnx.load(path, load_external_data=False).graph.initializer
-    names = {pair.value for each in initializers for pair in each.external_data if pair.key == "location"}
-    weights = {name: str(path.parent / name) for name in names}
+    weights = {each.name: str(each) for each in shared(path)}
     task = {"graph": str(path), "weights": weights, "inputs": inputs}
     (folder / "feed.json").write_text(json.dumps(task), encoding="utf-8")

@@ -18,9 +18,9 @@ from adain.export.graph_operators import FixedOperators, PortableOperators
 from adain.nn.network import StyleTransfer
 from adain.nn.strokes import DraftAndRevise, Strokes
 from adain.registry import Stage
-from adain.runtimes.contract import DRAFTED, GRAPHS, STAGED, Fixed, GraphKind, Io, Signature
+from adain.runtimes.contract import DRAFTED, STAGED, Fixed, GraphKind, Io, signature
 
-__all__ = ["Example", "Graph", "examples", "fixed_examples", "graph", "output_axes", "sides_of", "signature", "stored"]
+__all__ = ["Example", "Graph", "examples", "fixed_examples", "graph", "output_axes", "sides_of", "stored"]
 
 _TINY = 1e-12  # avoids division by 0 where all weights are 0
 _TYPES = {"float16": torch.float16, "float32": torch.float32}
@@ -284,12 +284,6 @@ def sides_of(kind: GraphKind, framing: Framing) -> tuple[int, int]:
     """The multiple and the minimum of sides, in pixels, that need no padding."""
     sides = framing.multiple, framing.minimum
     return fitting_both(*sides) if kind in DRAFTED else sides
-
-
-def signature(kind: GraphKind, stage: Stage, fixed: Fixed | None = None) -> Signature:
-    """The names of a graph's inputs and outputs; a graph of one size has no `grain`."""
-    names = GRAPHS[kind].with_maps(each.name for each in stage.maps)
-    return names if fixed is None else names.without("grain")
 
 
 def output_axes(kind: GraphKind, io: Io, stage: Stage) -> dict[str, dict[int, str]]:

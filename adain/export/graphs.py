@@ -22,7 +22,7 @@ from adain.engine.strokes import FULL
 from adain.errors import InputError, OutputError
 from adain.export import cpu
 from adain.export.exported import exportable, stage_of
-from adain.export.graph_modules import sides_of, signature, stored
+from adain.export.graph_modules import sides_of, stored
 from adain.export.graph_operators import FixedOperators, GraphOperators, PortableOperators
 from adain.export.layers import MANY_CHANNELS, Form
 from adain.export.opsets import NEWEST, OLDEST, OPSET
@@ -42,6 +42,7 @@ from adain.runtimes.contract import (
     Precision,
     file_name,
     flatten,
+    signature,
     staged_name,
 )
 from adain.trained import code_digest

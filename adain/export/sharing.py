@@ -13,7 +13,7 @@ from pathlib import Path
 import onnx
 from onnx import numpy_helper
 
-__all__ = ["share"]
+__all__ = ["share", "shared"]
 
 _WORTH = 1024  # bytes; smaller constants are not shared
 
@@ -35,6 +35,13 @@ def share(model: onnx.ModelProto, weights: Path) -> None:
         entries = {"location": weights.name, "offset": places[content], "length": len(content)}
         for key, value in entries.items():
             constant.external_data.add(key=key, value=str(value))
+
+
+def shared(graph: Path) -> list[Path]:
+    """The files beside a graph that it reads its weights from."""
+    constants = onnx.load(graph, load_external_data=False).graph.initializer
+    names = {pair.value for each in constants for pair in each.external_data if pair.key == "location"}
+    return [graph.with_name(name) for name in sorted(names)]
 
 
 def _places(weights: Path) -> dict[bytes, int]:

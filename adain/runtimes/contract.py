@@ -71,6 +71,7 @@ __all__ = [
     "Signature",
     "file_name",
     "flatten",
+    "signature",
     "staged_name",
     "unflatten",
 ]
@@ -160,6 +161,12 @@ class Fixed:
     height: int
     width: int
     styles: int = 1
+
+
+def signature(kind: GraphKind, stage: Stage, fixed: Fixed | None = None) -> Signature:
+    """The names of a graph's inputs and outputs; a graph of one size has no `grain`."""
+    names = GRAPHS[kind].with_maps(each.name for each in stage.maps)
+    return names if fixed is None else names.without("grain")
 
 
 @dataclass(frozen=True, kw_only=True)
