@@ -29,13 +29,15 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
-from graph_cost import measure
+from graph_cost import form, measure
 from numpy.typing import NDArray
 from PIL import Image
 
 from adain.atomic import write_bytes
 from adain.engine.framing import fitting
-from adain.runtimes.contract import GraphInfo
+from adain.engine.strokes import offset
+from adain.export.sharing import shared
+from adain.runtimes.contract import GraphInfo, signature
 
 ROOT = Path(__file__).resolve().parents[1]
 CONSUMERS = ROOT / "export" / "consumers"
@@ -44,8 +46,7 @@ README = ROOT / "export" / "README.md"
 PICTURES = ROOT / "tests" / "data"
 SIZE = (96, 128)  # height and width of the compared content; a portable graph gets the next that fits
 STYLE = (96, 80)
-GRAIN = (95, 33)
-IN_PYTHON = ("onnxruntime", "openvino", "opencv", "mnn")
+IN_PYTHON = ("onnxruntime", "openvino", "opencv", "mnn", "ncnn", "tvm")
 TIMEOUT = 900  # seconds; WebGPU in software compiles shaders for minutes
 
 Arrays = dict[str, NDArray[Any]]
@@ -102,7 +103,7 @@ def _folder(folder: Path, graph: Path, inputs: Arrays) -> Path:
     for name, array in inputs.items():
         array.tofile(folder / f"{name}.bin")
         values[name] = {"type": str(array.dtype), "dims": array.shape, "file": f"{name}.bin"}
-    weights = {path.name: str(path) for path in graph.parent.glob("*.safetensors")}
+    weights = {path.name: str(path) for path in shared(graph)}
     task = {"graph": str(graph), "weights": weights, "inputs": values, "outputs": _outputs(graph)}
     (folder / "feed.json").write_text(json.dumps(task), encoding="utf-8")
     return folder
@@ -126,8 +127,9 @@ def runtimes(pythons: Mapping[str, str], wanted: Sequence[str]) -> list[Runtime]
     """Return the runtimes that are installed, of those wanted; all if none is named."""
     found = []
     for name in wanted or (*IN_PYTHON, "node", "wasm", "webgpu"):
-        if (command := _command(name, pythons)) is not None:
-            found.append(Runtime(name.split("@")[0], _version(name, command), command))
+        command = _command(name, pythons)
+        if command is not None and (version := _version(name, command)):
+            found.append(Runtime(name.split("@")[0], version, command))
     return found
 
 
@@ -174,17 +176,11 @@ def feed(info: GraphInfo, size: tuple[int, int] = SIZE, style: tuple[int, int] =
     fit = partial(fitting, multiple=info.size_multiple, minimum=info.size_minimum)
     if info.fixed is not None:
         size = style = info.fixed.height, info.fixed.width
-    numbers = {"alpha": [0.8], "strokes": [0.5], "grain": GRAIN, "weights": [1.0]}
+    numbers = {"alpha": [0.8], "strokes": [0.5], "grain": offset(0), "weights": [1.0]}
     given: Arrays = {name: np.array([values], np.float32) for name, values in numbers.items()}
     given["content"], given["style"] = picture("astronaut.jpg", fit(size)), picture("strokes.jpg", fit(style))
     given["codes"] = code(info.model)[:, None]
-    names = {
-        "whole": ("content", "style", "alpha", "strokes", "grain"),
-        "encode_style": ("style",),
-        "apply": ("content", "codes", "weights", "alpha", "strokes", "grain"),
-        "level": ("content", "codes", "weights", "alpha"),
-    }
-    return {name: given[name] for name in names[info.graph] if info.fixed is None or name != "grain"}
+    return {name: given[name] for name in signature(info.graph, info.stages[-1], info.fixed).inputs}
 
 
 def code(model: str) -> NDArray[np.float32]:
@@ -202,9 +198,8 @@ def equal(graphs: Sequence[Path], asked: Sequence[Runtime]) -> list[dict[str, An
     expected = [_session(graph).run(None, inputs)[0] for graph, inputs in jobs]
     for runtime in asked:
         for info, answer, wanted in zip(infos, runtime.run(jobs), expected, strict=True):
-            form = "plain" if not info.portable else "portable" if info.fixed is None else "one size"
             row = {"runtime": runtime.name, "version": runtime.version, "graph": info.graph, "model": info.model}
-            row |= {"precision": info.precision, "form": form, "error": _short(answer.error)}
+            row |= {"precision": info.precision, "form": form(info), "error": _short(answer.error)}
             if answer.error is None:
                 row |= _difference(next(iter(answer.outputs.values())), wanted, info)
             print(row, flush=True)

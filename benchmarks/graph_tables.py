@@ -18,6 +18,8 @@ NAMES = {
     "openvino": "OpenVINO",
     "opencv": "OpenCV",
     "mnn": "MNN",
+    "ncnn": "ncnn",
+    "tvm": "TVM",
     "node": "onnxruntime-node",
     "wasm": "onnxruntime-web, WebAssembly",
     "webgpu": "onnxruntime-web, WebGPU",

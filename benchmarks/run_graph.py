@@ -2,14 +2,16 @@
 
     python benchmarks/run_graph.py RUNTIME FOLDER...
 
-RUNTIME is onnxruntime, openvino, opencv or mnn. `feed.json` in a folder names the graph and its inputs, as
-`export/consumers/tensors.mjs` describes. The outputs, or the error, are written there with `outputs.json`. No more than
-NumPy and the runtime is needed.
+RUNTIME is onnxruntime, openvino, opencv, mnn, ncnn or tvm. `feed.json` in a folder names the graph and its inputs, as
+`export/consumers/tensors.mjs` describes, and the outputs to ask for: `"outputs": [NAME, ...]`. The outputs, or the
+error, are written there with `outputs.json`. No more than NumPy and the runtime is needed.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -68,11 +70,54 @@ def mnn(graph: str, inputs: Arrays, outputs: list[str]) -> Arrays:
     return {name: np.array(MNN.expr.convert(value, MNN.expr.NCHW).read()) for name, value in found}
 
 
+def ncnn(graph: str, inputs: Arrays, outputs: list[str]) -> Arrays:
+    """Run a graph in ncnn in float32, converted by pnnx. Its arrays have no batch."""
+    import ncnn as runtime
+    import pnnx
+
+    folder = Path(tempfile.mkdtemp())
+    shutil.copy(graph, folder / "graph.onnx")
+    said = subprocess.run([pnnx.EXEC_PATH, "graph.onnx", "fp16=0"], cwd=folder, capture_output=True, encoding="utf-8")
+    if not (folder / "graph.ncnn.param").exists():
+        raise RuntimeError(f"pnnx does not convert it: {said.stderr[-200:]}")
+    network = runtime.Net()
+    for name in ("use_fp16_packed", "use_fp16_storage", "use_fp16_arithmetic", "use_bf16_storage"):
+        setattr(network.opt, name, False)
+    if network.load_param(str(folder / "graph.ncnn.param")) or network.load_model(str(folder / "graph.ncnn.bin")):
+        raise RuntimeError("ncnn lacks an operator")
+    extractor = network.create_extractor()
+    for index, array in enumerate(inputs.values()):
+        extractor.input(f"in{index}", runtime.Mat(np.ascontiguousarray(array[0])).clone())
+    found = {}
+    for index, name in enumerate(outputs):
+        failed, values = extractor.extract(f"out{index}")
+        if failed:
+            raise RuntimeError(f"ncnn does not compute {name}")
+        found[name] = np.array(values)[None]
+    return found
+
+
+def tvm(graph: str, inputs: Arrays, outputs: list[str]) -> Arrays:
+    """Run a graph in TVM on the CPU, imported and compiled by Relax without tuning."""
+    import onnx
+    import tvm as compiler
+    from tvm import relax
+    from tvm.relax.frontend.onnx import from_onnx
+
+    module = from_onnx(onnx.load(graph), keep_params_in_input=False)
+    machine = relax.VirtualMachine(compiler.compile(module, target="llvm"), compiler.cpu())
+    result = machine["main"](*(compiler.runtime.tensor(array) for array in inputs.values()))
+    results = [result] if hasattr(result, "numpy") else result
+    return dict(zip(outputs, (each.numpy() for each in results), strict=True))
+
+
 RUNTIMES: dict[str, Callable[[str, Arrays, list[str]], Arrays]] = {
     "onnxruntime": onnxruntime,
     "openvino": openvino,
     "opencv": opencv,
     "mnn": mnn,
+    "ncnn": ncnn,
+    "tvm": tvm,
 }
 
 

@@ -14,11 +14,11 @@ __all__ = [
     "constant_fills",
     "constant_reshapes",
     "fold_constants",
-    "for_one_size",
     "integer_moves",
     "merge_constants",
     "name_axes",
     "remove_unused",
+    "shapes",
     "strip",
 ]
 
@@ -42,12 +42,12 @@ def constant_reshapes(model: onnx.ModelProto) -> None:
 
     It is possible if at most one length of the result is dynamic and not the input's own at the same place.
     """
-    shapes = _shapes(model)
+    known = shapes(model)
     constants: dict[tuple[int, ...], str] = {}
     for node in model.graph.node:
         if node.op_type != "Reshape":
             continue
-        target = _target(shapes.get(node.input[0]), shapes.get(node.output[0]))
+        target = _target(known.get(node.input[0]), known.get(node.output[0]))
         if target is None:
             continue
         name = constants.setdefault(target, "shape_" + "_".join(map(str, target)).replace("-", "m"))
@@ -55,30 +55,6 @@ def constant_reshapes(model: onnx.ModelProto) -> None:
         del node.attribute[:]  # allowzero; without it a 0 means the input's own length
     for target, name in constants.items():
         model.graph.initializer.append(numpy_helper.from_array(np.array(target, np.int64), name))
-    remove_unused(model)
-
-
-def for_one_size(model: onnx.ModelProto) -> None:
-    """Write what OpenCV 4 lacks in a graph of one size as something that every runtime has.
-
-    It takes one axis at a time in Squeeze and Unsqueeze, and no constant in two nodes Concat or MatMul.
-    """
-    shapes = _shapes(onnx.shape_inference.infer_shapes(model, strict_mode=True))
-    constants = {constant.name: constant for constant in model.graph.initializer}
-    joined: set[str] = set()
-    for node in model.graph.node:
-        if node.op_type in ("Squeeze", "Unsqueeze"):
-            shape = np.array(shapes[node.output[0]], np.int64)
-            model.graph.initializer.append(numpy_helper.from_array(shape, f"{node.output[0]}_shape"))
-            node.op_type, node.input[:] = "Reshape", [node.input[0], f"{node.output[0]}_shape"]
-        elif node.op_type in ("Concat", "MatMul"):
-            for index, name in enumerate(node.input):
-                if name in joined:
-                    node.input[index] = f"{node.output[0]}_{index}"
-                    own = numpy_helper.from_array(numpy_helper.to_array(constants[name]), node.input[index])
-                    model.graph.initializer.append(own)
-                elif name in constants:
-                    joined.add(name)
     remove_unused(model)
 
 
@@ -177,7 +153,8 @@ def name_axes(model: onnx.ModelProto, axes: Mapping[str, Mapping[int, str]]) -> 
             value.type.tensor_type.shape.dim[index].dim_param = name
 
 
-def _shapes(model: onnx.ModelProto) -> dict[str, list[int | str]]:
+def shapes(model: onnx.ModelProto) -> dict[str, list[int | str]]:
+    """The lengths or names of the axes of every tensor whose shape the file has."""
     graph = model.graph
     return {
         value.name: [size.dim_value or size.dim_param for size in value.type.tensor_type.shape.dim]

@@ -115,9 +115,14 @@ def _kept_in_float(model: onnx.ModelProto, content: Collection[str]) -> set[str]
         if on_the_way:
             of_content.update(node.output)
         of_resizing = node.op_type == "Slice" and node.input[0] not in of_quantized
-        if not on_the_way or of_resizing or _at_the_picture(node, weights):
+        if not on_the_way or of_resizing or _at_the_picture(node, weights) or _of_statistics(node, weights):
             kept.add(node.name)
     return kept
+
+
+def _of_statistics(node: onnx.NodeProto, weights: Mapping[str, NDArray[Any]]) -> bool:
+    """Whether a node is a linear layer, which `adain.export.one_size` writes as a 1x1 convolution."""
+    return node.op_type == "Conv" and weights[node.input[1]].shape[2:] == (1, 1)
 
 
 def _at_the_picture(node: onnx.NodeProto, weights: Mapping[str, NDArray[Any]]) -> bool:

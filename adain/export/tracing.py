@@ -16,6 +16,7 @@ from adain.export import passes
 from adain.export.assembly import HELD, assembled, kinds_in
 from adain.export.fans import limit_fans
 from adain.export.graph_modules import Example, Graph, examples, fixed_examples, graph, output_axes
+from adain.export.one_size import for_one_size
 from adain.export.opsets import OPSET, lower
 from adain.nn.network import StyleTransfer
 from adain.registry import Stage
@@ -49,7 +50,7 @@ class Tracer:
         model = copy.deepcopy(self._held(kind)) if own else self._traced(kind, io, stage)
         assembled(model, {name: self._held(name) for name in kinds_in(model)})
         if self._fixed is not None:
-            passes.for_one_size(model)
+            for_one_size(model)
         lower(model, self._opset)
         return model
 

@@ -30,10 +30,9 @@ if TYPE_CHECKING:
 SIZE = Fixed(height=61, width=98, styles=2)
 WHOLE: tuple[GraphKind, ...] = ("whole", "encode_style", "apply", "apply_regions", "level", "level_regions")
 
-# What OpenCV 4, CoreML and NNAPI have.
+# What OpenCV 4, ncnn, CoreML and NNAPI have.
 FEW_OPERATORS = """
-    Add AveragePool Clip Concat Conv DepthToSpace Div Gemm MatMul Mul Pow ReduceMean ReduceSum Relu Reshape Resize Slice
-    Split Sqrt Sub Transpose
+    Add AveragePool Clip Concat Conv Div MatMul Mul Pow ReduceMean Relu Reshape Resize Slice Sqrt Sub Transpose
 """
 
 
@@ -41,6 +40,21 @@ def assert_torch_agrees(made: Export) -> None:
     for written in made.graphs.values():
         comparisons = list(compare(written.path, written.info, small_models.network(made.model)))
         assert [str(comparison) for comparison in comparisons if not comparison.passed] == []
+
+
+def assert_phones_take_it_whole(model: onnx.ModelProto) -> None:
+    """NNAPI and CoreML, by onnxruntime's own checker, and ncnn, which takes the first axis for the batch."""
+    from onnxruntime.tools.mobile_helpers import usability_checker as checker
+
+    known = onnx.shape_inference.infer_shapes(model, strict_mode=True)
+    assert {len(value.type.tensor_type.shape.dim) for value in known.graph.value_info} == {4}
+    ml_program = "coreml_supported_mlprogram_ops.md"
+    for found in (
+        checker.check_nnapi_partitions(known, True),
+        checker.check_coreml_partitions(known, True, ml_program),
+    ):
+        assert found.num_partitions == 1
+        assert found.num_supported_nodes == found.num_nodes
 
 
 @pytest.mark.parametrize(
@@ -52,10 +66,12 @@ def assert_torch_agrees(made: Export) -> None:
 def test_a_graph_of_one_size_is_torchs_with_few_operators(exports: Exports, name: str, kind: GraphKind) -> None:
     made = exports(name, Options(kinds=(kind,), fixed=SIZE, opset=13))
     assert_torch_agrees(made)
-    graph = onnx.load(made.graphs[kind].path).graph
+    model = onnx.load(made.graphs[kind].path)
+    graph = model.graph
     assert {node.op_type for node in graph.node} <= set(FEW_OPERATORS.split())
     assert all(size.dim_value for value in graph.input for size in value.type.tensor_type.shape.dim)
     assert "grain" not in {value.name for value in graph.input}
+    assert_phones_take_it_whole(model)
 
 
 def test_a_graph_of_one_size_says_so(exports: Exports) -> None:
@@ -86,6 +102,23 @@ def test_opencv_gives_the_picture_of_adain(exports: Exports, name: str) -> None:
     wanted = np.asarray(adain.load(made.model.row.name)(content, style, alpha=1.0, strokes=FULL, seed=0))
     assert wanted.std() > 5
     assert np.abs(found - wanted).max() <= 1
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize(
+    ("name", "kind"), [("adain-slim", "whole"), ("adain-slim", "encode_style"), ("wct-slim", "level_regions")]
+)
+def test_ncnn_gives_the_picture_of_onnxruntime(
+    exports: Exports, name: str, kind: GraphKind, benchmarks: Path, tmp_path: Path
+) -> None:
+    import consumers
+    import run_graph
+
+    consumers.needs("ncnn")
+    consumers.needs("pnnx")
+    path = exports(name, Options(kinds=(kind,), fixed=Fixed(height=64, width=96), opset=13)).graphs[kind].path
+    job = consumers.job(path, tmp_path)
+    job.assert_same(run_graph.ncnn(str(path), job.feed, list(job.expected)))
 
 
 @pytest.mark.heavy
