@@ -109,10 +109,10 @@ class _Rewriter:
     def _concat(self, node: onnx.NodeProto) -> Nodes:
         axis = self._axis(_attribute(node, "axis"), node.output[0])
         parts = [self._operand(name) for name in node.input]
-        computed = next(name for name in parts if name not in self._constants)
+        computed = next((name for name in parts if name not in self._constants), None)
         for index, name in enumerate(parts):
             array = self._constants.get(name)
-            if array is not None and array.shape[axis] == 1 and np.ptp(array) == 0:
+            if computed and array is not None and array.shape[axis] == 1 and np.ptp(array) == 0:
                 parts[index] = f"{node.output[0]}_filled{index}"
                 yield from self._filled(computed, parts[index], array.flat[0], axis)
         yield helper.make_node("Concat", parts, [self._out(node)], axis=axis)
