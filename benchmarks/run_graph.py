@@ -3,8 +3,8 @@
     python benchmarks/run_graph.py RUNTIME FOLDER...
 
 RUNTIME is onnxruntime, openvino, opencv, mnn, ncnn or tvm. `feed.json` in a folder names the graph and its inputs, as
-`export/consumers/tensors.mjs` describes, and the outputs to ask for: `"outputs": [NAME, ...]`. The outputs, or the
-error, are written there with `outputs.json`. No more than NumPy and the runtime is needed.
+`export/consumers/tensors.mjs` describes. The outputs, or the error, are written there with `outputs.json`. No more than
+NumPy and the runtime is needed.
 """
 
 from __future__ import annotations

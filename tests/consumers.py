@@ -188,11 +188,11 @@ def job(path: Path, folder: Path) -> Job:
     given = feed(Case((48, 64), (48, 48), styles=2, alpha=0.7), about, network, types)
     results = session.run(None, given)
     expected = dict(zip([value.name for value in session.get_outputs()], results, strict=True))
-    _write(path, folder, given)
+    _write(path, folder, given, list(expected))
     return Job(path, about, folder, given, expected)
 
 
-def _write(path: Path, folder: Path, feed: dict[str, NDArray[Any]]) -> None:
+def _write(path: Path, folder: Path, feed: dict[str, NDArray[Any]], outputs: Sequence[str]) -> None:
     from adain.export.sharing import shared
 
     inputs = {}
@@ -200,5 +200,5 @@ def _write(path: Path, folder: Path, feed: dict[str, NDArray[Any]]) -> None:
         inputs[name] = {"type": str(array.dtype), "dims": array.shape, "file": f"{name}.bin"}
         array.tofile(folder / f"{name}.bin")
     weights = {each.name: str(each) for each in shared(path)}
-    task = {"graph": str(path), "weights": weights, "inputs": inputs}
+    task = {"graph": str(path), "weights": weights, "inputs": inputs, "outputs": outputs}
     (folder / "feed.json").write_text(json.dumps(task), encoding="utf-8")

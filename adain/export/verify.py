@@ -142,12 +142,12 @@ def feed(case: Case, info: GraphInfo, network: StyleTransfer, types: Mapping[str
     """The inputs of a file by name, in the types that onnxruntime takes.
 
     Args:
-        case: sizes and numbers of pictures and styles.
+        case: sizes and numbers of pictures and styles; a file of one size gets that size.
         info: the file's metadata.
         network: the file's network, in torch.
         types: onnxruntime's name for the type of each input.
     """
-    return _fed(_inputs(case, info, network), info, types)
+    return _fed(_inputs(_only(case, info.fixed), info, network), info, types)
 
 
 def _fed(inputs: Mapping[str, Tensor], info: GraphInfo, types: Mapping[str, str]) -> dict[str, NDArray[Any]]:

@@ -1,6 +1,8 @@
 // Graphs and tensors in files, for `node/run_graph.mjs` and `web/run_graph.mjs`. A folder holds `feed.json`,
-//   { "graph": FILE, "weights": { NAME: FILE, ... }, "inputs": { NAME: { "type", "dims", "file" }, ... } }
-// and one raw little-endian file per tensor. `weights` are files beside the graph that it reads its weights from.
+//   { "graph": FILE, "weights": { NAME: FILE, ... }, "inputs": { NAME: { "type", "dims", "file" }, ... },
+//     "outputs": [NAME, ...] }
+// and one raw little-endian file per tensor. `weights` are files beside the graph that it reads its weights from, and
+// `outputs` all outputs of the graph, for runtimes that must be told.
 // The outputs are written there in the same form, with `outputs.json`; where a graph fails, it is { "error": TEXT }.
 
 import { readFile, writeFile } from 'node:fs/promises';

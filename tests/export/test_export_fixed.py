@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -106,19 +107,24 @@ def test_opencv_gives_the_picture_of_adain(exports: Exports, name: str) -> None:
 
 @pytest.mark.heavy
 @pytest.mark.parametrize(
-    ("name", "kind"), [("adain-slim", "whole"), ("adain-slim", "encode_style"), ("wct-slim", "level_regions")]
+    ("runtime", "name", "kind"),
+    [
+        ("ncnn", "adain-slim", "whole"),
+        ("ncnn", "adain-slim", "encode_style"),
+        ("ncnn", "wct-slim", "level_regions"),
+        ("tvm", "adain-slim", "level"),
+    ],
 )
-def test_ncnn_gives_the_picture_of_onnxruntime(
-    exports: Exports, name: str, kind: GraphKind, benchmarks: Path, tmp_path: Path
+def test_other_runtimes_give_the_picture_of_onnxruntime(
+    exports: Exports, runtime: str, name: str, kind: GraphKind, benchmarks: Path, tmp_path: Path
 ) -> None:
     import consumers
-    import run_graph
 
-    consumers.needs("ncnn")
-    consumers.needs("pnnx")
+    consumers.needs(runtime)
     path = exports(name, Options(kinds=(kind,), fixed=Fixed(height=64, width=96), opset=13)).graphs[kind].path
     job = consumers.job(path, tmp_path)
-    job.assert_same(run_graph.ncnn(str(path), job.feed, list(job.expected)))
+    consumers.run([sys.executable, benchmarks / "run_graph.py", runtime, job.folder])
+    job.assert_same(job.outputs())
 
 
 @pytest.mark.heavy
