@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 import numpy as np
-from gallery import Exhibit
+from exhibits import Exhibit
 from numpy.typing import NDArray
 from peers.checkout import digest
 from PIL import Image

@@ -20,7 +20,7 @@ import report
 import sheets
 import torch
 from candidates import Candidate
-from gallery import Exhibit, Exhibition, Pair
+from exhibits import Exhibit, Exhibition, Pair
 from judge import Judge, Traits
 from report import Result, Section
 from store import Store

@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from gallery import Pair
+from exhibits import Pair
 from judge import LAYERS, Measurement
 
 METRICS = (

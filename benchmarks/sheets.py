@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from gallery import Exhibit, Pair
+from exhibits import Exhibit, Pair
 from PIL import Image, ImageDraw, ImageFont
 
 from adain.sheets import shrunk

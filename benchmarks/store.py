@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from candidates import Candidate
-from gallery import Pair
+from exhibits import Pair
 from judge import Measurement
 from numpy.typing import NDArray
 from PIL import Image

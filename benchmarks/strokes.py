@@ -21,7 +21,7 @@ import click
 import numpy as np
 import torch
 from candidates import Candidate, Checkpoint, Packaged, Untouched
-from gallery import Exhibit, read_folder
+from exhibits import Exhibit, read_folder
 from judge import Judge, Traits
 from numpy.typing import NDArray
 from optimised import Made, Optimised, Tuned

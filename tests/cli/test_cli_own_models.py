@@ -12,7 +12,7 @@ pytest.importorskip("torch", reason="training and exporting need the extra torch
 
 from small_models import make
 
-from adain import trained
+from adain import registry, trained
 from adain.cli.main import main
 from adain.code import StyleCode
 
@@ -57,7 +57,9 @@ def test_a_folder_of_codes_of_other_weights_is_not_continued(model: Path, painti
     assert run("encode", painting_file, "-o", folder).exit_code == 0
     result = run("encode", painting_file, "-o", folder, "--model", model, "--device", "cpu")
     assert result.exit_code == 1
-    assert "is a style code of adain-slim (weights b4c044a5), not of model (weights" in result.output
+    digest = registry.get("adain-slim").code_digest
+    assert digest is not None
+    assert f"is a style code of adain-slim (weights {digest[:8]}), not of model (weights" in result.output
 
 
 @pytest.mark.heavy

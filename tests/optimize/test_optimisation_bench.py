@@ -56,7 +56,7 @@ def test_curves_of_all_are_written(
 
 
 def test_pictures_that_were_made_before_are_candidates(benchmarks: Path, tmp_path: Path) -> None:
-    from gallery import Exhibit
+    from exhibits import Exhibit
     from optimised import Made
 
     picture, other = painting(20, 16), painting(20, 16, seed=1)
