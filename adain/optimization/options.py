@@ -74,7 +74,7 @@ class Settings:
 PRESETS: Final[Mapping[str, Settings]] = MappingProxyType(
     {
         "default": Settings(
-            losses={"content_cosine": 0.2, "covariance": 1.0, "sliced": 0.5, "total_variation": 1.5, "grid": 60.0},
+            losses={"content_cosine": 0.2, "covariance": 4.0, "sliced": 4.0, "total_variation": 1.0, "grid": 60.0},
             optimizer="adam",
             iterations=40,
             average=0.9,
