@@ -26,7 +26,8 @@ GALLERY = WEB / "public" / "gallery"
 GRAPHS = WEB / "public" / "graphs"
 
 LEVELS = 1  # of 255; float32 sums in another order may round to the next level
-COLOUR_LEVELS = 2  # of 255; a level of luma moves the chroma of a saturated colour by another
+COLOUR_LEVELS = 9  # of 255; at the edge of the gamut, a level of luma moves blue, 0.114 of it, by as many
+COLOURS_OFF = 1e-4  # share of values there, which differ by more than a level
 CODED = 20  # of 255, mean difference that a codec may leave at this size; of another style it is 51
 FIRST_PICTURE = 8e6  # bytes from the server until the first picture, and all that offline use needs
 
@@ -100,7 +101,9 @@ def test_strokes_strength_and_seed_give_pythons_picture(visit: Path, stylizer: a
 @heavy
 def test_kept_colours_give_pythons_picture(visit: Path, stylizer: adain.Stylizer) -> None:
     expected = _python(stylizer, visit, preserve_color="luminance", **SETTINGS)
-    _assert_same(_saved(visit, "colours"), expected, COLOUR_LEVELS)
+    saved = _saved(visit, "colours")
+    _assert_same(saved, expected, COLOUR_LEVELS)
+    assert (np.abs(saved.astype(int) - expected) > LEVELS).mean() <= COLOURS_OFF
 
 
 @heavy
