@@ -60,7 +60,8 @@ def assert_phones_take_it_whole(model: onnx.ModelProto) -> None:
 
 @pytest.mark.parametrize(
     ("name", "kind"),
-    [("small-slim", "apply"), pytest.param("small-slim", "level_regions", marks=pytest.mark.heavy)]
+    [("small-slim", "encode_style")]
+    + [pytest.param("small-slim", kind, marks=pytest.mark.heavy) for kind in ("apply", "level_regions")]
     + [pytest.param("adain-slim", kind, marks=pytest.mark.heavy) for kind in WHOLE]
     + [pytest.param("wct-slim", kind, marks=pytest.mark.heavy) for kind in ("apply", "level_regions")],
 )
