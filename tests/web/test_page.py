@@ -18,7 +18,7 @@ from pictures import painting, photo
 from PIL import Image
 
 import adain
-from adain import registry
+from adain import color, registry
 from adain.engine.strokes import STEPS, tile
 
 WEB = consumers.ROOT / "web"
@@ -101,7 +101,8 @@ def test_strokes_strength_and_seed_give_pythons_picture(visit: Path, stylizer: a
 @heavy
 def test_kept_colours_give_pythons_picture(visit: Path, stylizer: adain.Stylizer) -> None:
     expected = _python(stylizer, visit, preserve_color="luminance", **SETTINGS)
-    saved = _saved(visit, "colours")
+    saved, content = _saved(visit, "colours"), _saved(visit, "content")
+    _assert_same(saved, color.luminance(_saved(visit, "broad"), content))  # of the page's own picture
     _assert_same(saved, expected, COLOUR_LEVELS)
     assert (np.abs(saved.astype(int) - expected) > LEVELS).mean() <= COLOURS_OFF
 
