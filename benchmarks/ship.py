@@ -16,8 +16,6 @@ import sys
 from pathlib import Path
 
 import click
-import numpy as np
-from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.numpy import load, save
 
@@ -48,15 +46,10 @@ def main(model: str, file: Path | None, share: float) -> None:
 
 def mean(before: Path, after: Path, share: float) -> bytes:
     """Between two networks, of which one was trained on from the other (Wortsman et al. 2022, arXiv:2203.05482)."""
-    (old, _), (new, metadata) = (_read(file) for file in (before, after))
-    return save(
-        {name: (1 - share) * old[name] + share * new[name] for name in new}, {**metadata, "share": f"{share:g}"}
-    )
-
-
-def _read(file: Path) -> tuple[dict[str, NDArray[np.float32]], dict[str, str]]:
-    with safe_open(file, "numpy") as opened:
-        return load(file.read_bytes()), opened.metadata()
+    old, new = (load(file.read_bytes()) for file in (before, after))
+    with safe_open(after, "numpy") as opened:
+        metadata = {**opened.metadata(), "share": f"{share:g}"}
+    return save({name: (1 - share) * old[name] + share * new[name] for name in new}, metadata)
 
 
 def facts(model: str, content: bytes) -> dict[str, str]:
