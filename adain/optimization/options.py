@@ -158,10 +158,7 @@ class OptimizeOptions:
         ),
     )
     rate: float | None = field(
-        default=None,
-        metadata=_spec(
-            "Step of the optimizer", unset=f"{RATES['adam']}; for lbfgs {RATES['lbfgs']:g}", kind=float, high=100
-        ),
+        default=None, metadata=_spec("Step of the optimizer", unset=_RATE_HELP, kind=float, high=100)
     )
     average: float | None = field(
         default=None,
