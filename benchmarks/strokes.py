@@ -146,9 +146,7 @@ class StrokeJudge:
 
 
 def _distances(found: Sequence[Tensor], wanted: Sequence[Tensor]) -> list[float]:
-    spreads = [w.std(-1).clamp_min(1e-3) for w in wanted]
-    pairs = zip(found, wanted, spreads, strict=True)
-    return [(metrics_strokes.wasserstein(f, w) / spread).mean().item() for f, w, spread in pairs]
+    return [metrics_strokes.response_distance(f, w).item() for f, w in zip(found, wanted, strict=True)]
 
 
 def _vgg(judge: Judge) -> Features:
