@@ -46,9 +46,15 @@ export async function open(page, address) {
   await page.waitForSelector('#content:enabled');
 }
 
+/** Wait until the page is drawn and what follows from it has begun; this function runs in the page. */
+async function drawn() {
+  for (let frame = 0; frame < 2; frame++) await new Promise((resolve) => requestAnimationFrame(resolve));
+  await new Promise((resolve) => setTimeout(resolve, 100));
+}
+
 /** Wait until the page has finished what changed last. */
 export async function done(page) {
-  await page.waitForTimeout(50); // the change itself comes first
+  await page.evaluate(drawn); // the change itself comes first
   await page.waitForSelector('#status[data-state=done], #status[data-state=error]').catch(async (error) => {
     const where = await page.locator('#status').textContent();
     const share = await page.locator('progress').evaluateAll((bars) => bars.map((bar) => bar.value));

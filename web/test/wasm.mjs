@@ -60,6 +60,7 @@ await withPage({}, async ({ page, context, seen, address, server }) => {
     await page.locator('#strokes').fill('0.8');
     await page.locator('#alpha').fill('0.7');
     await page.locator('#seed').fill('7');
+    await done(page); // the progress is drawn meanwhile, and must not take away what was typed
     await page.locator('#seed').blur();
     await done(page);
     await saved(page, '#png', file('broad.png'));

@@ -1,5 +1,6 @@
 // The settings, and the point or the brush that says where the styles go.
 
+import { useState } from 'preact/hooks';
 import type { Change } from './state';
 import { Mix } from './mix';
 import { type Brush, BrushTools } from './paint';
@@ -19,24 +20,13 @@ interface Props {
 }
 
 export function Panel({ settings, change, names, labels, brush, takeBrush, undo }: Props) {
-  const seeded = (value: number) => change({ seed: Math.min(Math.max(Math.floor(value || 0), 0), LARGEST_SEED) });
   return (
     <section aria-labelledby="settings">
       <h2 id="settings">{text('settings')}</h2>
       <Slider name="alpha" settings={settings} change={change} />
       <Slider name="strokes" settings={settings} change={change} />
       <Check id="colours" said={text('keepColours')} checked={settings.keepColours} set={(on) => change({ keepColours: on })} />
-      <label>
-        {text('seed')}
-        <input
-          id="seed"
-          type="number"
-          min="0"
-          max={LARGEST_SEED}
-          value={settings.seed}
-          onChange={({ currentTarget }) => seeded(currentTarget.valueAsNumber)}
-        />
-      </label>
+      <Seed seed={settings.seed} set={(seed) => change({ seed })} />
       {names.length > 0 && (
         <Check id="painting" said={text('paint')} checked={settings.painting} set={(on) => change({ painting: on })} />
       )}
@@ -66,6 +56,29 @@ function Slider({ name, settings, change }: { name: 'alpha' | 'strokes'; setting
         onInput={({ currentTarget }) => change({ [name]: currentTarget.valueAsNumber })}
       />
       <output>{settings[name]}</output>
+    </label>
+  );
+}
+
+/** What is typed stands until the field is left, also while the page shows progress; each number in it counts at once. */
+function Seed({ seed, set }: { seed: number; set: (seed: number) => void }) {
+  const [typed, setTyped] = useState<string | null>(null);
+  const take = ({ value, valueAsNumber }: HTMLInputElement) => {
+    setTyped(value);
+    set(Math.min(Math.max(Math.floor(valueAsNumber || 0), 0), LARGEST_SEED));
+  };
+  return (
+    <label>
+      {text('seed')}
+      <input
+        id="seed"
+        type="number"
+        min="0"
+        max={LARGEST_SEED}
+        value={typed ?? seed}
+        onInput={({ currentTarget }) => take(currentTarget)}
+        onBlur={() => setTyped(null)}
+      />
     </label>
   );
 }
