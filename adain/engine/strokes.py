@@ -141,6 +141,7 @@ def padded(picture: NDArray[np.float32]) -> NDArray[np.float32]:
     return repeated(picture, *padded_size(*picture.shape[-2:]))
 
 
+@lru_cache(maxsize=1)  # pictures of a folder, and the frames of a film, mostly have one size
 def grain(height: int, width: int, begin: tuple[int, int]) -> NDArray[np.float32]:
     """Noise of cells of 1, 2, 4 and 8 px, mean 0 and standard deviation 1, cut from a tile that repeats.
 
@@ -150,10 +151,12 @@ def grain(height: int, width: int, begin: tuple[int, int]) -> NDArray[np.float32
         begin: row and column of the tile where it begins.
 
     Returns:
-        (3, height, width).
+        (3, height, width), read-only.
     """
     rows, columns = (np.arange(side) + first for side, first in zip((height, width), begin, strict=True))
-    return tile()[:, rows[:, None] % TILE, columns % TILE]
+    result = tile()[:, rows[:, None] % TILE, columns % TILE]
+    result.setflags(write=False)
+    return result
 
 
 def offset(seed: int) -> tuple[int, int]:

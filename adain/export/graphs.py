@@ -229,6 +229,7 @@ def _graph(tracer: Tracer, network: StyleTransfer, info: GraphInfo, options: Opt
     if info.precision == "fp32" and not info.portable:
         cpu.shuffles_as_convolutions(model)
         cpu.blocked_residuals(model)
+        cpu.slices_at_once(model)
     model.graph.name = file_name(info.model, info.graph, info.stage).removesuffix(".onnx")
     model.producer_name, model.producer_version = "adain", info.adain_version
     onnx.helper.set_model_props(model, info.to_metadata())

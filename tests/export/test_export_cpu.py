@@ -18,11 +18,13 @@ from adain.export.graphs import Options
 SIZES = [(1, 1), (4, 7), (12, 16)]
 
 
-def graph(nodes: list[onnx.NodeProto], channels: int, **weights: tuple[int, ...]) -> onnx.ModelProto:
-    """From `x` of so many channels to `y`, with random weights of these shapes."""
+def graph(nodes: list[onnx.NodeProto], channels: int, **weights: tuple[int, ...] | int) -> onnx.ModelProto:
+    """From `x` of so many channels to `y`, with random weights of these shapes, or whole numbers."""
     random = np.random.default_rng(0)
     constants = [
-        numpy_helper.from_array(random.normal(0, 0.1, shape).astype(np.float32), name)
+        numpy_helper.from_array(
+            np.array([shape]) if isinstance(shape, int) else random.normal(0, 0.1, shape).astype(np.float32), name
+        )
         for name, shape in weights.items()
     ]
     x = helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, ["n", channels, "h", "w"])
@@ -113,11 +115,54 @@ def test_a_residual_around_what_a_convolution_gave_stays() -> None:
     assert operators(model) == before
 
 
+@pytest.fixture
+def cut() -> onnx.ModelProto:
+    """From 1 to the last but one, the rows and then the columns; the rows' end is computed."""
+    nodes = [
+        helper.make_node("Shape", ["x"], ["rows"], start=2, end=3),
+        helper.make_node("Sub", ["rows", "one"], ["end"]),
+        helper.make_node("Slice", ["x", "one", "end", "two", "one"], ["middle"]),
+        helper.make_node("Slice", ["middle", "one", "minus", "three", "one"], ["y"]),
+    ]
+    return graph(nodes, 8, one=1, two=2, three=3, minus=-1)
+
+
+@pytest.mark.parametrize("size", [(3, 3), (4, 7), (12, 16)])
+def test_two_cuts_are_one(cut: onnx.ModelProto, size: tuple[int, int]) -> None:
+    x = np.random.default_rng(1).random((2, 8, *size), np.float32)
+    cpu.slices_at_once(cut)
+    onnx.checker.check_model(cut, full_check=True)
+    assert operators(cut) == ["Shape", "Sub", "Concat", "Slice"]
+    np.testing.assert_array_equal(run(cut, x), x[:, :, 1:-1, 1:-1])
+
+
+@pytest.mark.parametrize("axis", ["two", "last"])
+def test_two_cuts_of_one_axis_stay(cut: onnx.ModelProto, axis: str) -> None:
+    cut.graph.initializer.append(numpy_helper.from_array(np.array([-2]), "last"))
+    cut.graph.node[3].input[3] = axis
+    before = operators(cut)
+    cpu.slices_at_once(cut)
+    assert operators(cut) == before
+
+
+def test_a_cut_that_has_another_reader_stays(cut: onnx.ModelProto) -> None:
+    cut.graph.output.append(helper.make_tensor_value_info("middle", onnx.TensorProto.FLOAT, ["n", 8, "a", "b"]))
+    x = np.random.default_rng(1).random((1, 8, 5, 6), np.float32)
+    cpu.slices_at_once(cut)
+    session = onnxruntime.InferenceSession(cut.SerializeToString(), providers=["CPUExecutionProvider"])
+    y, middle = session.run(None, {"x": x})
+    np.testing.assert_array_equal(y, x[:, :, 1:-1, 1:-1])
+    np.testing.assert_array_equal(middle, x[:, :, 1:-1])
+
+
 def test_graphs_that_ship_have_it() -> None:
     model = onnx.load(Path(__file__).parents[2] / "weights/adain-slim.level.onnx", load_external_data=False)
     assert "ConvTranspose" in operators(model)
     assert "DepthToSpace" not in operators(model)
     assert any(node.name.endswith("_blocked") for node in model.graph.node)
+    cuts = {node.output[0] for node in model.graph.node if node.op_type == "Slice"}
+    assert cuts
+    assert not any(node.op_type == "Slice" and node.input[0] in cuts for node in model.graph.node)
 
 
 @pytest.mark.heavy
