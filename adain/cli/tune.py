@@ -68,6 +68,7 @@ def tune(
     """Write a style code of STYLE that has smaller losses on photographs than the encoded one.
 
     The network stays as it is, and its style code is optimised on a few dozen photographs. That takes minutes, once.
+    By other measures than these losses the encoded code was mostly the better one, so compare the pictures.
     The file is used as any style code: `adain stylize photo.jpg STYLE.safetensors -o out.png`. Ctrl-C writes nothing.
     """
     require_torch("`adain tune`")

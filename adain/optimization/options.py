@@ -55,7 +55,7 @@ STARTS: Final = ("fast", "content", "noise")
 RATES: Final = MappingProxyType({"adam": 0.01, "lbfgs": 1.0})  # with 0.02, smooth areas get speckles
 _RATE_HELP = f"{RATES['adam']}; for lbfgs {RATES['lbfgs']:g}"
 TUNING_ITERATIONS: Final = 150
-TUNING_RATE: Final = 0.03
+TUNING_RATE: Final = 0.01
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ def tune(
         style: the picture.
         contents: photographs to tune on, best two dozen, of at least 256 px a side. A code that was tuned on pictures
             without the statistics of photographs is worse on photographs than the encoded one.
-        options: features, losses, iterations (default 150) and rate (default 0.03). The losses of pixels,
+        options: features, losses, iterations (default 150) and rate (default 0.01). The losses of pixels,
             `total_variation` and `grid`, count only if they are named. None: `OptimizeOptions()`.
         request: strokes, seed and style size.
         model: the model, as for `adain.load`.
