@@ -3,14 +3,14 @@
 The distances of `adain.metrics` compare moments over the whole picture, and hardly tell a painting from a tinted
 photograph. These look at the contrast of each band of sizes (in windows, so that an empty sky counts as much as a busy
 foreground), at what fills areas where the content is smooth, at patches of features as distributions (sliced
-Wasserstein distances: Heitz et al. 2021, arXiv 2006.07229), and at the light or dark rim around things.
+Wasserstein distances: Heitz et al. 2021, arXiv 2006.07229), and at the light, dark or bare rim around things.
 
 A mesh also fills a sky: read these beside grid and hatching of `adain.metrics`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import torch
@@ -22,6 +22,7 @@ from adain.color import LUMA
 __all__ = [
     "BANDS",
     "band_contrasts",
+    "bareness",
     "contrast_distance",
     "fill",
     "flatness",
@@ -42,6 +43,7 @@ SLICES = 64
 STRONG = 0.95  # of a picture's slopes are less than a strong edge's
 WEAKEST = 8 / 255  # of an edge, over 2 px
 TONES = 6  # of ground that is compared
+LEAST = 1 / 255  # a deviation that is added to those on smooth ground, so that traces of paint count little
 
 
 def band_contrasts(picture: Tensor, bands: int = BANDS) -> list[Tensor]:
@@ -219,15 +221,42 @@ def quick_halo(picture: Tensor, content: Tensor) -> Tensor:
         content: (N, 3, H, W) in [0, 1], H and W multiples of 4.
     """
     grey = luminance(content)
-    with torch.no_grad():
-        edge, smooth = _edges_and_smooth_ground(grey)
-        edge, smooth = F.max_pool2d(edge, 4), F.avg_pool2d(smooth, 4)
-        near = smooth * (_grown(edge, 3) - edge)
-        far = smooth * (_grown(edge, 8) - _grown(edge, 4))
-        grounds = _by_tone(F.avg_pool2d(grey, 4), near, far)
+    grounds = _quarter_grounds(grey, (0, 3), (4, 8))
     found, own = (F.avg_pool2d(each, 4) for each in (luminance(picture), grey))
     rims = [_rim((low + _box(low, 3)) / 2, grounds, 17) for low in (found, own)]
     return torch.relu(rims[0] - rims[1])
+
+
+def bareness(picture: Tensor, content: Tensor) -> Tensor:
+    """A rim without paint around things: how much less local contrast a result has beside edges than farther away.
+
+    Args:
+        picture: (N, 3, H, W) in [0, 1].
+        content: (N, 3, H, W) in [0, 1], the picture that was stylized; H and W multiples of 4.
+
+    Returns:
+        (N,) in octaves: local contrast (log2 of the deviation in windows of 9 px) within 8 to 20 px of strong edges
+        against that 28 to 48 px away, both on smooth ground of about the same luminance and averaged in windows of
+        68 px; 0 where there is more beside the edges.
+    """
+    grounds = _quarter_grounds(luminance(content), (2, 5), (7, 12))
+    contrast = (_local_variance(luminance(picture), 9).clamp_min(0) + LEAST**2).log2() / 2
+    return _rim(F.avg_pool2d(contrast, 4), grounds, 17, lambda difference: torch.relu(-difference))
+
+
+@torch.no_grad()
+def _quarter_grounds(grey: Tensor, near: tuple[int, int], far: tuple[int, int]) -> list[tuple[Tensor, Tensor]]:
+    """The smooth ground in two ranges of distance from strong edges, at a quarter of the size, by luminance.
+
+    Args:
+        grey: (N, 1, H, W) in [0, 1].
+        near: the nearer range, in pixels of a quarter of the size.
+        far: the farther one.
+    """
+    edge, smooth = _edges_and_smooth_ground(grey)
+    edge, smooth = F.max_pool2d(edge, 4), F.avg_pool2d(smooth, 4)
+    rings = [smooth * (_grown(edge, end) - _grown(edge, begin)) for begin, end in (near, far)]
+    return _by_tone(F.avg_pool2d(grey, 4), *rings)
 
 
 def _edges_and_smooth_ground(grey: Tensor) -> tuple[Tensor, Tensor]:
@@ -244,14 +273,19 @@ def _by_tone(grey: Tensor, near: Tensor, far: Tensor) -> list[tuple[Tensor, Tens
     return [(near * (tone == level), far * (tone == level)) for level in range(TONES)]
 
 
-def _rim(low: Tensor, grounds: Sequence[tuple[Tensor, Tensor]], window: int) -> Tensor:
-    """The mean absolute difference of low-pass luminance between two masks each, window by window: (N,)."""
-    total, count = low.new_zeros(low.shape[0]), low.new_zeros(low.shape[0])
+def _rim(
+    values: Tensor,
+    grounds: Sequence[tuple[Tensor, Tensor]],
+    window: int,
+    size: Callable[[Tensor], Tensor] = torch.abs,
+) -> Tensor:
+    """The mean size of the difference between the values on the first and the second mask, window by window: (N,)."""
+    total, count = values.new_zeros(values.shape[0]), values.new_zeros(values.shape[0])
     for masks in grounds:
         shares = [_box(mask, window) for mask in masks]
         enough = masks[0] * (shares[0] > 0.02) * (shares[1] > 0.02)
-        means = [_box(low * mask, window) / share.clamp_min(1e-6) for mask, share in zip(masks, shares, strict=True)]
-        total = total + ((means[0] - means[1]).abs() * enough).sum((1, 2, 3))
+        means = [_box(values * mask, window) / share.clamp_min(1e-6) for mask, share in zip(masks, shares, strict=True)]
+        total = total + (size(means[0] - means[1]) * enough).sum((1, 2, 3))
         count = count + enough.sum((1, 2, 3))
     return total / count.clamp_min(1)
 

@@ -150,6 +150,8 @@ class Objective:
             parts["flat_contrast"] = stroke_losses.flat_contrast(result[own:], content[own:], style[own:])
         if self.recipe.halo:
             parts["halo"] = stroke_losses.halo(result, content)
+        if self.recipe.bareness and own < content.shape[0]:
+            parts["bareness"] = stroke_losses.bareness(result[own:], content[own:])
         if self.recipe.half_size:
             parts["half_size"] = self._shrunk(result, style, 2)
         if self.recipe.quarter_size:

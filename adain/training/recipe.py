@@ -115,6 +115,7 @@ class LossRecipe:
     half_size: float = 0.0  # style, covariance and sliced, weighted as above, of pictures at half their size
     quarter_size: float = 0.0  # the same at a quarter
     halo: float = 0.0  # light or dark rims around things, which the content does not have
+    bareness: float = 0.0  # less local contrast beside edges than farther away, where the content is smooth
     contrast: float = 0.0  # local contrast of bands of 1 to 8 px as a distribution
     flat_contrast: float = 0.0  # how far local contrast is below the style's where the content is smooth
     color: float = 0.0  # mean and covariance of colours

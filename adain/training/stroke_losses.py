@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from adain import metrics_strokes
 from adain.nn.operators import Operators
 
-__all__ = ["contrast", "covariance", "flat_contrast", "halo", "over_layers", "shrunk", "sliced"]
+__all__ = ["bareness", "contrast", "covariance", "flat_contrast", "halo", "over_layers", "shrunk", "sliced"]
 
 _OPERATORS = Operators()
 _BANDS = 4  # 1 to 8 px: a crop holds few pixels of wider ones
@@ -72,6 +72,12 @@ def halo(picture: Tensor, content: Tensor) -> Tensor:
     """
     with torch.autocast(picture.device.type, enabled=False):
         return metrics_strokes.quick_halo(picture.float(), content.float()).mean()
+
+
+def bareness(picture: Tensor, content: Tensor) -> Tensor:
+    """A rim without paint around things, in octaves: `metrics_strokes.bareness`. Arguments: `halo`."""
+    with torch.autocast(picture.device.type, enabled=False):
+        return metrics_strokes.bareness(picture.float(), content.float()).mean()
 
 
 def over_layers(

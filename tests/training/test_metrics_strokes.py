@@ -89,6 +89,25 @@ def test_a_rim_around_a_thing_is_a_halo_and_strokes_are_none():
     assert abs(strokes.halo(painted, content).item()) < 3
 
 
+def test_paint_that_ends_before_a_thing_leaves_it_bare():
+    content = torch.full((1, 3, 160, 160), 0.3)
+    content[..., 96:, :] = 0.8
+    paint = torch.zeros_like(content)
+    paint[..., :96, :] = 0.2 * (noise(96, 160, cell=2) - 0.5)
+    rim = paint.clone()
+    rim[..., 72:96, :] *= 0.1
+    bare, filled, empty = (strokes.bareness(content + each, content).item() for each in (rim, paint, 0 * paint))
+    assert bare > 1
+    assert filled < 0.2
+    assert empty < 0.01
+    assert strokes.bareness(content + (rim - paint), content).item() < 0.01  # paint beside the edge only
+
+
+def test_where_there_are_no_edges_nothing_is_bare():
+    flat = torch.full((1, 3, 96, 96), 0.3)
+    assert strokes.bareness(noise(96, 96), flat).item() == 0
+
+
 def test_all_but_fill_and_halo_are_differentiable():
     picture = noise(64, 64).requires_grad_()
     style = noise(64, 64, seed=1)

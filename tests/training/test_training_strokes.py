@@ -111,6 +111,28 @@ def test_a_rim_around_a_thing_is_a_loss_and_the_content_itself_is_none():
     assert stroke_losses.halo(rim, content) > 0.02
 
 
+def test_a_bare_rim_is_a_loss_that_moves_what_is_in_it():
+    content = torch.full((1, 3, 160, 160), 0.3)
+    content[..., 96:, :] = 0.8
+    picture = content.clone()
+    picture[..., :64, :] += 0.2 * (torch.rand(1, 3, 64, 160) - 0.5)
+    picture[..., 64:96, :] += 0.01 * (torch.rand(1, 3, 32, 160) - 0.5)
+    with torch.enable_grad():
+        loss = stroke_losses.bareness(picture.requires_grad_(), content)
+        loss.backward()
+    assert loss > 1
+    assert picture.grad[..., 76:88, :].abs().max() > 0
+    assert torch.isfinite(picture.grad).all()
+
+
+def test_a_picture_in_its_own_style_may_be_bare():
+    content, style = torch.rand(2, 2, 3, 64, 64)
+    weighted = recipe(bareness=1.0, identity_fraction=0.5, identity_pixels=1.0)
+    assert "bareness" in Objective(weighted, features)(Copy(), content, style)[1]
+    own = recipe(bareness=1.0, identity_fraction=1.0, identity_pixels=1.0)
+    assert "bareness" not in Objective(own, features)(Copy(), content, style)[1]
+
+
 def test_quarter_size_is_half_size_twice():
     content, style = torch.rand(2, 1, 3, 128, 128)
     halves = [stroke_losses.shrunk(picture, 2) for picture in (content, style)]
