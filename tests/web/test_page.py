@@ -28,7 +28,7 @@ GRAPHS = WEB / "public" / "graphs"
 LEVELS = 1  # of 255; float32 sums in another order may round to the next level
 COLOUR_LEVELS = 9  # of 255; at the edge of the gamut, a level of luma moves blue, 0.114 of it, by as many
 COLOURS_OFF = 1e-4  # share of values there, which differ by more than a level
-CODED = 0.5  # of the difference from another style: what a codec may leave at this size, more of busy pictures
+CODED = 20  # of 255, mean difference that a codec may leave at this size: it is 13, and of another style 57
 FIRST_PICTURE = 8e6  # bytes from the server until the first picture, and all that offline use needs
 
 SETTINGS: dict[str, Any] = {"alpha": 0.7, "strokes": 0.8, "seed": 7}
@@ -162,11 +162,8 @@ def test_a_film_is_stylized_frame_by_frame(visit: Path, stylizer: adain.Stylizer
     facts = json.loads((visit / "facts.json").read_text(encoding="utf-8"))
     before, after = _frames(visit / "film.webm"), _frames(visit / facts["film"])
     assert len(after) == len(before)
-    codes = visit / "mix.safetensors", GALLERY / "marbling.safetensors"
-    expected, of_another = (np.asarray(stylizer(before[0], code, **SETTINGS)) for code in codes)
-    off, far = (np.abs(after[0].astype(int) - picture).mean() for picture in (expected, of_another))
-    print(f"mean difference {off:.1f}/255, from another style {far:.1f}/255")
-    assert off < CODED * far
+    expected = np.asarray(stylizer(before[0], visit / "mix.safetensors", **SETTINGS))
+    assert np.abs(after[0].astype(int) - expected).mean() < CODED
 
 
 @heavy
@@ -222,9 +219,9 @@ def _job() -> dict[str, Any]:
 def _save_film(path: Path) -> None:
     with av.open(path, "w") as film:
         stream = film.add_stream("libvpx", rate=10)
-        stream.width, stream.height, stream.pix_fmt, stream.bit_rate = 128, 96, "yuv420p", 2_000_000
+        stream.width, stream.height, stream.pix_fmt, stream.bit_rate = 256, 192, "yuv420p", 2_000_000
         for number in range(6):
-            frame = av.VideoFrame.from_ndarray(np.roll(photo(128, 96), 4 * number, axis=1), format="rgb24")
+            frame = av.VideoFrame.from_ndarray(np.roll(photo(256, 192), 4 * number, axis=1), format="rgb24")
             film.mux(stream.encode(frame))
         film.mux(stream.encode())
 
