@@ -29,6 +29,7 @@ __all__ = [
 
 _EVERY = ((0, 0), (0, 0))  # padding of batch and channels
 _STEPS, _DARKEST = 8192, -3.0  # uint16 fixed point: code = (value + 3) * 8192; decoders keep well within -3 to 5
+_KEPT = 3 << 20  # numbers of a picture that is converted once, in the place of once per level
 _BAND = 512  # rows of a picture that are shrunk at once; a multiple of 8
 
 
@@ -61,12 +62,15 @@ class Content:
 
     def __init__(self, rgb: Colors) -> None:
         self.shape = rgb.shape[0], rgb.shape[1]
-        self.rgb = rgb
+        self._rgb = rgb
+        self._converted = to_tensor(rgb) if rgb.size <= _KEPT else None
 
     def read(self, part: Box) -> NDArray[np.float32]:
         """See `Source.read`."""
         top, left, bottom, right = part
-        return to_tensor(self.rgb[top:bottom, left:right])
+        if self._converted is not None:
+            return self._converted[:, :, top:bottom, left:right]
+        return to_tensor(self._rgb[top:bottom, left:right])
 
 
 class Floats:
@@ -122,8 +126,10 @@ class Composed:
         blocks = top // BLOCK, left // BLOCK, -(-bottom // BLOCK), -(-right // BLOCK)
         above, before, below, beyond = (BLOCK * block for block in blocks)
         content = padded(self._content.read((above, before, min(below, rows), min(beyond, columns))))
-        values = enlarged(self._coarse, blocks)[None] + self._fine * content
-        return np.clip(values[:, :, top - above : bottom - above, left - before : right - before], 0, 1)
+        content = self._fine * content
+        content += enlarged(self._coarse, blocks)
+        values = content[:, :, top - above : bottom - above, left - before : right - before]
+        return np.clip(values, 0, 1, out=values)
 
 
 def shrunk(source: Source) -> NDArray[np.float32]:

@@ -9,11 +9,13 @@ import math
 from functools import lru_cache
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 __all__ = ["resized", "weights"]
 
 _KEYS = -0.5  # Keys 1981: the cubic convolution of Pillow, and of torch where it shrinks
+_RUN = 4  # blocks of a row that are resized by one product: a product for 3 numbers takes four times as long
 
 
 def resized(picture: NDArray[np.float32], up: int, down: int) -> NDArray[np.float32]:
@@ -27,10 +29,9 @@ def resized(picture: NDArray[np.float32], up: int, down: int) -> NDArray[np.floa
     Returns:
         (..., H * up / down, W * up / down), edges repeated beyond the picture.
     """
-    table = weights(up, down)
     if up < down:  # the axis first whose product is cheaper; less is then left for the other
-        return _along_rows(_along_columns(picture, table), table)
-    return _along_columns(_along_rows(picture, table), table)
+        return _along_rows(_along_columns(picture, up, down), up, down)
+    return _along_columns(_along_rows(picture, up, down), up, down)
 
 
 @lru_cache(maxsize=8)
@@ -49,30 +50,41 @@ def weights(up: int, down: int) -> NDArray[np.float32]:
     return result
 
 
-def _along_rows(x: NDArray[np.float32], table: NDArray[np.float32]) -> NDArray[np.float32]:
+def _along_rows(x: NDArray[np.float32], up: int, down: int) -> NDArray[np.float32]:
     """Resize the last axis."""
-    count, down, up = table.shape
     *lines, width = x.shape
-    beyond = count // 2 * down
-    blocks = np.pad(x.reshape(-1, width), ((0, 0), (beyond, beyond)), mode="edge").reshape(
-        -1, width // down + count - 1, down
-    )
-    seen = np.concatenate([blocks[:, first : first + width // down] for first in range(count)], axis=2)
-    result: NDArray[np.float32] = seen @ table.reshape(-1, up)
-    return result.reshape(*lines, width // down * up)
+    blocks, table = width // down, _weights_of_run(up, down)
+    runs, beyond = -(-blocks // _RUN), (len(table) - _RUN * down) // 2
+    around = _extended(x.reshape(-1, width, 1), beyond, beyond + runs * _RUN * down - width)[..., 0]
+    seen = sliding_window_view(around, len(table), axis=1)[:, :: _RUN * down].swapaxes(0, 1)
+    result: NDArray[np.float32] = (seen @ table).swapaxes(0, 1).reshape(len(around), -1)
+    return result[:, : blocks * up].reshape(*lines, blocks * up)
 
 
-def _along_columns(x: NDArray[np.float32], table: NDArray[np.float32]) -> NDArray[np.float32]:
+@lru_cache(maxsize=8)
+def _weights_of_run(up: int, down: int) -> NDArray[np.float32]:
+    """The weights for the `_RUN * up` outputs of a run of blocks: (pixels of the run and around it, outputs)."""
+    table = weights(up, down).reshape(-1, up)
+    result = np.zeros((len(table) + (_RUN - 1) * down, _RUN, up), np.float32)
+    for block in range(_RUN):
+        result[block * down : block * down + len(table), block] = table
+    return result.reshape(len(result), -1)
+
+
+def _along_columns(x: NDArray[np.float32], up: int, down: int) -> NDArray[np.float32]:
     """Resize the last axis but one."""
-    count, down, up = table.shape
     *planes, height, width = x.shape
-    beyond = count // 2 * down
-    around = np.pad(x.reshape(-1, height, width), ((0, 0), (beyond, beyond), (0, 0)), mode="edge")
-    blocks = around.reshape(-1, height // down + count - 1, down, width)
-    result: NDArray[np.float32] = table[0].T @ blocks[:, : height // down]
-    for first in range(1, count):
-        result += table[first].T @ blocks[:, first : first + height // down]
+    table = weights(up, down).reshape(-1, up)
+    beyond = (len(table) - down) // 2
+    around = _extended(x.reshape(-1, height, width), beyond, beyond)
+    seen = sliding_window_view(around, len(table), axis=1)[:, ::down].swapaxes(-1, -2)  # (planes, blocks, pixels, W)
+    result: NDArray[np.float32] = table.T @ seen
     return result.reshape(*planes, height // down * up, width)
+
+
+def _extended(x: NDArray[np.float32], before: int, behind: int) -> NDArray[np.float32]:
+    """Repeat the edges of (N, length, M) along the second axis; `numpy.pad` takes longer."""
+    return np.concatenate([x[:, :1].repeat(before, 1), x, x[:, -1:].repeat(behind, 1)], axis=1)
 
 
 def _cubic(x: float) -> float:

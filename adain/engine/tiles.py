@@ -18,6 +18,7 @@ __all__ = ["Tile", "choose", "memory_needed", "most_at_once", "tiles"]
 
 _PICTURES = 30  # bytes per pixel of the content, the result and its drafts
 _BUDGET = 2 << 30  # bytes that a picture or tile may take in the network
+_SMALL = 64 << 20  # bytes that are there, or nothing works: the free memory is then not looked up, which takes 0.4 ms
 _LIVE_MAPS = 6  # maps of the widest size in memory at once: measured, 190 bytes a pixel at 32 a map with adain-slim
 _LIVE_MAPS_PER_REGION = 3  # further maps for each mask: measured with two and four
 _LARGEST = 1920  # pixels, side of a tile; for 20 megapixels, 1536 takes 7 % more time and 0.3 GB less
@@ -41,7 +42,7 @@ def choose(tile: int | None, backend: Backend, size: tuple[int, int], regions: i
 
     Args:
         tile: side in pixels, overlap included; 0: never use tiles; None: only if the picture would take more than
-            2 GiB or more than half of the free memory.
+            2 GiB, or more than 64 MiB and half of the free memory.
         backend: what runs the network.
         size: width and height of the picture in pixels.
         regions: number of masks; each takes memory.
@@ -120,8 +121,10 @@ def _least(backend: Backend) -> int:
 
 
 def _automatic(backend: Backend, pixels: int, regions: int) -> int | None:
-    budget = _budget()
     each = _bytes_per_pixel(backend, regions)
+    if pixels * each <= _SMALL:
+        return None
+    budget = _budget()
     # With masks, a tile takes as much memory as without.
     largest = int(_LARGEST * math.sqrt(_bytes_per_pixel(backend, 0) / each))
     return None if pixels * each <= budget else min(largest, math.isqrt(int(budget / each)))
