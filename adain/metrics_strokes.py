@@ -29,8 +29,11 @@ __all__ = [
     "halo",
     "luminance",
     "quick_halo",
+    "response_distance",
     "sliced_distance",
     "slices",
+    "sorted_response_distance",
+    "sorted_wasserstein",
     "wasserstein",
 ]
 
@@ -89,17 +92,21 @@ def _binomial(device: torch.device) -> Tensor:
 
 def wasserstein(found: Tensor, wanted: Tensor) -> Tensor:
     """Wasserstein-1 distance of samples (..., n) and (..., m): (...). Differentiable."""
+    return sorted_wasserstein(found.sort(-1).values, wanted.sort(-1).values)
+
+
+def sorted_wasserstein(found: Tensor, wanted: Tensor) -> Tensor:
+    """`wasserstein` of samples that rise along the last axis."""
     count = max(found.shape[-1], wanted.shape[-1])
     return (_quantiles(found, count) - _quantiles(wanted, count)).abs().mean(-1)
 
 
-def _quantiles(samples: Tensor, count: int) -> Tensor:
-    """The sorted samples (..., n), read at `count` even places."""
-    ordered = samples.sort(-1).values
-    if samples.shape[-1] == count:
+def _quantiles(ordered: Tensor, count: int) -> Tensor:
+    """The samples (..., n), read at `count` even places."""
+    if ordered.shape[-1] == count:
         return ordered
-    flat = ordered.reshape(1, -1, samples.shape[-1])
-    return F.interpolate(flat, size=count, mode="linear", align_corners=True).view(*samples.shape[:-1], count)
+    flat = ordered.reshape(1, -1, ordered.shape[-1])
+    return F.interpolate(flat, size=count, mode="linear", align_corners=True).view(*ordered.shape[:-1], count)
 
 
 def contrast_distance(picture: Sequence[Tensor], style: Sequence[Tensor]) -> Tensor:
@@ -137,10 +144,13 @@ def _local_variance(grey: Tensor, window: int) -> Tensor:
 
 
 def _box(x: Tensor, window: int) -> Tensor:
-    """The mean over windows of an odd side, edges repeated."""
+    """The mean over windows of an odd side, edges repeated; from running sums, so that a large side costs no more."""
     half = window // 2
-    rows = F.avg_pool2d(F.pad(x, (half, half, 0, 0), mode="replicate"), (1, window), stride=1)
-    return F.avg_pool2d(F.pad(rows, (0, 0, half, half), mode="replicate"), (window, 1), stride=1)
+    for axis, before in ((-1, (half + 1, half, 0, 0)), (-2, (0, 0, half + 1, half))):
+        sums = F.pad(x, before, mode="replicate").cumsum(axis, dtype=torch.float64)  # in 32 bits they lose 3 digits
+        length = x.shape[axis]
+        x = ((sums.narrow(axis, window, length) - sums.narrow(axis, 0, length)) / window).to(x.dtype)
+    return x
 
 
 def fill(picture: Sequence[Tensor], style: Sequence[Tensor], flat: Tensor) -> Tensor:
@@ -188,8 +198,13 @@ def sliced_distance(features: Tensor, style: Tensor, filters: Tensor) -> Tensor:
 
 def response_distance(found: Tensor, wanted: Tensor) -> Tensor:
     """As `sliced_distance`, of responses (..., count, pixels) to filters: (...)."""
+    return sorted_response_distance(found.sort(-1).values, wanted.sort(-1).values)
+
+
+def sorted_response_distance(found: Tensor, wanted: Tensor) -> Tensor:
+    """`response_distance` of responses that rise along the last axis."""
     spread = wanted.std(-1).clamp_min(1e-3)
-    return (wasserstein(found, wanted) / spread).mean(-1)
+    return (sorted_wasserstein(found, wanted) / spread).mean(-1)
 
 
 def halo(picture: Tensor, content: Tensor) -> Tensor:

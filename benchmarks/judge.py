@@ -141,10 +141,15 @@ class Judge:
         return cls(network, network.heads, device=device)
 
     @torch.inference_mode()
-    def look(self, rgb: NDArray[np.uint8]) -> Traits:
-        """Reduce a picture, uint8 sRGB (H, W, 3) of at least 17 px a side, to what the distances need."""
-        image = torch.tensor(rgb, device=self._device).permute(2, 0, 1)[None].float() / 255  # (1, 3, H, W)
-        features = self.network(image, SHALLOW + DEEP)
+    def see(self, rgb: NDArray[np.uint8]) -> tuple[Tensor, dict[str, Tensor]]:
+        """A picture, uint8 sRGB (H, W, 3) of at least 17 px a side, as (1, 3, H, W) in [0, 1], and its features."""
+        image = torch.tensor(rgb, device=self._device).permute(2, 0, 1)[None].float() / 255
+        return image, self.network(image, SHALLOW + DEEP)
+
+    @torch.inference_mode()
+    def look(self, image: Tensor, features: Mapping[str, Tensor]) -> Traits:
+        """Reduce what `see` gave to what the distances need."""
+        features = dict(features)
         for layer, slim in zip(DEEP, SLIM, strict=True):
             features[slim] = features[layer]
             features[layer] = self._heads[layer](features[slim])

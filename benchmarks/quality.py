@@ -21,7 +21,7 @@ import sheets
 import torch
 from candidates import Candidate
 from exhibits import Exhibit, Exhibition, Pair
-from judge import Judge, Traits
+from jury import Jury, Looks
 from report import Result, Section
 from store import Store
 
@@ -35,9 +35,9 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 class Measuring:
     """Stylizes and measures what the store does not hold yet; looks at every original once."""
 
-    def __init__(self, judge: Judge) -> None:
-        self._judge = judge
-        self._originals: dict[str, Traits] = {}
+    def __init__(self, jury: Jury) -> None:
+        self._jury = jury
+        self._originals: dict[str, Looks] = {}
 
     def section(self, candidate: Candidate, store: Store, exhibition: Exhibition, alphas: Sequence[float]) -> Section:
         """Measure a candidate on every pair, on identity, and on the quick pairs over alpha."""
@@ -63,19 +63,19 @@ class Measuring:
                     store.put_picture(pair, alpha, rgb)
                 content, style = self._look(pair.content), self._look(pair.style)
                 same = np.array_equal(rgb, pair.content.rgb)
-                found = self._judge.compare(content if same else self._judge.look(rgb), content, style)
+                found = self._jury.compare(content if same else self._jury.look(rgb), content, style)
                 store.put(pair, alpha, found)
 
-    def _look(self, exhibit: Exhibit) -> Traits:
+    def _look(self, exhibit: Exhibit) -> Looks:
         if exhibit.digest not in self._originals:
-            self._originals[exhibit.digest] = self._judge.look(exhibit.rgb)
+            self._originals[exhibit.digest] = self._jury.look(exhibit.rgb)
         return self._originals[exhibit.digest]
 
 
 def _result(store: Store, pair: Pair, alpha: float) -> Result:
-    measurement = store.get(pair, alpha)
-    assert measurement is not None
-    return Result(pair, alpha, measurement)
+    measured = store.get(pair, alpha)
+    assert measured is not None
+    return Result(pair, alpha, measured)
 
 
 def read_alphas(context: click.Context, parameter: click.Parameter, value: str) -> tuple[float, ...]:
@@ -95,7 +95,9 @@ def read_alphas(context: click.Context, parameter: click.Parameter, value: str) 
 @click.option("--peer", "peers", multiple=True, metavar="NAME=CHECKOUT", help=f"{', '.join(candidates.PEERS)}.")
 @click.option("--weights-dir", type=FOLDER, help="Where the models' weights lie.")
 @click.option("--quick", is_flag=True, help="A fixed set of pairs, each content once, instead of all.")
-@click.option("--size", default=512, show_default=True, help="Shorter side of every picture, in pixels.")
+@click.option(
+    "--size", type=click.IntRange(128), default=512, show_default=True, help="Shorter side of every picture, in pixels."
+)
 @click.option("--alphas", default="0.25,0.5,0.75,1", show_default=True, callback=read_alphas, help="Of the curves.")
 @click.option("--contents", type=FOLDER, default=SHARED / "images/content", help="Photographs.")
 @click.option("--styles", type=FOLDER, default=SHARED / "images/style", help="Paintings.")
@@ -109,10 +111,10 @@ def main(**options: Any) -> None:
         torch.set_num_threads(options["threads"])
     exhibition = Exhibition.open(options["contents"], options["styles"], options["size"], options["quick"])
     try:
-        judge = Judge.open(options["networks"])
+        jury = Jury.open(options["networks"])
     except AdainError as error:
         raise click.ClickException(f"--networks: {error}") from error
-    measuring = Measuring(judge)
+    measuring = Measuring(jury)
     out, sections, columns = options["out"], [], []
     for candidate in enter(options):
         store = Store(out / "cache", candidate)

@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 from exhibits import Pair
-from judge import LAYERS, Measurement
 
-METRICS = (
-    "style_vgg",
-    "style_deep",
-    "color",
-    "content",
-    "ssim",
-    "grid",
-    "blocks",
-    "hatching",
-    "style_slim",
-    "content_slim",
-)
-HEADINGS = (
-    "style, VGG | style, deep | colour | content | SSIM | grid, dB | blocks, % | hatching, dB "
-    "| *slim*: style, deep | *slim*: content"
-)
+HEADINGS = {
+    "contrast": "contrast",
+    "fill": "fill",
+    "patches": "patches (VGG)",
+    "patches_unseen": "patches (AlexNet)",
+    "shapes": "large shapes",
+    "halo": "halo",
+    "bareness": "bareness",
+    "style_vgg": "style, VGG",
+    "style_deep": "style, deep",
+    "color": "colour",
+    "content": "content",
+    "ssim": "SSIM",
+    "grid": "grid, dB",
+    "blocks": "blocks, %",
+    "hatching": "hatching, dB",
+    "style_slim": "*slim*: style, deep",
+    "content_slim": "*slim*: content",
+}
+CURVE = ("contrast", "fill", "patches", "shapes", "style_vgg", "style_deep", "color", "content", "ssim", "grid")
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class Result:
 
     pair: Pair
     alpha: float
-    measurement: Measurement
+    measured: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -61,11 +64,8 @@ class Section:
 
 
 def means(results: Sequence[Result]) -> dict[str, float]:
-    """The mean of every metric, and of the style distance at every layer."""
-    measurements = [result.measurement for result in results]
-    summary = {metric: fmean(getattr(m, metric) for m in measurements) for metric in METRICS}
-    layers = {f"style_{layer}": fmean(m.style[layer] for m in measurements) for layer in LAYERS}
-    return summary | layers
+    """The mean of every number."""
+    return {name: fmean(result.measured[name] for result in results) for name in results[0].measured}
 
 
 def curve(section: Section) -> list[tuple[float, dict[str, float]]]:
@@ -98,31 +98,34 @@ def _row(result: Result) -> dict[str, Any]:
 
 
 def markdown(sections: Sequence[Section], about: dict[str, Any]) -> str:
-    """Two tables: the comparison, and the trade-off over alpha."""
+    """Two tables: the comparison, a column for each candidate, and the trade-off over alpha."""
+    names = [section.name if section.alpha in (0, 1) else f"{section.name}, {section.alpha:g}" for section in sections]
     lines = [
-        f"{about['pairs']} pairs, shorter side {about['size']} px. Lower is better, except for SSIM;",
-        "*identity* is each content in its own style.",
+        f"{about['pairs']} pairs, shorter side {about['size']} px. Lower is better, except for SSIM; fill is best",
+        "at 0. *Own style* is each content in its own style.",
         "",
-        *_head(f"| model | alpha | {HEADINGS} | identity: content | identity: SSIM |"),
+        *_head(["", *names]),
     ]
-    for section in sections:
-        own, mean = means(section.identity), means(section.pairs)
-        cells = [mean[metric] for metric in METRICS] + [own["content"], own["ssim"]]
-        lines.append(_line(section.name, section.alpha, cells))
+    of_pairs = [means(section.pairs) for section in sections]
+    of_identity = [means(section.identity) for section in sections]
+    lines += [_line([heading], [mean[name] for mean in of_pairs]) for name, heading in HEADINGS.items()]
+    for name in ("content", "ssim"):
+        lines.append(_line([f"*own style*: {HEADINGS[name]}"], [mean[name] for mean in of_identity]))
     if any(section.curve for section in sections):
         lines += ["", f"Over alpha, on {about['curve_pairs']} pairs:", ""]
-        lines += _head(f"| model | alpha | {HEADINGS} |")
+        lines += _head(["model", "alpha", *(HEADINGS[name] for name in CURVE)])
     for section in sections:
-        lines += [_line(section.name, alpha, [mean[m] for m in METRICS]) for alpha, mean in curve(section)]
+        for alpha, mean in curve(section):
+            lines.append(_line([section.name, f"{alpha:g}"], [mean[name] for name in CURVE]))
     return "\n".join(lines) + "\n"
 
 
-def _head(headings: str) -> list[str]:
-    return [headings, "|---" * (headings.count("|") - 1) + "|"]
+def _head(headings: Sequence[str]) -> list[str]:
+    return [f"| {' | '.join(headings)} |", "|---" * len(headings) + "|"]
 
 
-def _line(name: str, alpha: float, cells: Sequence[float]) -> str:
-    return f"| {name} | {alpha:g} | " + " | ".join(f"{max(cell, 0):.3f}" for cell in cells) + " |"
+def _line(labels: Sequence[str], numbers: Sequence[float]) -> str:
+    return f"| {' | '.join([*labels, *(f'{round(number, 3) + 0:.3f}' for number in numbers)])} |"
 
 
 def plot(path: Path, sections: Sequence[Section]) -> None:

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from candidates import Candidate
 from exhibits import Pair
-from judge import Measurement
 from numpy.typing import NDArray
 from PIL import Image
 
-FORMAT = 6  # raised when the metrics change: older measurements are made again, from the kept pictures
+FORMAT = 7  # raised when the metrics change: older measurements are made again, from the kept pictures
 
 
 class Store:
@@ -33,15 +31,15 @@ class Store:
         self._file = self.folder / "measurements.jsonl"
         self._rows = {row["key"]: row for row in self._read() if row["format"] == FORMAT}
 
-    def get(self, pair: Pair, alpha: float) -> Measurement | None:
+    def get(self, pair: Pair, alpha: float) -> dict[str, float] | None:
         """What was measured for a pair, or None."""
         row = self._rows.get(_key(pair, alpha))
-        return None if row is None else Measurement(**row["measurement"])
+        return None if row is None else row["measured"]
 
-    def put(self, pair: Pair, alpha: float, measurement: Measurement) -> None:
+    def put(self, pair: Pair, alpha: float, measured: Mapping[str, float]) -> None:
         """Keep a measurement."""
         names = {"content": pair.content.name, "style": pair.style.name, "alpha": alpha}
-        row = {"key": _key(pair, alpha), "format": FORMAT, **names, "measurement": asdict(measurement)}
+        row = {"key": _key(pair, alpha), "format": FORMAT, **names, "measured": measured}
         with self._file.open("a") as file:
             file.write(json.dumps(row) + "\n")
         self._rows[_key(pair, alpha)] = row

@@ -9,9 +9,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -22,15 +21,13 @@ import numpy as np
 import torch
 from candidates import Candidate, Checkpoint, Packaged, Untouched
 from exhibits import Exhibit, read_folder
-from judge import Judge, Traits
+from jury import Jury, Looks
 from numpy.typing import NDArray
 from optimised import Made, Optimised, Tuned
 from peers.checkout import to_rgb, to_tensor
 from PIL import Image
-from torch import Tensor
-from torch.nn import functional as F
 
-from adain import metrics_strokes, registry, weights
+from adain import registry, weights
 from adain.engine.strokes import draft_count
 from adain.nn.strokes import DraftAndRevise, Strokes
 
@@ -51,7 +48,6 @@ PAIRS = (  # portraits, skies, night, interiors; brush, blocks, cubism, lines, i
     ("flowers", "sketch"),
     ("avril", "woman_in_peasant_dress"),
 )
-VGG = ("relu2_1", "relu3_1")
 COLUMNS = {
     "contrast": "contrast",
     "fill": "fill",
@@ -59,6 +55,7 @@ COLUMNS = {
     "patches_unseen": "patches (AlexNet)",
     "shapes": "large shapes",
     "halo": "halo",
+    "bareness": "bareness",
     "style_vgg": "style, VGG",
     "style_deep": "style, deep",
     "content": "content",
@@ -68,7 +65,6 @@ COLUMNS = {
     "hatching": "hatching",
     "identity": "SSIM, own style",
 }
-Features = Callable[[Tensor], Sequence[Tensor]]
 
 
 class Drafted:
@@ -98,98 +94,14 @@ class Drafted:
         return to_rgb(model(to_tensor(content), code, alpha), like=content)
 
 
-@dataclass(frozen=True)
-class Paint:
-    """What the stroke measures need of a picture: contrast per band, responses of filters per network and scale."""
-
-    contrasts: Sequence[Tensor]
-    patches: Mapping[str, Sequence[Tensor]]  # network to (1, filters, pixels) per scale and layer
-
-
-class StrokeJudge:
-    """Looks at pictures through VGG-19 and through an AlexNet that no loss uses, at three scales."""
-
-    def __init__(self, judge: Judge) -> None:
-        self._networks: dict[str, Features] = {"vgg": _vgg(judge), "unseen": _alexnet()}
-        self._filters: dict[int, Tensor] = {}
-
-    @torch.inference_mode()
-    def look(self, rgb: NDArray[np.uint8]) -> Paint:
-        """Reduce a picture (H, W, 3) uint8."""
-        picture = to_tensor(rgb)
-        scales = [picture, F.avg_pool2d(picture, 2), F.avg_pool2d(picture, 4)]
-        patches = {
-            name: [F.conv2d(layer, self._slices(layer.shape[1])).flatten(2) for copy in scales for layer in see(copy)]
-            for name, see in self._networks.items()
-        }
-        return Paint(metrics_strokes.band_contrasts(picture), patches)
-
-    def _slices(self, channels: int) -> Tensor:
-        return self._filters.setdefault(channels, metrics_strokes.slices(channels))
-
-    @torch.inference_mode()
-    def compare(
-        self, stylized: NDArray[np.uint8], paint: Paint, content: NDArray[np.uint8], style: Paint
-    ) -> dict[str, float]:
-        """The stroke measures of a result."""
-        vgg = _distances(paint.patches["vgg"], style.patches["vgg"])
-        unseen = _distances(paint.patches["unseen"], style.patches["unseen"])
-        flat = metrics_strokes.flatness(to_tensor(content))
-        return {
-            "contrast": metrics_strokes.contrast_distance(paint.contrasts, style.contrasts).item(),
-            "fill": metrics_strokes.fill(paint.contrasts, style.contrasts, flat).item(),
-            "patches": fmean(vgg),
-            "patches_unseen": fmean(unseen),
-            "shapes": fmean(vgg[-2:]),  # of the copy at a quarter
-            "halo": metrics_strokes.halo(to_tensor(stylized), to_tensor(content)).item(),
-        }
-
-
-def _distances(found: Sequence[Tensor], wanted: Sequence[Tensor]) -> list[float]:
-    return [metrics_strokes.response_distance(f, w).item() for f, w in zip(found, wanted, strict=True)]
-
-
-def _vgg(judge: Judge) -> Features:
-    network = judge.network
-    return lambda picture: [layer.contiguous() for layer in network(picture, VGG).values()]
-
-
-def _alexnet() -> Features:
-    """The second and third layer of the shift-tolerant AlexNet in the package stlpips-pytorch (BSD-2)."""
-    found = find_spec("stlpips_pytorch")
-    if found is None or not found.submodule_search_locations:
-        raise click.ClickException("the unseen network's weights are missing: pip install stlpips-pytorch")
-    file = Path(found.submodule_search_locations[0]) / "weights/vST0.0/alex_shift_tolerant.pth"
-    w = torch.load(file, map_location="cpu", weights_only=True)
-
-    def blurred(x: Tensor) -> Tensor:
-        row = x.new_tensor([1.0, 2.0, 1.0]) / 4
-        kernel = (row[:, None] * row).expand(x.shape[1], 1, 3, 3)
-        return F.conv2d(F.pad(x, (2, 2, 2, 2), mode="reflect"), kernel, stride=2, groups=x.shape[1])
-
-    def convolved(x: Tensor, name: str, padding: int) -> Tensor:
-        return F.conv2d(x, w[f"net.{name}.weight"], w[f"net.{name}.bias"], padding=padding)
-
-    def see(picture: Tensor) -> list[Tensor]:
-        x = (2 * picture - 1 - w["scaling_layer.shift"]) / w["scaling_layer.scale"]
-        x = torch.relu(blurred(convolved(x, "slice1.0", 2)))
-        second = torch.relu(convolved(blurred(F.max_pool2d(x, 3, stride=1)), "slice2.5", 2))
-        third = torch.relu(convolved(blurred(F.max_pool2d(second, 3, stride=1)), "slice3.9", 1))
-        return [second, third]
-
-    return see
-
-
 @dataclass
 class Measuring:
     """Stylizes and measures; looks at every original once."""
 
     exhibits: Mapping[str, Exhibit]
-    judge: Judge
-    strokes: StrokeJudge
+    jury: Jury
     pictures: Path
-    _traits: dict[str, Traits] = field(default_factory=dict)
-    _paints: dict[str, Paint] = field(default_factory=dict)
+    _originals: dict[str, Looks] = field(default_factory=dict)
 
     def row(self, candidate: Candidate, pairs: Sequence[tuple[str, str]], identity: int) -> dict[str, Any]:
         """All pairs of a candidate; the first `identity` contents also in their own style."""
@@ -200,8 +112,8 @@ class Measuring:
         for content, _ in pairs[:identity]:
             rgb = self.exhibits[content].rgb
             own = candidate.stylize(rgb, candidate.encode(rgb), candidate.alpha)
-            measured = self.judge.compare(self.judge.look(own), self._trait(content), self._trait(content))
-            found[f"{content} {_of(pairs, content)}"]["identity"] = measured.ssim
+            measured = self.jury.compare(self.jury.look(own), self._look(content), self._look(content))
+            found[f"{content} {_of(pairs, content)}"]["identity"] = measured["ssim"]
         return {"name": candidate.name, "weights": candidate.weights, "pairs": found}
 
     def _measure(self, candidate: Candidate, content: str, style: str) -> dict[str, float]:
@@ -210,30 +122,23 @@ class Measuring:
         folder = self.pictures / candidate.name.replace("/", "-").replace(", ", "_").replace(" ", "-")
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(stylized).save(folder / f"{content}-{style}.png")
-        measured = self.judge.compare(self.judge.look(stylized), self._trait(content), self._trait(style))
-        paint = self.strokes.compare(stylized, self.strokes.look(stylized), rgb, self._paint(style))
-        names = ("style_vgg", "style_deep", "content", "ssim", "grid", "blocks", "hatching")
-        return {**paint, **{name: float(getattr(measured, name)) for name in names}}
+        measured = self.jury.compare(self.jury.look(stylized), self._look(content), self._look(style))
+        return {name: measured[name] for name in COLUMNS if name in measured}
 
-    def _trait(self, name: str) -> Traits:
-        if name not in self._traits:
-            self._traits[name] = self.judge.look(self.exhibits[name].rgb)
-        return self._traits[name]
-
-    def _paint(self, name: str) -> Paint:
-        if name not in self._paints:
-            self._paints[name] = self.strokes.look(self.exhibits[name].rgb)
-        return self._paints[name]
+    def _look(self, name: str) -> Looks:
+        if name not in self._originals:
+            self._originals[name] = self.jury.look(self.exhibits[name].rgb)
+        return self._originals[name]
 
 
 def _of(pairs: Sequence[tuple[str, str]], content: str) -> str:
     return dict(pairs)[content]
 
 
-def mean(row: Mapping[str, Any], column: str) -> float:
-    """The mean of a column over the pairs that have it."""
+def mean(row: Mapping[str, Any], column: str) -> float | None:
+    """The mean of a column over the pairs that have it, if any has."""
     found = [pair[column] for pair in row["pairs"].values() if column in pair]
-    return fmean(found) if found else float("nan")
+    return fmean(found) if found else None
 
 
 def table(rows: Sequence[Mapping[str, Any]], size: int) -> str:
@@ -248,7 +153,8 @@ def table(rows: Sequence[Mapping[str, Any]], size: int) -> str:
         "|---" * (len(COLUMNS) + 1) + "|",
     ]
     for row in rows:
-        lines.append(f"| {row['name']} | " + " | ".join(f"{mean(row, column):.3f}" for column in COLUMNS) + " |")
+        cells = [f"{found:.3f}" if (found := mean(row, column)) is not None else "" for column in COLUMNS]
+        lines.append(f"| {row['name']} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
 
@@ -309,8 +215,7 @@ def main(
     entrants += [Optimised(optimised)] if optimised else []
     exhibits = {exhibit.name: exhibit for kind in ("content", "style") for exhibit in read_folder(images / kind, size)}
     entrants += [Made(argument, exhibits) for argument in made]
-    judge = Judge.open(judges)
-    measuring = Measuring(exhibits, judge, StrokeJudge(judge), out / "pictures")
+    measuring = Measuring(exhibits, Jury.open(judges), out / "pictures")
     out.mkdir(parents=True, exist_ok=True)
     report = out / "strokes.json"
     rows = json.loads(report.read_text(encoding="utf-8"))["rows"] if report.is_file() else []

@@ -32,8 +32,12 @@ def judge(judging):
     return judging.Judge(LossNetwork([(encoder, SHALLOW + DEEP)]), heads)
 
 
+def look(judge, rgb):
+    return judge.look(*judge.see(rgb))
+
+
 def test_the_content_itself_is_at_no_distance_from_the_content(judge):
-    content, style = judge.look(photo(40, 33)), judge.look(painting())
+    content, style = look(judge, photo(40, 33)), look(judge, painting())
     found = judge.compare(content, content, style)
     assert found.content == pytest.approx(0, abs=1e-5)
     assert found.ssim == pytest.approx(1)
@@ -41,7 +45,7 @@ def test_the_content_itself_is_at_no_distance_from_the_content(judge):
 
 
 def test_the_style_itself_is_at_no_distance_from_the_style(judging, judge):
-    content, style = judge.look(photo(40, 40)), judge.look(painting(40, 40))
+    content, style = look(judge, photo(40, 40)), look(judge, painting(40, 40))
     found = judge.compare(style, content, style)
     assert found.style == dict.fromkeys(judging.LAYERS, 0.0)
     assert found.content > 0.1
@@ -49,17 +53,17 @@ def test_the_style_itself_is_at_no_distance_from_the_style(judging, judge):
 
 
 def test_shallow_and_deep_layers_are_averaged_apart(judge):
-    found = judge.compare(judge.look(photo()), judge.look(photo()), judge.look(painting()))
+    found = judge.compare(look(judge, photo()), look(judge, photo()), look(judge, painting()))
     assert found.style_vgg == pytest.approx(sum(found.style[f"relu{k}_1"] for k in (1, 2, 3)) / 3)
     assert found.style_deep == pytest.approx(sum(found.style[f"relu{k}_1"] for k in (4, 5)) / 2)
     assert found.style_slim == pytest.approx(sum(found.style[f"slim_relu{k}_1"] for k in (4, 5)) / 2)
 
 
 def test_the_style_may_have_any_size_and_the_result_only_the_contents(judge):
-    content, style = judge.look(photo(40, 33)), judge.look(painting(29, 51))
+    content, style = look(judge, photo(40, 33)), look(judge, painting(29, 51))
     judge.compare(content, content, style)
     with pytest.raises(InputError, match="must have one shape"):
-        judge.compare(judge.look(photo(33, 40)), content, style)
+        judge.compare(look(judge, photo(33, 40)), content, style)
 
 
 def test_a_network_without_deep_layers_cannot_judge(judging):
@@ -80,9 +84,9 @@ def test_more_noise_is_worse_on_the_real_networks(judging, shared: Path):
     judge = judging.Judge.open(shared / "weights")
     clean = photo(64, 64)
     noise = np.random.default_rng(0).normal(size=clean.shape)
-    content, style = judge.look(clean), judge.look(painting(64, 64))
+    content, style = look(judge, clean), look(judge, painting(64, 64))
     found = [
-        judge.compare(judge.look((clean + s * noise).clip(0, 255).astype(np.uint8)), content, style)
+        judge.compare(look(judge, (clean + s * noise).clip(0, 255).astype(np.uint8)), content, style)
         for s in (5, 20, 60)
     ]
     assert found[0].content < found[1].content < found[2].content

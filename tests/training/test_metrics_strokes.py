@@ -54,6 +54,15 @@ def test_samples_of_different_number_can_be_compared():
     assert strokes.wasserstein(few, many).item() < 1e-3
 
 
+@pytest.mark.parametrize("window", [1, 9, 33, 65])
+def test_means_over_windows_repeat_the_edges(window):
+    picture = torch.rand(2, 3, 40, 51, generator=torch.Generator().manual_seed(0))
+    half = window // 2
+    padded = F.pad(picture.double(), (half, half, half, half), mode="replicate")
+    wanted = F.avg_pool2d(padded, window, stride=1)
+    torch.testing.assert_close(strokes._box(picture, window), wanted.float(), rtol=0, atol=1e-6)
+
+
 def test_flatness_finds_the_smooth_half():
     flat = strokes.flatness(half_flat())
     assert flat[..., :48].sum() == 0
