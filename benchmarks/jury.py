@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from statistics import fmean
 
+import click
 import numpy as np
 import torch
 from judge import Judge, Traits
@@ -20,7 +21,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from adain import metrics_strokes
-from adain.errors import InputError
+from adain.errors import AdainError
 from adain.training.loss_network import LossNetwork
 
 __all__ = ["Jury", "Looks", "StrokeJudge", "alexnet"]
@@ -110,11 +111,11 @@ def alexnet() -> Features:
     """The second and third layer of the shift-tolerant AlexNet in the package stlpips-pytorch (BSD-2).
 
     Raises:
-        InputError: the package is missing.
+        ClickException: the package is missing.
     """
     found = find_spec("stlpips_pytorch")
     if found is None or not found.submodule_search_locations:
-        raise InputError("the unseen network's weights are missing: pip install stlpips-pytorch")
+        raise click.ClickException("the unseen network's weights are missing: pip install stlpips-pytorch")
     file = Path(found.submodule_search_locations[0]) / "weights/vST0.0/alex_shift_tolerant.pth"
     w = torch.load(file, map_location="cpu", weights_only=True)
 
@@ -159,10 +160,12 @@ class Jury:
             folder: holds the networks of `Judge.open`.
 
         Raises:
-            WeightsError: as `Judge.open`.
-            InputError: the package of the unseen network is missing.
+            ClickException: a network is missing or does not fit.
         """
-        judge = Judge.open(folder)
+        try:
+            judge = Judge.open(folder)
+        except AdainError as error:
+            raise click.ClickException(f"--networks: {error}") from error
         return cls(judge, StrokeJudge(judge.network, alexnet()))
 
     def look(self, rgb: NDArray[np.uint8]) -> Looks:

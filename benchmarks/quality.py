@@ -25,8 +25,6 @@ from jury import Jury, Looks
 from report import Result, Section
 from store import Store
 
-from adain.errors import AdainError
-
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -110,11 +108,7 @@ def main(**options: Any) -> None:
     if options["threads"]:
         torch.set_num_threads(options["threads"])
     exhibition = Exhibition.open(options["contents"], options["styles"], options["size"], options["quick"])
-    try:
-        jury = Jury.open(options["networks"])
-    except AdainError as error:
-        raise click.ClickException(f"--networks: {error}") from error
-    measuring = Measuring(jury)
+    measuring = Measuring(Jury.open(options["networks"]))
     out, sections, columns = options["out"], [], []
     for candidate in enter(options):
         store = Store(out / "cache", candidate)
