@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from optimised import Made, Optimised, Tuned
 from peers.checkout import to_rgb, to_tensor
 from PIL import Image
+from report import HEADINGS
 
 from adain import registry, weights
 from adain.engine.strokes import draft_count
@@ -48,23 +49,8 @@ PAIRS = (  # portraits, skies, night, interiors; brush, blocks, cubism, lines, i
     ("flowers", "sketch"),
     ("avril", "woman_in_peasant_dress"),
 )
-COLUMNS = {
-    "contrast": "contrast",
-    "fill": "fill",
-    "patches": "patches (VGG)",
-    "patches_unseen": "patches (AlexNet)",
-    "shapes": "large shapes",
-    "halo": "halo",
-    "bareness": "bareness",
-    "style_vgg": "style, VGG",
-    "style_deep": "style, deep",
-    "content": "content",
-    "ssim": "SSIM",
-    "grid": "grid",
-    "blocks": "blocks",
-    "hatching": "hatching",
-    "identity": "SSIM, own style",
-}
+COLUMNS = {name: heading for name, heading in HEADINGS.items() if name not in ("color", "style_slim", "content_slim")}
+COLUMNS["identity"] = "SSIM, own style"
 
 
 class Drafted:
