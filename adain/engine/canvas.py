@@ -94,8 +94,8 @@ class Floats:
 class Composed:
     """A draft enlarged, with some of the content's detail: what a revision stylizes (`adain.engine.strokes`).
 
-    It is `(1 - share) * content + share * (up(draft) + detail * (content - up(shrunk)))`, in [0, 1]. Sides are the
-    content's, padded to multiples of 8. Parts are composed when they are read, which takes no memory between.
+    It is `(1 - share) * content + share * (up(draft) + detail * (content - up(shrunk)))`. Sides are the content's,
+    padded to multiples of 8. Parts are composed when they are read, which takes no memory between.
 
     Args:
         content: what the draft is of.
@@ -103,6 +103,7 @@ class Composed:
         draft: (3, h, w).
         share: of the draft.
         detail: how much of what the shrinking lost is given back.
+        clipped: to [0, 1]. Grain in the content must not be: a white sky would have half of it.
     """
 
     def __init__(
@@ -112,8 +113,11 @@ class Composed:
         draft: NDArray[np.float32],
         share: float,
         detail: float,
+        *,
+        clipped: bool = True,
     ) -> None:
         self._content = content
+        self._clipped = clipped
         # Resizing is linear: once for draft and shrunk content.
         self._coarse = np.float32(share) * (np.clip(draft, 0, 1) - np.float32(detail) * shrunk)
         self._fine = np.float32(1 - share + share * detail)
@@ -129,7 +133,7 @@ class Composed:
         content = self._fine * content
         content += enlarged(self._coarse, blocks)
         values = content[:, :, top - above : bottom - above, left - before : right - before]
-        return np.clip(values, 0, 1, out=values)
+        return np.clip(values, 0, 1, out=values) if self._clipped else values
 
 
 def shrunk(source: Source) -> NDArray[np.float32]:

@@ -216,7 +216,7 @@ class _Levels:
             yield _Copy(level, source, draft, styles[level])
             if self.follow is not None:
                 draft = canvas.Floats(self.follow.draft(level, _seen(copy, styles[level]), draft.values))
-            source = canvas.Composed(content, copy.values, draft.values, share, detail)
+            source = canvas.Composed(content, copy.values, draft.values, share, detail, clipped=level <= usual)
         yield _Copy(0, source, target, self.styles)
 
     def _grainy(self, copy: canvas.Floats, share: float) -> canvas.Source:

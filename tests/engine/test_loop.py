@@ -252,8 +252,22 @@ def test_broad_strokes_come_from_one_further_draft_that_blends_in() -> None:
     stylize(Sizes(), rgb, styles, 1.0, strokes=1.0)
     assert sizes == [(36, 45), (96, 120), (240, 320)]
     usual, barely, broad = (stylize(Blur(), few, styles, 1.0, strokes=s).astype(int) for s in (0.5, 0.5001, 1.0))
-    assert np.abs(barely - usual).max() <= 2, "grain outside [0, 1] is clipped in a revision"
+    assert np.abs(barely - usual).max() <= 1
     assert np.abs(broad - usual).max() > 10
+
+
+@pytest.mark.parametrize("tone", [0, 255])
+def test_broad_strokes_blend_in_where_the_content_is_black_or_white(tone: int) -> None:
+    class Contrast(Blur):
+        """Shows the grain, also what of it is beyond black and white."""
+
+        def stylize(self, content: NDArray[np.float32], code: Any, alpha: float) -> NDArray[np.float32]:
+            return super().stylize(0.5 + 4 * (content - content.mean()), code, alpha)
+
+    blank = np.full((256, 128, 3), tone, np.uint8)
+    usual, barely = (stylize(Contrast(), blank, Styles((CODE,)), 1.0, strokes=s).astype(int) for s in (0.5, 0.5001))
+    assert usual.std() > 3
+    assert np.abs(barely - usual).max() <= 1
 
 
 def test_a_call_can_be_ended_between_tiles_and_stages() -> None:

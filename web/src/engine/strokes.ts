@@ -51,7 +51,10 @@ export function shrunk(source: Source): Planes {
   return result!;
 }
 
-/** A draft enlarged, with some of the content's detail: what a revision stylizes. Composed when it is read. */
+/**
+ * A draft enlarged, with some of the content's detail: what a revision stylizes. Composed when it is read. Clipped to
+ * [0, 1], unless the content has grain: a white sky would lose half of it.
+ */
 export class Composed implements Source {
   readonly height: number;
   readonly width: number;
@@ -63,6 +66,7 @@ export class Composed implements Source {
     copy: Planes,
     draft: Planes,
     { share, detail }: { share: number; detail: number },
+    private readonly clips: boolean,
   ) {
     [this.height, this.width] = [content.height, content.width].map((side) => fitting(side, DOWN));
     this.fine = 1 - share + share * detail;
@@ -76,7 +80,10 @@ export class Composed implements Source {
     const { height, width } = this.content;
     const content = padded(this.content.read([above, before, Math.min(below, height), Math.min(beyond, width)]));
     const result = enlarged(this.coarse, [above, before, below, beyond]);
-    for (let i = 0; i < result.values.length; i++) result.values[i] = clip(result.values[i] + this.fine * content.values[i]);
+    for (let i = 0; i < result.values.length; i++) {
+      const value = result.values[i] + this.fine * content.values[i];
+      result.values[i] = this.clips ? clip(value) : value;
+    }
     return cropped(result, [top - above, left - before, bottom - above, right - before]);
   }
 }
