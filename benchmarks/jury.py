@@ -85,15 +85,21 @@ class StrokeJudge:
         return torch.from_numpy(np.sort(F.conv2d(layer, filters).flatten(2).numpy()))
 
     @torch.inference_mode()
-    def compare(self, stylized: Paint, content: Paint, style: Paint) -> dict[str, float]:
-        """The stroke measures of a result; what each means: `benchmarks/README.md`."""
-        found = {name: _distances(stylized.patches[name], style.patches[name]) for name in stylized.patches}
-        flat = metrics_strokes.flatness(content.picture)
+    def distance(self, picture: Paint, style: Paint) -> dict[str, float]:
+        """How far a picture's paint is from a style's; what each number means: `benchmarks/README.md`."""
+        found = {name: _distances(picture.patches[name], style.patches[name]) for name in picture.patches}
         return {
-            "contrast": metrics_strokes.contrast_distance(stylized.contrasts, style.contrasts).item(),
-            "fill": metrics_strokes.fill(stylized.contrasts, style.contrasts, flat).item(),
+            "contrast": metrics_strokes.contrast_distance(picture.contrasts, style.contrasts).item(),
             **{name: fmean(distances) for name, distances in found.items()},
             "shapes": fmean(found["patches"][-len(VGG) :]),  # of the copy at a quarter
+        }
+
+    @torch.inference_mode()
+    def compare(self, stylized: Paint, content: Paint, style: Paint) -> dict[str, float]:
+        """The stroke measures of a result."""
+        flat = metrics_strokes.flatness(content.picture)
+        return self.distance(stylized, style) | {
+            "fill": metrics_strokes.fill(stylized.contrasts, style.contrasts, flat).item(),
             "halo": metrics_strokes.halo(stylized.picture, content.picture).item(),
             "bareness": metrics_strokes.bareness(_in_fours(stylized.picture), _in_fours(content.picture)).item(),
         }

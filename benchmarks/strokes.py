@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -51,6 +52,7 @@ PAIRS = (  # portraits, skies, night, interiors; brush, blocks, cubism, lines, i
 )
 COLUMNS = {name: heading for name, heading in HEADINGS.items() if name not in ("color", "style_slim", "content_slim")}
 COLUMNS["identity"] = "SSIM, own style"
+HALVES = "one half of the style against the other"
 
 
 class Drafted:
@@ -102,6 +104,17 @@ class Measuring:
             found[f"{content} {_of(pairs, content)}"]["identity"] = measured["ssim"]
         return {"name": candidate.name, "weights": candidate.weights, "pairs": found}
 
+    def halves(self, styles: Sequence[str]) -> dict[str, Any]:
+        """Each half of a style against the other half, the mean of both ways: how much paintings vary within."""
+        found = {}
+        for style in styles:
+            rgb = self.exhibits[style].rgb
+            axis = int(rgb.shape[1] >= rgb.shape[0])
+            paints = [self.jury.look(np.ascontiguousarray(half)).paint for half in np.array_split(rgb, 2, axis)]
+            ways = [self.jury.strokes.distance(*way) for way in (paints, paints[::-1])]
+            found[style] = {name: fmean(way[name] for way in ways) for name in ways[0]}
+        return {"name": HALVES, "weights": "none", "pairs": found}
+
     def _measure(self, candidate: Candidate, content: str, style: str) -> dict[str, float]:
         rgb = self.exhibits[content].rgb
         stylized = candidate.stylize(rgb, candidate.encode(self.exhibits[style].rgb), candidate.alpha)
@@ -133,7 +146,7 @@ def table(rows: Sequence[Mapping[str, Any]], size: int) -> str:
         "# Strokes and shapes",
         "",
         f"Means over {len(rows[0]['pairs'])} pairs that nobody trains on, shorter side {size} px. Lower is better, "
-        "but for SSIM; fill is best at 0. Definitions: `adain/metrics_strokes.py`, `adain/metrics.py`.",
+        "but for SSIM; fill is best at 0. Definitions: `benchmarks/README.md`.",
         "",
         "| | " + " | ".join(COLUMNS.values()) + " |",
         "|---" * (len(COLUMNS) + 1) + "|",
@@ -149,6 +162,7 @@ def table(rows: Sequence[Mapping[str, Any]], size: int) -> str:
 @click.option("--checkpoint", "checkpoints", type=FILE, multiple=True, help="Weights of adain train, likewise.")
 @click.option("--draft", "drafts", multiple=True, help="A model or a checkpoint, through draft and revision.")
 @click.option("--peer", "peers", multiple=True, metavar="NAME=CHECKOUT", help=f"{', '.join(candidates.PEERS)}.")
+@click.option("--halves", is_flag=True, help="Also each style's halves against each other.")
 @click.option("--untouched", is_flag=True, help="Also the content itself.")
 @click.option("--tuned", type=int, help="Also adain-slim with style codes of `adain tune`, of so many iterations each.")
 @click.option("--tune-on", type=FOLDER, help="For --tuned: photographs that are not among those of the pairs.")
@@ -169,6 +183,7 @@ def main(
     checkpoints: tuple[Path, ...],
     drafts: tuple[str, ...],
     peers: tuple[str, ...],
+    halves: bool,
     untouched: bool,
     tuned: int | None,
     tune_on: Path | None,
@@ -205,12 +220,18 @@ def main(
     out.mkdir(parents=True, exist_ok=True)
     report = out / "strokes.json"
     rows = json.loads(report.read_text(encoding="utf-8"))["rows"] if report.is_file() else []
-    for candidate in entrants:
-        known = [row for row in rows if (row["name"], row["weights"]) == (candidate.name, candidate.weights)]
+    todo = {
+        (entrant.name, entrant.weights): partial(measuring.row, entrant, PAIRS[:count], identity)
+        for entrant in entrants
+    }
+    if halves:
+        todo[HALVES, "none"] = partial(measuring.halves, [style for _, style in PAIRS[:count]])
+    for (name, digest), measure in todo.items():
+        known = [row for row in rows if (row["name"], row["weights"]) == (name, digest)]
         if any(len(row["pairs"]) >= count for row in known):
             continue
-        rows = [row for row in rows if row["name"] != candidate.name]
-        rows.append(measuring.row(candidate, PAIRS[:count], identity))
+        rows = [row for row in rows if row["name"] != name]
+        rows.append(measure())
         report.write_text(json.dumps({"size": size, "rows": rows}, indent=1), encoding="utf-8")
         text = table(rows, size)
         (out / "strokes.md").write_text(text, encoding="utf-8")
