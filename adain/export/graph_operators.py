@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from adain.engine import strokes
 from adain.engine.framing import fitting
 from adain.engine.moments import VARIANCE_EPS
-from adain.engine.strokes import STEPS, TILE
+from adain.engine.strokes import STEPS, STRIP, TILE
 from adain.nn.grain import stored_tile
 from adain.nn.newton_schulz import newton_schulz_roots
 from adain.nn.operators import Operators
@@ -58,8 +58,8 @@ class GraphOperators(Operators):
         """
         first = offset[:, :, None, None]
         places = torch.arange(TILE, dtype=torch.float32)
-        rows = _where(self.counted(like, 2) + first[:, :1], places)  # (N, 1, H, TILE)
-        columns = _where(self.counted(like, 3) + first[:, 1:], places[:, None])  # (N, 1, TILE, W)
+        rows = _where(_scattered(self.counted(like, 2)) + first[:, :1], places)  # (N, 1, H, TILE)
+        columns = _where(_scattered(self.counted(like, 3)) + first[:, 1:], places[:, None])  # (N, 1, TILE, W)
         return rows @ self._tile.float() @ columns / STEPS
 
     def counted(self, like: Tensor, axis: int) -> Tensor:
@@ -216,8 +216,8 @@ class FixedOperators(_FewOperators):
     def grain(self, like: Tensor, offset: Tensor) -> Tensor:
         """See `Operators.grain`; a constant, so it is that of seed 0 whatever the offset."""
         row, column = strokes.offset(0)
-        rows = (np.arange(like.shape[2]) + row) % TILE
-        columns = (np.arange(like.shape[3]) + column) % TILE
+        rows = strokes.cells(np.arange(like.shape[2]), row)
+        columns = strokes.cells(np.arange(like.shape[3]), column)
         return torch.from_numpy(strokes.tile()[:, rows[:, None], columns])[None]
 
 
@@ -227,10 +227,27 @@ def _extended(x: Tensor, axis: int, before: int, behind: int) -> Tensor:
     return torch.cat([*[first] * before, x, *[last] * behind], dim=axis) if before or behind else x
 
 
+def _scattered(places: Tensor) -> Tensor:
+    """`strokes.cells` without its modulo, in float32; the shifts are multiples of 8, which stay exact."""
+    strips, tiles = _whole(places / STRIP), _whole(places / TILE)
+    shifts = 3 * strips * (strips + tiles + 3) + 5 * tiles * tiles
+    beyond = 1 - torch.relu(1 - tiles)  # 0 in the first tile, else 1
+    return places + beyond * _within_tile(strokes.CELLS[-1] * shifts)
+
+
 def _where(places: Tensor, cells: Tensor) -> Tensor:
-    """1 where a place is a cell of the tile, which repeats, else 0; all are whole numbers. A cast rounds down."""
-    apart = places - TILE * (places / TILE).to(torch.int32).float() - cells
+    """1 where a place is a cell of the tile, which repeats, else 0; all are whole numbers."""
+    apart = _within_tile(places) - cells
     return torch.relu(1 - apart * apart)
+
+
+def _within_tile(places: Tensor) -> Tensor:
+    return places - TILE * _whole(places / TILE)
+
+
+def _whole(numbers: Tensor) -> Tensor:
+    """Numbers of at least 0 rounded down; a cast does it in every runtime."""
+    return numbers.to(torch.int32).float()
 
 
 def _shape_along(axis: int) -> tuple[int, ...]:

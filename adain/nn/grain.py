@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 
 from adain.engine import strokes
-from adain.engine.strokes import STEPS, TILE
+from adain.engine.strokes import STEPS
 
 __all__ = ["grain", "stored_tile"]
 
 
 def grain(height: int, width: int, offset: Tensor) -> Tensor:
-    """Noise of cells of 1, 2, 4 and 8 px, mean 0 and standard deviation 1, cut from a tile that repeats.
+    """Noise of cells of 1, 2, 4 and 8 px, mean 0 and standard deviation 1, cut from a tile.
 
     Args:
         height: of the result.
@@ -25,8 +25,8 @@ def grain(height: int, width: int, offset: Tensor) -> Tensor:
         (1, 3, height, width), or N of them.
     """
     places = offset.view(-1, 2).long()
-    rows = (torch.arange(height, device=offset.device) + places[:, :1]) % TILE  # (N, height)
-    columns = (torch.arange(width, device=offset.device) + places[:, 1:]) % TILE  # (N, width)
+    rows = strokes.cells(torch.arange(height, device=offset.device), places[:, :1])  # (N, height)
+    columns = strokes.cells(torch.arange(width, device=offset.device), places[:, 1:])  # (N, width)
     return _tile(offset.device)[:, rows[:, :, None], columns[:, None, :]].transpose(0, 1)
 
 

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from adain.engine import canvas, strokes
+from adain.export.graph_operators import FixedOperators, GraphOperators, PortableOperators
 from adain.nn.grain import grain as torch_grain
 from adain.nn.resizing import resized as torch_resized
 from adain.nn.resizing import weights
@@ -30,9 +31,31 @@ def test_the_tile_fits_into_8_bits() -> None:
     assert np.array_equal(steps, steps.astype(np.int8))
 
 
-def test_the_grain_is_that_of_the_training() -> None:
-    wanted = torch_grain(300, 70, torch.tensor([250, 9]))[0].numpy()
-    assert np.array_equal(strokes.grain(300, 70, (250, 9)), wanted)
+@pytest.mark.parametrize("size", [(300, 70), (40, 1500)])
+def test_the_grain_is_that_of_the_training(size: tuple[int, int]) -> None:
+    wanted = torch_grain(*size, torch.tensor([250, 9]))[0].numpy()
+    assert np.array_equal(strokes.grain(*size, (250, 9)), wanted)
+
+
+@pytest.mark.parametrize("operators", [GraphOperators, PortableOperators, FixedOperators])
+@pytest.mark.parametrize("size", [(300, 70), (40, 4000)])
+def test_the_grain_is_that_of_the_graphs(operators: type[GraphOperators], size: tuple[int, int]) -> None:
+    begin = strokes.offset(0)
+    found = operators().grain(torch.zeros(1, 3, *size), torch.tensor([begin]).float())
+    assert np.array_equal(found[0].numpy(), strokes.grain(*size, begin))
+
+
+def test_the_grain_does_not_repeat() -> None:
+    wide = strokes.grain(32, 1200, (250, 9)).reshape(-1, 1200)
+    for shift in range(24, 1000):
+        alike = (wide[:, shift:] * wide[:, :-shift]).mean()
+        assert alike < 0.35, f"a tile that repeats has 1; {shift} px"
+
+
+def test_the_first_rows_and_columns_of_the_grain_are_the_tile() -> None:
+    row, column = 200, 3
+    wanted = np.roll(strokes.tile(), (-row, -column), (1, 2))
+    assert np.array_equal(strokes.grain(256, 300, (row, column))[..., :256], wanted)
 
 
 def test_the_grain_is_fixed_to_the_canvas() -> None:

@@ -7,6 +7,7 @@ import { resized } from './resize';
 const [UP, DOWN] = [3, 8]; // the side of a draft over that of its picture
 const GRAIN = 4 / 255; // standard deviation of the grain, of a picture in [0, 1]
 const TILE = 256; // side of the grain's tile in pixels
+const STRIP = 16; // width of the strips that it is cut into where a copy is larger
 const STEPS = 32; // levels of the tile's values per standard deviation
 const FULL = 0.5; // of strokes: all of the draft is used
 const LOST = 0.8; // share of the lost detail that is left out, per strokes up to FULL
@@ -99,21 +100,29 @@ function enlarged(picture: Planes, part: Box): Planes {
   return cropped(resized(seen, DOWN, UP), box);
 }
 
-/** A copy with grain, cut from a tile that repeats. */
+/** A copy with grain, cut from a tile. */
 export function grainy(copy: Planes, tile: Int8Array, seed: number, share: number): Planes {
   const [row, column] = raw(seed, 2).map((number) => Number(number % BigInt(TILE)));
   const result = planes(copy.channels, copy.height, copy.width);
   const strength = Math.fround((share * GRAIN) / STEPS);
+  const columns = Array.from({ length: copy.width }, (_, x) => cell(x, column));
   let index = 0;
   for (let channel = 0; channel < copy.channels; channel++) {
     for (let y = 0; y < copy.height; y++) {
-      const start = (channel * TILE + ((y + row) % TILE)) * TILE;
+      const start = (channel * TILE + cell(y, row)) * TILE;
       for (let x = 0; x < copy.width; x++, index++) {
-        result.values[index] = copy.values[index] + strength * tile[start + ((x + column) % TILE)];
+        result.values[index] = copy.values[index] + strength * tile[start + columns[x]];
       }
     }
   }
   return result;
+}
+
+/** The row or column of the tile that a row or column of a copy takes its grain from: nothing repeats. */
+function cell(place: number, begin: number): number {
+  const [strip, tiles] = [STRIP, TILE].map((side) => Math.floor(place / side));
+  const shift = tiles ? 8 * (3 * strip * (strip + tiles + 3) + 5 * tiles * tiles) : 0;
+  return (place + begin + shift) % TILE;
 }
 
 function padded(picture: Planes): Planes {
