@@ -199,7 +199,7 @@ class _Levels:
         """Yield what to stylize: from the smallest copy of the picture to the picture itself."""
         contents, styles = [picture], [self.styles]
         usual = drafts.draft_count(*picture.shape) if self.strokes else 0
-        broad = drafts.broadness(self.strokes)
+        broad = drafts.broadness(self.strokes, *picture.shape)
         copies = list[canvas.Floats]()
         for _ in range(usual + (1 if broad else 0)):
             copies.append(canvas.Floats(canvas.shrunk(contents[-1])))

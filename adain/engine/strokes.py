@@ -65,6 +65,7 @@ LOST = 0.8
 """Share of the lost detail that is left out, per `strokes` up to `FULL`."""
 
 _COARSEST = 200  # px; what the shorter side of the smallest draft is near
+_SMALLEST = 12  # px; of fewer, covariances are degenerate: their roots amplify rounding, and runtimes differ visibly
 CELLS = (1, 2, 4, 8)
 """Sides of the grain's cells, in pixels; all divide the tile and its strips."""
 _SEED = 28
@@ -79,15 +80,31 @@ def shares(strokes: float) -> tuple[float, float]:
     return used / FULL, 1 - LOST * used
 
 
-def broadness(strokes: float) -> float:
-    """Share of one further, smaller draft, which makes strokes broader; in [0, 1], and 0 up to `FULL`."""
-    return max(0.0, strokes - FULL) / (1 - FULL)
+def broadness(strokes: float, height: int, width: int) -> float:
+    """Share of one further, smaller draft, which makes strokes broader.
+
+    Args:
+        strokes: in [0, 1].
+        height: of the picture.
+        width: of the picture.
+
+    Returns:
+        In [0, 1]; 0 up to `FULL`, and where that draft would be too small.
+    """
+    for _ in range(draft_count(height, width)):
+        height, width = draft_size(height, width)
+    return max(0.0, strokes - FULL) / (1 - FULL) if _can_be_drafted(height, width) else 0.0
 
 
 def draft_count(height: int, width: int, scale: tuple[int, int] = SCALE) -> int:
-    """The number of drafts that bring the shorter side near 200 px; at least 1."""
+    """The number of drafts that bring the shorter side near 200 px; at least 1, but 0 up to 24 px."""
     up, down = scale
-    return max(1, round(math.log(min(height, width) / _COARSEST) / math.log(down / up)))
+    usual = max(1, round(math.log(min(height, width) / _COARSEST) / math.log(down / up)))
+    return usual if _can_be_drafted(height, width) else 0
+
+
+def _can_be_drafted(height: int, width: int) -> bool:
+    return min(draft_size(height, width)) >= _SMALLEST
 
 
 def draft_size(height: int, width: int) -> tuple[int, int]:

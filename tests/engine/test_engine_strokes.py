@@ -138,4 +138,11 @@ def test_the_trained_shares_are_those_of_the_default() -> None:
 
 
 def test_large_pictures_take_more_drafts() -> None:
-    assert [strokes.draft_count(side, 2 * side) for side in (1, 100, 512, 640, 1600, 5000)] == [1, 1, 1, 1, 2, 3]
+    assert [strokes.draft_count(side, 2 * side) for side in (25, 100, 512, 640, 1600, 5000)] == [1, 1, 1, 1, 2, 3]
+
+
+def test_a_draft_of_fewer_than_12_pixels_is_none() -> None:
+    assert [strokes.draft_count(side, 100) for side in (1, 24, 25)] == [0, 0, 1]
+    assert [strokes.broadness(1.0, side, 100) for side in (1, 25, 64, 65, 640)] == [0, 0, 0, 1, 1]
+    assert strokes.broadness(0.5, 640, 640) == 0
+    assert strokes.broadness(0.75, 640, 640) == 0.5

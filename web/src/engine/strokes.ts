@@ -12,7 +12,10 @@ const STEPS = 32; // levels of the tile's values per standard deviation
 const FULL = 0.5; // of strokes: all of the draft is used
 const LOST = 0.8; // share of the lost detail that is left out, per strokes up to FULL
 const COARSEST = 200; // pixels, near the shorter side of the smallest draft
+const SMALLEST = 12; // pixels of a draft's shorter side
 const BAND = 512; // rows that are shrunk at once, a multiple of DOWN
+
+type Size = Pick<Source, 'height' | 'width'>;
 
 /** Share of the draft in its revision, and of the lost detail that is given back; with alpha 0 all is given back. */
 export function shares(strokes: number, alpha: number): { share: number; detail: number } {
@@ -20,21 +23,31 @@ export function shares(strokes: number, alpha: number): { share: number; detail:
   return { share: used / FULL, detail: 1 - alpha * LOST * used };
 }
 
-/** Share of one further, smaller draft, in [0, 1]. */
-export function broadness(strokes: number): number {
-  return Math.max(0, strokes - FULL) / (1 - FULL);
+/** Share of one further, smaller draft, in [0, 1]; 0 where it would be too small. */
+export function broadness(strokes: number, { height, width }: Size): number {
+  for (let i = draftCount({ height, width }); i > 0; i--) [height, width] = [height, width].map(draftSide);
+  return canBeDrafted({ height, width }) ? Math.max(0, strokes - FULL) / (1 - FULL) : 0;
 }
 
 export const FULL_STROKES = FULL;
 
-/** The number of drafts that bring the shorter side near 200 px. */
-export function draftCount({ height, width }: Source): number {
-  return Math.max(1, Math.round(Math.log(Math.min(height, width) / COARSEST) / Math.log(DOWN / UP)));
+/** The number of drafts that bring the shorter side near 200 px; none where one would be too small. */
+export function draftCount({ height, width }: Size): number {
+  const usual = Math.max(1, Math.round(Math.log(Math.min(height, width) / COARSEST) / Math.log(DOWN / UP)));
+  return canBeDrafted({ height, width }) ? usual : 0;
+}
+
+function canBeDrafted({ height, width }: Size): boolean {
+  return draftSide(Math.min(height, width)) >= SMALLEST;
+}
+
+function draftSide(side: number): number {
+  return (fitting(side, DOWN) / DOWN) * UP;
 }
 
 /** A picture or masks at the size of a draft. */
 export function shrunk(source: Source): Planes {
-  const [height, width] = [source.height, source.width].map((side) => (fitting(side, DOWN) / DOWN) * UP);
+  const [height, width] = [source.height, source.width].map(draftSide);
   let result: Planes | null = null;
   for (let top = 0; top < source.height; top += BAND) {
     const begin = Math.max(top - DOWN, 0);

@@ -61,7 +61,7 @@ class Levels {
   async run(picture: Source, target: Target, styles: Styles): Promise<void> {
     const { alpha, strokes } = this.settings;
     const usual = strokes > 0 ? draftCount(picture) : 0;
-    const broad = broadness(strokes);
+    const broad = broadness(strokes, picture);
     const contents: Source[] = [picture];
     const every = [styles];
     const copies: Planes[] = [];
