@@ -46,7 +46,7 @@ def _short(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def measured(graphs: Path) -> dict[str, Any]:
     """A result, measured in a process of its own."""
-    return runner.run(case(32, 20), str(graphs))
+    return runner.run(case(32, 28), str(graphs))
 
 
 def case(width: int, height: int) -> Case:
@@ -99,16 +99,16 @@ def test_a_case_has_a_process_of_its_own(measured: dict[str, Any]) -> None:
     assert measured["milliseconds"]["stylize"]["runs"] == 3
     assert measured["tile"] is None
     assert measured["ran_on"][0]["name"] == "CPUExecutionProvider"
-    pixels = 32 * 24 + 16 * 16  # 20 pads to 24, and the draft of 12 x 9 to 16 x 16
+    pixels = 32 * 32 + 16 * 16  # 28 pads to 32, and the draft of 12 x 12 to 16 x 16
     assert measured["macs"]["stylize"] == pixels * bench_graphs.MACS_PER_PIXEL
-    assert measured["macs"]["stylize_per_pixel"] == pytest.approx(pixels * bench_graphs.MACS_PER_PIXEL / (32 * 20))
+    assert measured["macs"]["stylize_per_pixel"] == pytest.approx(pixels * bench_graphs.MACS_PER_PIXEL / (32 * 28))
     rate = measured["machine_rate"]
     assert rate["fraction"] == pytest.approx(rate["reached"] / rate["macs_per_second"])
 
 
 def test_openvino_is_measured_on_the_graphs_of_onnxruntime(graphs: Path, measured: dict[str, Any]) -> None:
     pytest.importorskip("openvino", reason="what is measured")
-    result = runner.run(replace(case(32, 20), backend="openvino"), str(graphs))
+    result = runner.run(replace(case(32, 28), backend="openvino"), str(graphs))
     assert result["ran_on"] == [{"name": "openvino cpu, fp32", "nodes": None}]
     assert result["macs"] == measured["macs"]
 
