@@ -103,7 +103,7 @@ class Composed:
         draft: (3, h, w).
         share: of the draft.
         detail: how much of what the shrinking lost is given back.
-        clipped: to [0, 1]. Grain in the content must not be: a white sky would have half of it.
+        beyond: how far values may leave [0, 1]. Grain in the content needs it: a white sky would have half of it.
     """
 
     def __init__(
@@ -114,10 +114,10 @@ class Composed:
         share: float,
         detail: float,
         *,
-        clipped: bool = True,
+        beyond: float = 0.0,
     ) -> None:
         self._content = content
-        self._clipped = clipped
+        self._limits = -beyond, 1 + beyond
         # Resizing is linear: once for draft and shrunk content.
         self._coarse = np.float32(share) * (np.clip(draft, 0, 1) - np.float32(detail) * shrunk)
         self._fine = np.float32(1 - share + share * detail)
@@ -133,7 +133,7 @@ class Composed:
         content = self._fine * content
         content += enlarged(self._coarse, blocks)
         values = content[:, :, top - above : bottom - above, left - before : right - before]
-        return np.clip(values, 0, 1, out=values) if self._clipped else values
+        return np.clip(values, *self._limits, out=values)
 
 
 def shrunk(source: Source) -> NDArray[np.float32]:

@@ -82,7 +82,7 @@ class Levels {
       const copy = copies[level - 1];
       const draft = new Floats(planes(3, copy.height, copy.width));
       await this.level(source, draft, every[level], level);
-      source = new Composed(content, copy, draft.picture, shares(share, alpha), level <= usual);
+      source = new Composed(content, copy, draft.picture, shares(share, alpha), level > usual ? 1 - broad : 0);
     }
     await this.level(source, target, styles, 0);
   }
