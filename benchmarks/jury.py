@@ -7,7 +7,7 @@ painted or tinted; the formulas are in `adain.metrics_strokes`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import fmean
@@ -15,6 +15,7 @@ from statistics import fmean
 import click
 import numpy as np
 import torch
+from exhibits import Exhibit
 from judge import Judge, Traits
 from numpy.typing import NDArray
 from torch import Tensor
@@ -151,12 +152,13 @@ class Looks:
     paint: Paint
 
 
-@dataclass(frozen=True)
+@dataclass
 class Jury:
-    """Both judges."""
+    """Both judges; they look at each original once."""
 
     judge: Judge
     strokes: StrokeJudge
+    _originals: dict[str, Looks] = field(default_factory=dict)
 
     @classmethod
     def open(cls, folder: Path) -> Jury:
@@ -178,6 +180,12 @@ class Jury:
         """Look at a picture (H, W, 3) uint8 of at least 128 px a side."""
         picture, features = self.judge.see(rgb)
         return Looks(self.judge.look(picture, features), self.strokes.look(picture, features))
+
+    def original(self, exhibit: Exhibit) -> Looks:
+        """Look at a content or a style, or remember it."""
+        if exhibit.digest not in self._originals:
+            self._originals[exhibit.digest] = self.look(exhibit.rgb)
+        return self._originals[exhibit.digest]
 
     def compare(self, stylized: Looks, content: Looks, style: Looks) -> dict[str, float]:
         """Every number of a stylization; what each means: `benchmarks/README.md`.

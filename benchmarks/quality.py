@@ -21,7 +21,7 @@ import sheets
 import torch
 from candidates import Candidate
 from exhibits import Exhibit, Exhibition, Pair
-from jury import Jury, Looks
+from jury import Jury
 from report import Result, Section
 from store import Store
 
@@ -31,11 +31,10 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
 class Measuring:
-    """Stylizes and measures what the store does not hold yet; looks at every original once."""
+    """Stylizes and measures what the store does not hold yet."""
 
     def __init__(self, jury: Jury) -> None:
         self._jury = jury
-        self._originals: dict[str, Looks] = {}
 
     def section(self, candidate: Candidate, store: Store, exhibition: Exhibition, alphas: Sequence[float]) -> Section:
         """Measure a candidate on every pair, on identity, and on the quick pairs over alpha."""
@@ -59,15 +58,10 @@ class Measuring:
                         encoded, code = pair.style, candidate.encode(pair.style.rgb)
                     rgb = candidate.stylize(pair.content.rgb, code, alpha)
                     store.put_picture(pair, alpha, rgb)
-                content, style = self._look(pair.content), self._look(pair.style)
+                content, style = self._jury.original(pair.content), self._jury.original(pair.style)
                 same = np.array_equal(rgb, pair.content.rgb)
                 found = self._jury.compare(content if same else self._jury.look(rgb), content, style)
                 store.put(pair, alpha, found)
-
-    def _look(self, exhibit: Exhibit) -> Looks:
-        if exhibit.digest not in self._originals:
-            self._originals[exhibit.digest] = self._jury.look(exhibit.rgb)
-        return self._originals[exhibit.digest]
 
 
 def _result(store: Store, pair: Pair, alpha: float) -> Result:

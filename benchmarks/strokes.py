@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from statistics import fmean
@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from candidates import Candidate, Checkpoint, Packaged, Untouched
 from exhibits import Exhibit, read_folder
-from jury import Jury, Looks
+from jury import Jury
 from numpy.typing import NDArray
 from optimised import Made, Optimised, Tuned
 from peers.checkout import to_rgb, to_tensor
@@ -84,12 +84,11 @@ class Drafted:
 
 @dataclass
 class Measuring:
-    """Stylizes and measures; looks at every original once."""
+    """Stylizes and measures."""
 
     exhibits: Mapping[str, Exhibit]
     jury: Jury
     pictures: Path
-    _originals: dict[str, Looks] = field(default_factory=dict)
 
     def row(self, candidate: Candidate, pairs: Sequence[tuple[str, str]], identity: int) -> dict[str, Any]:
         """All pairs of a candidate; the first `identity` contents also in their own style."""
@@ -100,7 +99,8 @@ class Measuring:
         for content, _ in pairs[:identity]:
             rgb = self.exhibits[content].rgb
             own = candidate.stylize(rgb, candidate.encode(rgb), candidate.alpha)
-            measured = self.jury.compare(self.jury.look(own), self._look(content), self._look(content))
+            original = self.jury.original(self.exhibits[content])
+            measured = self.jury.compare(self.jury.look(own), original, original)
             found[f"{content} {_of(pairs, content)}"]["identity"] = measured["ssim"]
         return {"name": candidate.name, "weights": candidate.weights, "pairs": found}
 
@@ -121,13 +121,9 @@ class Measuring:
         folder = self.pictures / candidate.name.replace("/", "-").replace(", ", "_").replace(" ", "-")
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(stylized).save(folder / f"{content}-{style}.png")
-        measured = self.jury.compare(self.jury.look(stylized), self._look(content), self._look(style))
+        originals = (self.jury.original(self.exhibits[name]) for name in (content, style))
+        measured = self.jury.compare(self.jury.look(stylized), *originals)
         return {name: measured[name] for name in COLUMNS if name in measured}
-
-    def _look(self, name: str) -> Looks:
-        if name not in self._originals:
-            self._originals[name] = self.jury.look(self.exhibits[name].rgb)
-        return self._originals[name]
 
 
 def _of(pairs: Sequence[tuple[str, str]], content: str) -> str:

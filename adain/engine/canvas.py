@@ -103,7 +103,7 @@ class Composed:
         draft: (3, h, w).
         share: of the draft.
         detail: how much of what the shrinking lost is given back.
-        beyond: how far values may leave [0, 1]. Grain in the content needs it: a white sky would have half of it.
+        room: how far values may leave [0, 1]. Grain in the content needs it: a white sky would have half of it.
     """
 
     def __init__(
@@ -114,10 +114,10 @@ class Composed:
         share: float,
         detail: float,
         *,
-        beyond: float = 0.0,
+        room: float = 0.0,
     ) -> None:
         self._content = content
-        self._limits = -beyond, 1 + beyond
+        self._limits = -room, 1 + room
         # Resizing is linear: once for draft and shrunk content.
         self._coarse = np.float32(share) * (np.clip(draft, 0, 1) - np.float32(detail) * shrunk)
         self._fine = np.float32(1 - share + share * detail)

@@ -207,17 +207,17 @@ class _Levels:
             styles.append(styles[-1].shrunk())
         source = self._grainy(copies[-1], 1.0) if copies else picture
         for level in range(len(copies), 0, -1):
-            copy, content, strokes, beyond = copies[level - 1], contents[level - 1], self.strokes, 0.0
+            copy, content, strokes, room = copies[level - 1], contents[level - 1], self.strokes, 0.0
             if level > usual:  # the further draft replaces the grain of the one that is otherwise the smallest
                 content, strokes = self._grainy(copies[level - 2], 1 - broad), broad * drafts.FULL
-                beyond = 1 - broad
+                room = 1 - broad
             share, detail = drafts.shares(strokes)
             detail = 1 - self.alpha * (1 - detail)  # with alpha 0 the result is the content
             draft = canvas.Floats(np.empty_like(copy.values))
             yield _Copy(level, source, draft, styles[level])
             if self.follow is not None:
                 draft = canvas.Floats(self.follow.draft(level, _seen(copy, styles[level]), draft.values))
-            source = canvas.Composed(content, copy.values, draft.values, share, detail, beyond=beyond)
+            source = canvas.Composed(content, copy.values, draft.values, share, detail, room=room)
         yield _Copy(0, source, target, self.styles)
 
     def _grainy(self, copy: canvas.Floats, share: float) -> canvas.Source:

@@ -24,7 +24,6 @@ from adain.engine.resizing import resized
 
 __all__ = [
     "BLOCK",
-    "CELLS",
     "FULL",
     "GRAIN",
     "LOST",
@@ -43,6 +42,7 @@ __all__ = [
     "padded",
     "padded_size",
     "shares",
+    "shifts",
     "shrunk",
     "tile",
 ]
@@ -66,8 +66,7 @@ LOST = 0.8
 
 _COARSEST = 200  # px; what the shorter side of the smallest draft is near
 _SMALLEST = 12  # px; of fewer, covariances are degenerate: their roots amplify rounding, and runtimes differ visibly
-CELLS = (1, 2, 4, 8)
-"""Sides of the grain's cells, in pixels; all divide the tile and its strips."""
+_CELLS = (1, 2, 4, 8)  # px; all divide the tile and its strips
 _SEED = 28
 
 
@@ -186,17 +185,26 @@ def grain(height: int, width: int, begin: tuple[int, int]) -> NDArray[np.float32
 def cells(places: Any, begin: Any) -> Any:
     """Rows or columns of the tile that rows or columns of a copy take their grain from.
 
-    The first 256 follow each other. Beyond, every strip of 16 is shifted by another multiple of 8, the widest cell: a
-    tile that repeats makes strokes that repeat, every 683 px in a clear sky. Of polynomials this one was found to shift
-    few strips alike: at any distance at most 5 in 256 px.
+    The first 256 follow each other. Beyond, every strip of 16 is shifted: a tile that repeats makes strokes that
+    repeat, every 683 px in a clear sky.
 
     Args:
         places: whole numbers from 0, an array of NumPy or torch.
         begin: where the tile begins; of a shape that goes with it.
     """
-    strips, tiles = places // STRIP, places // TILE
-    shifts = 3 * strips * (strips + tiles + 3) + 5 * tiles * tiles
-    return (places + begin + CELLS[-1] * (places >= TILE) * shifts) % TILE
+    return (places + begin + (places >= TILE) * shifts(places // STRIP, places // TILE)) % TILE
+
+
+def shifts(strips: Any, tiles: Any) -> Any:
+    """By how many pixels strips of the grain are shifted, before the modulo: multiples of 8, the widest cell.
+
+    Of polynomials this one was found to shift few strips alike: at any distance at most 5 in 256 px.
+
+    Args:
+        strips: their numbers from 0, an array of NumPy or torch; may be floating point.
+        tiles: the numbers of the tiles that they would lie in.
+    """
+    return _CELLS[-1] * (3 * strips * (strips + tiles + 3) + 5 * tiles * tiles)
 
 
 def offset(seed: int) -> tuple[int, int]:
@@ -213,7 +221,7 @@ def tile() -> NDArray[np.float32]:
     """
     source = np.random.PCG64(_SEED)
     total = np.zeros((3, TILE, TILE))
-    for cell in CELLS:
+    for cell in _CELLS:
         side = TILE // cell
         uniform = source.random_raw(4 * 3 * side * side).reshape(4, 3, side, side) / 2.0**64
         total += uniform.sum(0).repeat(cell, 1).repeat(cell, 2)  # of four uniform numbers: near enough to normal

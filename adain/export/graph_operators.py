@@ -230,9 +230,8 @@ def _extended(x: Tensor, axis: int, before: int, behind: int) -> Tensor:
 def _scattered(places: Tensor) -> Tensor:
     """`strokes.cells` without its modulo, in float32; the shifts are multiples of 8, which stay exact."""
     strips, tiles = _whole(places / STRIP), _whole(places / TILE)
-    shifts = 3 * strips * (strips + tiles + 3) + 5 * tiles * tiles
     beyond = 1 - torch.relu(1 - tiles)  # 0 in the first tile, else 1
-    return places + beyond * _within_tile(strokes.CELLS[-1] * shifts)
+    return places + beyond * _within_tile(strokes.shifts(strips, tiles))
 
 
 def _where(places: Tensor, cells: Tensor) -> Tensor:

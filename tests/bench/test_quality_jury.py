@@ -69,6 +69,14 @@ def test_patches_are_means_over_scales_and_layers_by_the_definition(jury):
     assert found["shapes"] == pytest.approx(np.mean(by_layer[-2:]), rel=1e-4)
 
 
+def test_an_original_is_looked_at_once(jury):
+    from exhibits import Exhibit
+
+    exhibit = Exhibit("photo", photo(160, 160), "digest")
+    assert jury.original(exhibit) is jury.original(exhibit)
+    assert jury.original(exhibit) is not jury.original(Exhibit("painting", painting(160, 160), "other"))
+
+
 def test_sides_need_not_be_multiples_of_four(jury):
     content = jury.look(photo(161, 163))
     found = jury.compare(content, content, jury.look(painting(150, 170)))

@@ -67,7 +67,7 @@ export function shrunk(source: Source): Planes {
 
 /**
  * A draft enlarged, with some of the content's detail: what a revision stylizes. Composed when it is read, in [0, 1] and
- * as far beyond as said, because a white sky would lose half of the grain in the content.
+ * `room` beyond, because a white sky would lose half of the grain in the content.
  */
 export class Composed implements Source {
   readonly height: number;
@@ -80,7 +80,7 @@ export class Composed implements Source {
     copy: Planes,
     draft: Planes,
     { share, detail }: { share: number; detail: number },
-    private readonly beyond: number,
+    private readonly room: number,
   ) {
     [this.height, this.width] = [content.height, content.width].map((side) => fitting(side, DOWN));
     this.fine = 1 - share + share * detail;
@@ -96,7 +96,7 @@ export class Composed implements Source {
     const result = enlarged(this.coarse, [above, before, below, beyond]);
     for (let i = 0; i < result.values.length; i++) {
       const value = result.values[i] + this.fine * content.values[i];
-      result.values[i] = Math.min(Math.max(value, -this.beyond), 1 + this.beyond);
+      result.values[i] = Math.min(Math.max(value, -this.room), 1 + this.room);
     }
     return cropped(result, [top - above, left - before, bottom - above, right - before]);
   }
